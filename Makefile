@@ -1,0 +1,49 @@
+# Everything happens in .venv, which is made when it is missing.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+SOURCES := $(shell find actionhero_tcp twisted -name '*.py') setup.cfg pyproject.toml README.md
+
+.DEFAULT_GOAL := help
+.PHONY: help run install dev test coverage certs bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: install ## run the daemon on port 5000, in the foreground; ARGS="--port 6000" passes options on
+	$(BIN)/twistd --nodaemon --pidfile= actionhero $(ARGS)
+
+install: $(VENV)/.installed ## install into .venv, so that .venv/bin/twistd actionhero works anywhere
+
+dev: $(VENV)/.dev ## install what developing needs, too
+
+test: install dev ## run every test, lint and type check
+	$(BIN)/python tools/check.py $(ARGS)
+
+coverage: install dev ## measure the branch coverage of the tests
+	$(BIN)/python tools/coverage.py
+
+certs: install ## make a self-signed key and certificate in certs/
+	$(BIN)/python tools/certs.py certs
+
+bench: install dev ## measure the speed, as ratios to a bare LineReceiver
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## remove all that was made
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*
+
+$(VENV)/.made:
+	sh tools/venv.sh $(PYTHON) $(VENV)
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.made $(SOURCES)
+	rm -rf build
+	$(BIN)/pip install --quiet --disable-pip-version-check .
+	rm -rf build *.egg-info
+	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.made setup.cfg
+	$(BIN)/python tools/dev_requirements.py | xargs -d '\n' $(BIN)/pip install --quiet --disable-pip-version-check
+	touch $@

@@ -1,0 +1,62 @@
+"""`Api`, the server's face to actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .actions import Action
+    from .cache import Cache
+    from .config import Config
+    from .connection import ActionConnection, Connection
+    from .files import Files
+    from .rooms import Rooms
+    from .stats import Stats
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What an action may use of the server.
+
+    Attributes:
+        config: The configuration the server runs with.
+        actions: All actions by name.
+        cache: The cache; its methods are awaited.
+        rooms: Who is in which room; ``api.rooms.say(room, message)`` speaks to one.
+        files: The files that clients may fetch.
+        stats: Counters of this process.
+        connections: The connected clients by id; read only.
+        reactor: Twisted's reactor, for timers and threads.
+    """
+
+    config: Config
+    actions: Mapping[str, Action]
+    cache: Cache
+    rooms: Rooms
+    files: Files
+    stats: Stats
+    connections: Mapping[str, Connection]
+    reactor: Any
+
+    def send_socket_message(
+        self, connection: Connection | ActionConnection | str, message: Mapping[str, object]
+    ) -> bool:
+        """Sends a message to one client, beside any response.
+
+        Args:
+            connection: The client: an action's ``connection``, or its id.
+            message: A JSON object; ``"context":"api"`` is added where it names none.
+
+        Returns:
+            Whether the client is connected.
+
+        Raises:
+            UnserializableError: The message is no JSON object.
+        """
+        found = self.connections.get(connection if isinstance(connection, str) else connection.id)
+        if found is None:
+            return False
+        found.send(message)
+        return True

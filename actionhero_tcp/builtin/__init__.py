@@ -1,0 +1,1 @@
+"""The actions that come with the server, written as anybody would write them."""

@@ -1,0 +1,32 @@
+"""`cacheTest`."""
+
+from actionhero_tcp import ActionConnection, Api, action
+
+
+@action(
+    description="I will test the internal cache functions of the API",
+    output_example={
+        "cacheTestResults": {
+            "key": "key",
+            "value": "value",
+            "saveResp": "new record",
+            "loadResp": "value",
+            "deleteResp": True,
+        }
+    },
+)
+async def cacheTest(
+    api: Api, connection: ActionConnection, *, key: str, value: str
+) -> dict[str, object]:
+    """Saves, loads and deletes a value in the cache."""
+    saved = await api.cache.save(key, value)
+    entry = await api.cache.load(key)
+    return {
+        "cacheTestResults": {
+            "key": key,
+            "value": value,
+            "saveResp": saved,
+            "loadResp": None if entry is None else entry.value,
+            "deleteResp": await api.cache.destroy(key),
+        }
+    }

@@ -1,0 +1,35 @@
+"""`sleepTest`."""
+
+import time
+
+from twisted.internet.task import deferLater
+
+from actionhero_tcp import ActionConnection, ActionError, Api, action
+
+MAX_SLEEP_MS = 24 * 60 * 60 * 1000
+
+
+@action(
+    description="I will sleep and then return",
+    output_example={
+        "sleepStarted": 1420953679624,
+        "sleepEnded": 1420953679724,
+        "sleepDelta": 100,
+        "sleepDuration": 100,
+    },
+)
+async def sleepTest(
+    api: Api, connection: ActionConnection, *, sleepDuration: int = 100
+) -> dict[str, int]:
+    """Answers after ``sleepDuration`` ms, without holding up anybody else."""
+    if not 0 <= sleepDuration <= MAX_SLEEP_MS:
+        raise ActionError(f"sleepDuration must be from 0 to {MAX_SLEEP_MS} ms")
+    started = int(time.time() * 1000)
+    await deferLater(api.reactor, sleepDuration / 1000)
+    ended = int(time.time() * 1000)
+    return {
+        "sleepStarted": started,
+        "sleepEnded": ended,
+        "sleepDelta": ended - started,
+        "sleepDuration": sleepDuration,
+    }

@@ -1,0 +1,37 @@
+"""`status`."""
+
+from actionhero_tcp import ActionConnection, Api, action
+
+
+@action(
+    description="I will return some basic information about the API",
+    output_example={
+        "stats": {
+            "id": "86b43f5a32e6addb08d7cacd8773325e",
+            "uptimeSeconds": 34.163,
+            "memoryConsumption": 33013760,
+            "cache": {"numberOfObjects": 0},
+            "socketServer": {
+                "numberOfGlobalSocketRequests": 1,
+                "numberOfLocalSocketRequests": 1,
+                "numberOfLocalActiveSocketClients": 1,
+            },
+        }
+    },
+)
+async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
+    """How the server is doing."""
+    stats = api.stats
+    return {
+        "stats": {
+            "id": stats.id,
+            "uptimeSeconds": round(stats.uptime, 3),
+            "memoryConsumption": stats.memory(),
+            "cache": {"numberOfObjects": await api.cache.size()},
+            "socketServer": {
+                "numberOfGlobalSocketRequests": stats.requests,
+                "numberOfLocalSocketRequests": stats.requests,
+                "numberOfLocalActiveSocketClients": stats.connections,
+            },
+        }
+    }

@@ -1,0 +1,384 @@
+"""The configuration: its fields, their defaults and checks, and ``config.json``.
+
+A field of these frozen classes is the only home of its default, its type, its
+range and its help. The keys of the file, the options of the command line and
+docs/configuration.md are all made from the fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, get_args, get_type_hints
+
+from .errors import StartError
+
+_UNITS: Final = {"seconds", "bytes"}
+
+
+def _option(
+    default: object,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    key: str | None = None,
+    option: str | None = None,
+    path: bool = False,
+) -> Any:
+    """A field of the configuration.
+
+    Args:
+        default: Its default; a tuple for a list of strings.
+        help: What it means, for ``--help`` and the docs.
+        minimum: The smallest number allowed.
+        maximum: The largest number allowed.
+        key: Its key in config.json, where that is not the name in camelCase.
+        option: Its option, where that is not the name with dashes.
+        path: It is a path, and counts from the config file's folder.
+    """
+    facts = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "key": key,
+        "option": option,
+        "path": path,
+    }
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """What clients see of the server, and where its files lie."""
+
+    server_name: str = _option("actionHero API", "the name of the server, for its log")
+    welcome_message: str = _option(
+        "Hello! Welcome to the actionHero api", "what a client is greeted with"
+    )
+    default_chat_room: str = _option("defaultRoom", "the room that every client starts in")
+    default_limit: int = _option(
+        100, "the param `limit` of a request that does not set it", minimum=0
+    )
+    default_offset: int = _option(
+        0, "the param `offset` of a request that does not set it", minimum=0
+    )
+    flat_file_directory: str = _option(
+        "./public/", "the folder that `file` serves", option="public", path=True
+    )
+    directory_file_type: str = _option(
+        "index.html", "the file that stands for its folder when a client asks for the folder"
+    )
+    actions_directory: str = _option(
+        "./actions/", "the folder of your action files", option="actions", path=True
+    )
+    server_error_message: str = _option(
+        "The server experienced an internal error",
+        "what a client is told when an action fails in a way that is not its business",
+    )
+    announce_limit: int = _option(
+        1000,
+        "rooms of more members than this do not announce who comes and goes; 0 = never announce",
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TcpServer:
+    """Where the server listens, and with which certificate."""
+
+    enable: bool = _option(True, "listen on `port`", option="tcp-server")
+    secure: bool = _option(False, "speak TLS on `port`")
+    port: int = _option(
+        5000, "the port to listen on; 0 lets the system choose one", minimum=0, maximum=65535
+    )
+    bind_ip: str = _option("0.0.0.0", "the address to listen on", key="bindIP")
+    key_file: str = _option("./certs/server-key.pem", "the private key for TLS, as PEM", path=True)
+    cert_file: str = _option(
+        "./certs/server-cert.pem",
+        "the certificate for TLS, as PEM, and after it those that link it to its authority",
+        path=True,
+    )
+    listen: tuple[str, ...] = _option(
+        (),
+        "a Twisted server endpoint description to listen on, instead of port and IP, "
+        "such as `unix:/run/actionhero.sock`; may be given several times",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may use. Times are in seconds, sizes in bytes."""
+
+    max_line_length: int = _option(
+        65536, "bytes of one line; a longer one is refused and skipped", minimum=64
+    )
+    max_pending_actions: int = _option(
+        100,
+        "actions of one client that run at once; past it the client is not read from "
+        "until one ends",
+        minimum=1,
+    )
+    action_timeout: float = _option(
+        30.0, "seconds that an action may run before its client gets an error", minimum=0.001
+    )
+    max_outbox_bytes: int = _option(
+        1024 * 1024,
+        "bytes of what others say that wait for a client which does not read; "
+        "past it the client is closed as a slow consumer",
+        minimum=1024,
+    )
+    write_timeout: float = _option(
+        30.0,
+        "seconds without any progress in sending to a client before it is closed",
+        minimum=0.001,
+    )
+    tls_handshake_timeout: float = _option(
+        10.0, "seconds that a TLS handshake may take", minimum=0.001
+    )
+    close_timeout: float = _option(
+        5.0, "seconds that a client has to take its last lines and hang up", minimum=0.001
+    )
+    drain_timeout: float = _option(
+        20.0, "seconds that running actions have to end when the server stops", minimum=0
+    )
+    max_params: int = _option(
+        100, "sticky params of one client, beside action, limit and offset", minimum=1
+    )
+    max_param_bytes: int = _option(
+        16384, "bytes of all sticky params of one client, keys and values", minimum=256
+    )
+    max_room_name_length: int = _option(64, "characters of a room's name", minimum=1)
+    max_json_depth: int = _option(64, "levels of nesting in a JSON request", minimum=2, maximum=500)
+    max_cache_entries: int = _option(
+        10_000,
+        "entries of the cache; past it the least recently used one goes",
+        minimum=1,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written about connections and requests."""
+
+    requests: bool = _option(
+        True,
+        "log each connection and each request (who, what, how long, outcome)",
+        option="log-requests",
+    )
+    params: bool = _option(
+        False, "write the params of requests to the log too", option="log-params"
+    )
+    request_file: str = _option(
+        "",
+        "the file of the request log; empty for standard output",
+        option="request-log",
+        path=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, one attribute for each section of ``config.json``."""
+
+    general: General = field(default_factory=General)
+    tcp_server: TcpServer = field(default_factory=TcpServer)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What is known of one field, for the file's reader, the options and the docs.
+
+    Attributes:
+        section: The attribute of `Config` that holds the field's section.
+        name: The field's name in that section.
+        section_key: The section's key in config.json.
+        key: The field's key in config.json.
+        option: Its option, without the dashes in front.
+        type: ``str``, ``int``, ``float``, ``bool`` or ``tuple`` (of strings).
+        default: Its default.
+        help: What it means.
+        minimum: The smallest number allowed, or None.
+        maximum: The largest number allowed, or None.
+        path: Whether it is a path.
+    """
+
+    section: str
+    name: str
+    section_key: str
+    key: str
+    option: str
+    type: type
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+    path: bool
+
+    def check(self, value: object) -> Any:
+        """The value, checked, as the field's type.
+
+        Raises:
+            ValueError: It is of another type or out of range; the text says what was expected.
+        """
+        if self.type is tuple:
+            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+                raise ValueError("must be a list of strings")
+            return tuple(value)
+        if self.type is float and type(value) is int:
+            value = float(value)
+        if type(value) is not self.type:
+            raise ValueError(f"must be {_TYPE_NAMES[self.type]}, not {_shown(value)}")
+        if self.type in (int, float):
+            self._check_range(value)
+        return value
+
+    def parse(self, text: str) -> Any:
+        """Like `check`, for the text of a command-line option."""
+        if self.type in (int, float):
+            try:
+                return self.check(self.type(text))
+            except ValueError as error:
+                if "must be" in str(error):
+                    raise
+                raise ValueError(f"must be {_TYPE_NAMES[self.type]}, not {text!r}") from None
+        return self.check(text)
+
+    def _check_range(self, value: Any) -> None:
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"must be a finite number, not {value}")
+        if self.minimum is not None and value < self.minimum:
+            raise ValueError(f"must be at least {self.minimum:g}, not {value:g}")
+        if self.maximum is not None and value > self.maximum:
+            raise ValueError(f"must be at most {self.maximum:g}, not {value:g}")
+
+
+_TYPE_NAMES: Final = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(.)", lambda match: match[1].upper(), name)
+
+
+def fields() -> Iterator[FieldInfo]:
+    """Every field of the configuration, in order."""
+    for section in dataclasses.fields(Config):
+        section_class = _section_class(section.name)
+        hints = get_type_hints(section_class)
+        for item in dataclasses.fields(section_class):
+            facts = item.metadata
+            yield FieldInfo(
+                section=section.name,
+                name=item.name,
+                section_key=_camel(section.name),
+                key=facts["key"] or _camel(item.name),
+                option=facts["option"] or item.name.replace("_", "-"),
+                type=tuple if get_args(hints[item.name]) else hints[item.name],
+                default=item.default,
+                help=facts["help"],
+                minimum=facts["minimum"],
+                maximum=facts["maximum"],
+                path=facts["path"],
+            )
+
+
+def _section_class(name: str) -> Any:
+    return get_type_hints(Config)[name]
+
+
+def read_file(path: str) -> dict[tuple[str, str], Any]:
+    """The values that a config file sets, checked.
+
+    Args:
+        path: The file; relative paths in it count from its folder.
+
+    Returns:
+        The values by (section, field name).
+
+    Raises:
+        StartError: The file cannot be read, is no JSON, or has an unknown key, a
+            wrong type or a value out of range; the text names the file and the key.
+    """
+    document = _read_json(path)
+    known = list(fields())
+    sections = _known_keys(path, "", document, {info.section_key for info in known})
+    values: dict[tuple[str, str], Any] = {}
+    for section_key, entries in sections.items():
+        by_key = {info.key: info for info in known if info.section_key == section_key}
+        for key, value in _known_keys(path, section_key, entries, by_key.keys()).items():
+            info = by_key[key]
+            try:
+                checked = info.check(value)
+            except ValueError as error:
+                raise StartError(f"{path}: {section_key}.{key} {error}") from None
+            if info.path and checked:
+                checked = str(Path(path).resolve().parent / checked)
+            values[info.section, info.name] = checked
+    return values
+
+
+def _read_json(path: str) -> object:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise StartError(f"{path}: cannot read the config file: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise StartError(f"{path}: the config file is not UTF-8 at byte {error.start}") from None
+    try:
+        return json.loads(text, object_pairs_hook=_without_repeats)
+    except json.JSONDecodeError as error:
+        raise StartError(
+            f"{path}:{error.lineno}: the config file is not valid JSON: {error.msg}"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise StartError(f"{path}: the config file is not valid: {error}") from None
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated!r} stands there twice")
+    return entries
+
+
+def _known_keys(path: str, section: str, entries: object, known: Any) -> dict[str, Any]:
+    """The entries of one object of the file, none of which may be unknown."""
+    place = f"the section {section}" if section else "the config file"
+    if not isinstance(entries, dict):
+        raise StartError(f"{path}: {place} must be an object, not {_shown(entries)}")
+    for key in entries:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
+            full = f"{section}.{key}" if section else key
+            raise StartError(f"{path}: unknown key {full}; {hint}")
+    return entries
+
+
+def build(*layers: Mapping[tuple[str, str], Any]) -> Config:
+    """The configuration made of the defaults and of layers of values, the last one winning."""
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for (section, name), value in layer.items():
+            merged.setdefault(section, {})[name] = value
+    sections = {name: _section_class(name)(**values) for name, values in merged.items()}
+    return Config(**sections)

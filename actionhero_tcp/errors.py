@@ -1,0 +1,67 @@
+"""The errors of the house, and how text from outside is made safe to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MAX_ECHOED_CHARACTERS = 64
+"""How much of a name that a client sent an error repeats; the rest becomes ``…``."""
+
+
+class ClientError(Exception):
+    """Something a client got wrong; its text is sent to that client.
+
+    Args:
+        text: What was wrong and what is expected, for the client's eyes.
+        fields: Further fields for the response, after ``error``.
+    """
+
+    def __init__(self, text: str, fields: Mapping[str, object] | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.fields: dict[str, object] = dict(fields or {})
+
+
+class ActionError(ClientError):
+    """The error class for actions: raise it, and the client gets its text.
+
+    Anything else that an action raises reaches the client only as
+    ``general.serverErrorMessage``, and the log with its traceback.
+
+    Example:
+        ``raise ActionError("no such user", {"code": 404})`` answers
+        ``{"context":"response","error":"no such user","code":404,"messageCount":N}``.
+    """
+
+
+class StartError(Exception):
+    """What keeps the daemon from starting: one line that says what and where."""
+
+
+class UnserializableError(Exception):
+    """A value that is no JSON was about to be sent; the text says which and why."""
+
+
+def shorten(name: str, limit: int = MAX_ECHOED_CHARACTERS) -> str:
+    """A client's name as an error repeats it: at most ``limit`` characters and a ``…``."""
+    return name if len(name) <= limit else name[:limit] + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line of a log: control characters and the like become escapes.
+
+    Without this a client could forge log lines or steer the operator's terminal.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "backslashreplace").decode("ascii")
+        for character in text
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Like `printable`, for text of several lines (a traceback), which keeps its line ends."""
+    return "\n".join(printable(line) for line in text.split("\n"))

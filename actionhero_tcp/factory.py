@@ -1,0 +1,144 @@
+"""The factory that all connections share: the router, the rooms, the clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from . import wire
+from .clock import Clock, stop
+from .connection import Connection
+from .protocol import ActionHeroProtocol
+
+if TYPE_CHECKING:
+    from .config import Limits
+    from .outbox import Turn
+    from .requestlog import RequestLog
+    from .rooms import Rooms
+    from .router import Router
+    from .stats import Stats
+
+GOING_DOWN = "the action was ended, because the server goes down"
+
+
+class ActionHeroFactory(Factory):
+    """Makes a protocol for each client, and knows all of them.
+
+    Args:
+        router: Answers lines.
+        rooms: Who is in which room.
+        stats: Counts.
+        turn: The turn that all outboxes share.
+        limits: What one client may use.
+        clock: Calls later.
+        connections: The connected clients by id, kept up to date here.
+        welcome_message: What a client is greeted with.
+        default_room: The room it starts in.
+        log: The request log, or None.
+    """
+
+    protocol = ActionHeroProtocol  # type: ignore[assignment]
+    noisy = False
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        rooms: Rooms,
+        stats: Stats,
+        turn: Turn,
+        limits: Limits,
+        clock: Clock,
+        connections: dict[str, Connection],
+        welcome_message: str,
+        default_room: str,
+        log: RequestLog | None = None,
+    ) -> None:
+        self.router = router
+        self.rooms = rooms
+        self.limits = limits
+        self.turn = turn
+        self.clock = clock
+        self._stats = stats
+        self._connections = connections
+        self._default_room = default_room
+        self._log = log
+        self._protocols: set[ActionHeroProtocol] = set()
+        self._drained: Deferred[None] | None = None
+        greeting = {"welcome": welcome_message, "room": default_room, "context": "api"}
+        self._greeting = wire.numbered(wire.head(greeting), 0)
+
+    @property
+    def clients(self) -> int:
+        """How many clients are connected, those in their TLS handshake included."""
+        return len(self._protocols)
+
+    def opened(self, protocol: ActionHeroProtocol) -> None:
+        """A client has connected; under TLS its handshake is still to come."""
+        self._protocols.add(protocol)
+
+    def welcome(self, connection: Connection) -> None:
+        """Greets a client and takes it into the default room."""
+        self._stats.opened()
+        self._connections[connection.id] = connection
+        if self._log is not None:
+            self._log.connected(connection)
+        connection.outbox.send(self._greeting)
+        self.rooms.join(connection, self._default_room)
+
+    def lost(
+        self, protocol: ActionHeroProtocol, connection: Connection | None, reason: str
+    ) -> None:
+        """A client has gone.
+
+        Args:
+            protocol: Its protocol.
+            connection: Its state; None where it was never welcomed.
+            reason: Why.
+        """
+        self._protocols.discard(protocol)
+        if connection is None:
+            self._stats.closed[reason] += 1
+        else:
+            self.rooms.leave_all(connection)
+            del self._connections[connection.id]
+            self._stats.ended(reason)
+            if self._log is not None:
+                self._log.disconnected(connection, reason)
+        if self._drained is not None and not self._protocols:
+            drained, self._drained = self._drained, None
+            drained.callback(None)
+
+    def drain(self) -> Deferred[None]:
+        """Says goodbye to all clients, answers what they have asked, and closes.
+
+        Actions have ``limits.drainTimeout`` to end. What is still to be sent after that
+        has ``limits.closeTimeout`` more.
+
+        Returns:
+            A Deferred that fires when no client is left.
+        """
+        drained: Deferred[None] = Deferred()
+        if not self._protocols:
+            drained.callback(None)
+            return drained
+        self._drained = drained
+        timeout = self.clock.callLater(self.limits.drain_timeout, self._give_up)
+        drained.addCallback(lambda _: stop(timeout))
+        with self.turn:
+            for protocol in tuple(self._protocols):
+                protocol.drain()
+        return drained
+
+    def _give_up(self) -> None:
+        last = self.clock.callLater(self.limits.close_timeout, self._abort)
+        if self._drained is not None:
+            self._drained.addCallback(lambda _: stop(last))
+        for protocol in tuple(self._protocols):
+            protocol.give_up(GOING_DOWN)
+
+    def _abort(self) -> None:
+        for protocol in tuple(self._protocols):
+            protocol.abort()

@@ -1,0 +1,129 @@
+"""Finds the actions in a folder of Python files."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from .actions import MARK, Action
+from .errors import StartError
+
+PACKAGE: Final = "actionhero_actions"
+"""The package that the files of an actions folder belong to, so that they can import one another.
+
+``from ._shared import pool`` reads ``_shared.py`` beside the file that says it.
+"""
+
+
+def load(folder: str, package: str = PACKAGE) -> dict[str, Action]:
+    """Loads all actions of a folder and its subfolders.
+
+    Files and folders whose names begin with ``_`` or ``.`` are not looked into; they
+    are for what the actions share.
+
+    Args:
+        folder: Where the files lie.
+        package: The name of the package they become.
+
+    Returns:
+        The actions by name.
+
+    Raises:
+        StartError: A file does not import, an action is not right, or two have one
+            name; the text names the file and the line.
+    """
+    root = Path(folder).resolve()
+    _make_package(package, root)
+    found: dict[str, Action] = {}
+    for path in _files(root):
+        for action in _actions_of(_import(path, root, package)):
+            if action.name in found:
+                raise StartError(
+                    f"{action.place}: the action {action.name!r} is also defined in "
+                    f"{found[action.name].place}"
+                )
+            found[action.name] = action
+    return found
+
+
+def refuse_verbs(actions: Collection[Action], verbs: Collection[str]) -> None:
+    """Checks that no action has the name of a verb, since nobody could call it.
+
+    Raises:
+        StartError: One has; the text names the file and the line.
+    """
+    for action in actions:
+        if action.name in verbs:
+            raise StartError(
+                f"{action.place}: an action cannot be named {action.name!r}, which is a verb"
+            )
+
+
+def _files(root: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError as error:
+        raise StartError(f"{root}: cannot read the actions folder: {error.strerror}") from None
+    for path in entries:
+        if path.name.startswith(("_", ".")):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.suffix == ".py":
+            yield path
+
+
+def _make_package(name: str, root: Path) -> None:
+    """An empty package in the folder, without whatever an earlier load left of it."""
+    for known in [n for n in sys.modules if n == name or n.startswith(name + ".")]:
+        del sys.modules[known]
+    package = types.ModuleType(name, "The files of an actions folder.")
+    package.__path__ = [str(root)]
+    sys.modules[name] = package
+
+
+def _import(path: Path, root: Path, package: str) -> types.ModuleType:
+    name = ".".join((package, *path.relative_to(root).with_suffix("").parts))
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except StartError:
+        raise
+    except SyntaxError as error:
+        raise StartError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+    except BaseException as error:
+        raise StartError(
+            f"{path}:{_line_in(path, error)}: cannot import the action file: "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    return module
+
+
+def _line_in(path: Path, error: BaseException) -> int:
+    """The line of the file that the error came through last."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return (lines[-1] or 1) if lines else 1
+
+
+def _actions_of(module: types.ModuleType) -> Iterator[Action]:
+    """The actions that a module defines itself, not those it has imported."""
+    own = {
+        id(value): value
+        for value in vars(module).values()
+        if getattr(value, "__module__", None) == module.__name__
+    }
+    for value in own.values():
+        action = getattr(value, MARK, None)
+        if isinstance(action, Action):
+            yield action

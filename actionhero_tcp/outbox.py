@@ -1,0 +1,296 @@
+"""What waits to go to one client: it joins it, bounds it, and holds it while a file goes out.
+
+While one chunk of input is handled (a *turn*), replies and what others say collect
+in the outboxes; at the turn's end each outbox that got something is written once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.logger import Logger
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from .files import FileReader
+
+HIGH_WATER: Final = 64 * 1024
+"""Bytes that wait here before a client is no longer read from; as in Twisted's transports."""
+
+_log = Logger()
+
+
+class Turn:
+    """One pass over some input, at whose end everything it produced is written.
+
+    As a context manager it spans the handling of one chunk; turns within a turn end
+    with the outer one. What is produced outside of any turn is written in the
+    reactor's next pass, also once.
+
+    Args:
+        soon: Calls a function in the reactor's next pass.
+    """
+
+    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched")
+
+    def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
+        self._soon = soon
+        self._depth = 0
+        self._scheduled = False
+        self._touched: list[Outbox] = []
+        self._afterwards: deque[Callable[[], None]] = deque()
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        if self._depth == 1:
+            try:
+                self.finish()
+            finally:
+                self._depth = 0
+        else:
+            self._depth -= 1
+
+    def touch(self, outbox: Outbox) -> None:
+        """Has an outbox written at the end of this turn."""
+        self._touched.append(outbox)
+        if not self._depth:
+            self._finish_soon()
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Has a function called at the end of this turn, when everything is written."""
+        self._afterwards.append(call)
+        if not self._depth:
+            self._finish_soon()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Has a function called in the reactor's next pass."""
+        self._soon(call)
+
+    def finish(self) -> None:
+        """Writes what was produced and calls what was to be called, until nothing is left."""
+        while self._touched or self._afterwards:
+            touched, self._touched = self._touched, []
+            for outbox in touched:
+                outbox.flush()
+            if self._afterwards:
+                call = self._afterwards.popleft()
+                try:
+                    call()
+                except Exception:
+                    _log.failure("a call at the end of a turn failed")
+
+    def _finish_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._soon(self._finish_scheduled)
+
+    def _finish_scheduled(self) -> None:
+        self._scheduled = False
+        with self:
+            pass
+
+
+class Writer(Protocol):
+    """The part of a transport that an outbox uses."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, now or later."""
+
+    def registerProducer(self, producer: Outbox, streaming: bool) -> None:
+        """Tells the producer to pause while the transport is full."""
+
+    def unregisterProducer(self) -> None:
+        """Tells the producer nothing more."""
+
+
+class OutboxOwner(Protocol):
+    """Who is told of an outbox's state: the protocol, or a stand-in in tests."""
+
+    def outbox_blocked(self) -> None:
+        """The transport takes nothing more for now."""
+
+    def outbox_drained(self) -> None:
+        """What had waited is with the transport."""
+
+    def outbox_overflowed(self) -> None:
+        """More of what others say waits than may."""
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """What waits to go to one client.
+
+    Answers to the client's own requests are never dropped; while too many of them
+    wait (`full`) the protocol reads no more requests. What others say is bounded:
+    past ``max_said`` bytes the owner is told, and closes the connection.
+
+    Args:
+        turn: The turn that all outboxes share.
+        owner: Who is told when this outbox blocks, drains or overflows.
+        max_said: Bytes of what others say that may wait while the transport takes nothing.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_files",
+        "_max_said",
+        "_overflowed",
+        "_owner",
+        "_parts",
+        "_said",
+        "_scheduled",
+        "_turn",
+        "_waiting",
+        "_writer",
+    )
+
+    def __init__(self, turn: Turn, owner: OutboxOwner, max_said: int) -> None:
+        self._turn = turn
+        self._owner = owner
+        self._max_said = max_said
+        self._writer: Writer | None = None
+        self._parts: list[bytes | FileReader] = []
+        self._waiting = 0
+        self._said = 0
+        self._files = 0
+        self._scheduled = False
+        self._blocked = False
+        self._overflowed = False
+
+    def open(self, writer: Writer) -> None:
+        """Starts to write to a transport."""
+        self._writer = writer
+        writer.registerProducer(self, True)
+
+    def close(self) -> None:
+        """Forgets what waits and the transport with it, unless it was let go before."""
+        self._writer = None
+        for part in self._parts:
+            if not isinstance(part, bytes):
+                part.close()
+        self._parts.clear()
+        self._waiting = self._said = self._files = 0
+
+    def release(self) -> None:
+        """Takes leave of the transport, so that it can close once it has sent what it holds."""
+        if self._writer is not None:
+            self._writer.unregisterProducer()
+        self.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that the client should not be read from."""
+        return self._waiting > HIGH_WATER or self._files > 1
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the transport takes nothing for now."""
+        return self._blocked
+
+    @property
+    def empty(self) -> bool:
+        """Whether the transport has got everything."""
+        return not self._parts
+
+    def send(self, data: bytes) -> None:
+        """Sends what the client asked for."""
+        if not self._parts:
+            if self._writer is None:
+                return
+            self._turn.touch(self)
+        self._parts.append(data)
+        self._waiting += len(data)
+        if self._waiting > HIGH_WATER:
+            self.flush()
+
+    def say(self, data: bytes) -> None:
+        """Sends what others said; where too much of that waits, the owner is told."""
+        if not self._parts:
+            if self._writer is None:
+                return
+            self._turn.touch(self)
+        self._parts.append(data)
+        size = len(data)
+        self._waiting += size
+        self._said += size
+        if self._waiting > HIGH_WATER:
+            self.flush()
+            if self._said > self._max_said and not self._overflowed:
+                self._overflowed = True
+                self._turn.afterwards(self._owner.outbox_overflowed)
+
+    def send_file(self, reader: FileReader) -> None:
+        """Sends a file's content; what is sent from now on follows its last byte."""
+        if self._writer is None:
+            reader.close()
+            return
+        if not self._parts:
+            self._turn.touch(self)
+        self._parts.append(reader)
+        self._files += 1
+
+    def flush(self) -> None:
+        """Hands the transport what waits, as far as it takes it."""
+        if self._blocked or self._writer is None or not self._parts or self._scheduled:
+            return
+        if self._files:
+            self._flush_with_files(self._writer)
+            return
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)  # type: ignore[arg-type]
+        self._parts.clear()
+        self._waiting = self._said = 0
+        self._writer.write(data)  # type: ignore[arg-type]
+
+    def _flush_with_files(self, writer: Writer) -> None:
+        """One chunk of the file, or what stands before it; the rest in the reactor's next pass.
+
+        So a large file that its client reads fast shares the reactor with the others.
+        """
+        part = self._parts[0]
+        if isinstance(part, bytes):
+            first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
+            chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
+            del self._parts[:first_file]
+            self._waiting -= len(chunk)
+            self._said = min(self._said, self._waiting)
+        else:
+            chunk = part.read()
+            if not chunk:
+                part.close()
+                del self._parts[0]
+                self._files -= 1
+        if chunk:
+            writer.write(chunk)
+        if self._parts and not self._blocked:
+            self._scheduled = True
+            self._turn.later(self._continue)
+
+    def _continue(self) -> None:
+        self._scheduled = False
+        self.flush()
+        self._tell_if_drained()
+
+    def _tell_if_drained(self) -> None:
+        if not self._parts and not self._blocked and self._writer is not None:
+            self._owner.outbox_drained()
+
+    def pauseProducing(self) -> None:
+        """The transport is full: nothing more until it is empty."""
+        if not self._blocked:
+            self._blocked = True
+            self._owner.outbox_blocked()
+
+    def resumeProducing(self) -> None:
+        """The transport is empty: it gets what has waited."""
+        self._blocked = False
+        self.flush()
+        self._tell_if_drained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.close()

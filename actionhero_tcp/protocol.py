@@ -1,0 +1,380 @@
+"""The protocol of one client: bytes to lines, when to stop reading, timeouts, closing.
+
+With `outbox` the only module that touches a transport.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from . import transport as transports
+from .clock import Timer, stop
+from .commands import QUIT
+from .connection import Connection
+from .outbox import Outbox
+from .router import INTERRUPTS
+
+if TYPE_CHECKING:
+    from .factory import ActionHeroFactory
+
+LINES_PER_TURN: Final = 256
+"""As many lines of one client are served before the others get their turn."""
+
+GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
+
+CLIENT_CLOSED: Final = "client closed"
+CONNECTION_LOST: Final = "connection lost"
+HANDSHAKE_FAILED: Final = "TLS handshake failed"
+HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
+SERVER_STOPPED: Final = "server stopped"
+SLOW_CONSUMER: Final = "slow consumer"
+WRITE_TIMEOUT: Final = "write timeout"
+
+_TOO_LONG: Final = None
+"""Stands in the backlog for a line that was too long and has been skipped."""
+
+_LONGEST_INTERRUPT: Final = max(map(len, INTERRUPTS))
+
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener)
+class ActionHeroProtocol(LineReceiver):
+    """One client.
+
+    It splits lines by itself, since `LineReceiver.dataReceived` takes one line off its
+    buffer at a time: 64 KiB of bare line ends would block it for 43 ms, and a long line
+    that drips in costs the square of its length.
+
+    Attributes:
+        connection: The client's state, from its welcome until it is gone.
+    """
+
+    delimiter = b"\n"
+    factory: ActionHeroFactory
+
+    # As attributes of the class these cost an idle connection no memory.
+    connection: Connection | None = None
+    _outbox: Outbox
+    _fragments_size = 0
+    _skipping = False
+    _backlog: deque[bytes | None] | None = None
+    _reason: str | None = None
+    _finished = False
+    _peer_finished = False
+    _timer: Timer | None = None
+    _write_timer: Timer | None = None
+    _progress = 0
+
+    # Coming
+
+    def connectionMade(self) -> None:
+        """A client is there; under TLS it is welcomed only when its handshake is done."""
+        self._fragments: list[bytes] = []
+        self.factory.opened(self)
+        transports.set_socket_options(self.transport)
+        if isinstance(self.transport, TLSMemoryBIOProtocol):
+            seconds = self.factory.limits.tls_handshake_timeout
+            self._timer = self.factory.clock.callLater(seconds, self._abort, HANDSHAKE_TIMEOUT)
+        else:
+            self._welcome()
+
+    def handshakeCompleted(self) -> None:
+        """The TLS handshake is done."""
+        self._stop_timer()
+        if self.connection is None and self._reason is None:
+            self._welcome()
+
+    def _welcome(self) -> None:
+        factory = self.factory
+        transport: Any = self.transport
+        self._outbox = Outbox(factory.turn, self, factory.limits.max_outbox_bytes)
+        self._outbox.open(transport)
+        self.connection = Connection(self._outbox, self, _address(transport.getPeer()))
+        with factory.turn:
+            factory.welcome(self.connection)
+
+    # Reading
+
+    def dataReceived(self, data: bytes) -> None:
+        """Takes in some bytes, in which lines begin and end anywhere."""
+        if self._reason is not None or self.connection is None:
+            return
+        lines: list[bytes | None] = data.split(b"\n")  # type: ignore[assignment]
+        last = lines.pop()
+        with self.factory.turn:
+            if lines:
+                if self._fragments or self._skipping:
+                    self._complete_first(lines)
+                self._take(lines)
+            if last and self._reason is None:
+                self._add_fragment(last)
+
+    def _complete_first(self, lines: list[bytes | None]) -> None:
+        """Puts the fragments of a line before its last part."""
+        if self._skipping:
+            del lines[0]
+        else:
+            assert lines[0] is not None
+            self._fragments.append(lines[0])
+            lines[0] = b"".join(self._fragments)
+        self._forget_fragments()
+
+    def _forget_fragments(self) -> None:
+        self._fragments.clear()
+        self._fragments_size = 0
+        self._skipping = False
+
+    def _add_fragment(self, data: bytes) -> None:
+        """Keeps the beginning of a line, unless that is too long or an interrupt."""
+        if self._skipping:
+            return
+        before = self._fragments_size
+        self._fragments.append(data)
+        self._fragments_size += len(data)
+        # One more, for the carriage return that may be part of the line's end.
+        if self._fragments_size > self.factory.limits.max_line_length + 1:
+            self._forget_fragments()
+            self._skipping = True
+            self._take([_TOO_LONG])
+        elif before < _LONGEST_INTERRUPT and b"".join(self._fragments).startswith(INTERRUPTS):
+            self._forget_fragments()
+            self._take([QUIT])
+
+    def _take(self, lines: list[bytes | None]) -> None:
+        """Serves lines, or keeps them where earlier ones still wait."""
+        if self._backlog is not None:
+            self._backlog.extend(lines)
+        else:
+            self._serve(iter(lines))
+
+    def _serve(self, lines: Iterator[bytes | None]) -> None:
+        """Serves lines until the client, or its share of this turn, has to wait."""
+        assert self.connection is not None
+        router, connection, outbox = self.factory.router, self.connection, self._outbox
+        limits = self.factory.limits
+        longest, most_pending = limits.max_line_length, limits.max_pending_actions
+        left = LINES_PER_TURN
+        for line in lines:
+            if line is not None:
+                if line.endswith(b"\r"):
+                    line = line[:-1]
+                if not line:
+                    continue
+            if line is None or len(line) > longest:
+                router.refuse(connection, f"a line can be at most {longest} bytes long")
+            else:
+                router.serve(connection, line)
+            left -= 1
+            if self._reason is not None and self._reason is not SERVER_STOPPED:
+                return
+            if outbox.full or len(connection.pending) >= most_pending:
+                self._stall(deque(lines))
+                return
+            if not left:
+                self._stall(deque(lines))
+                self.factory.turn.later(self._resume)
+                return
+
+    def _stall(self, backlog: deque[bytes | None]) -> None:
+        self._backlog = backlog
+        if not self._peer_finished:
+            self._transport.pauseProducing()
+
+    def _resume(self) -> None:
+        """Serves the lines that had to wait, and reads on when all of them are served."""
+        connection = self.connection
+        if self._backlog is None or connection is None:
+            return
+        most_pending = self.factory.limits.max_pending_actions
+        if self._outbox.full or len(connection.pending) >= most_pending:
+            return
+        lines, self._backlog = self._backlog, None
+        with self.factory.turn:
+            self._serve(iter(lines))
+        if self._backlog is not None or self._finished:
+            return
+        if self._peer_finished:
+            self.close(CLIENT_CLOSED)
+        elif self._reason is None:
+            self._transport.resumeProducing()
+
+    # What others tell
+
+    def settled(self) -> None:
+        """See `connection.Owner.settled`."""
+        self._resume()
+        if self._reason is not None:
+            # The action's answer is written at the end of this turn.
+            self.factory.turn.afterwards(self._finish_if_done)
+
+    def outbox_drained(self) -> None:
+        """See `outbox.OutboxOwner.outbox_drained`."""
+        self._resume()
+        self._finish_if_done()
+
+    def outbox_blocked(self) -> None:
+        """See `outbox.OutboxOwner.outbox_blocked`."""
+        if self._write_timer is None:
+            self._progress = transports.progress(self.transport)
+            seconds = self.factory.limits.write_timeout
+            self._write_timer = self.factory.clock.callLater(seconds, self._check_progress)
+
+    def outbox_overflowed(self) -> None:
+        """See `outbox.OutboxOwner.outbox_overflowed`."""
+        self._abort(SLOW_CONSUMER)
+
+    def _check_progress(self) -> None:
+        """Ends a connection that has taken nothing for the time of the write timeout."""
+        self._write_timer = None
+        if self.connection is None or not self._outbox.blocked:
+            return
+        if transports.progress(self.transport) == self._progress:
+            self._abort(WRITE_TIMEOUT)
+        else:
+            self.outbox_blocked()
+
+    # Going
+
+    def close(self, reason: str) -> None:
+        """Closes once all that was asked for has been answered and sent.
+
+        Args:
+            reason: Why, for the log and the counters.
+        """
+        connection = self.connection
+        if self._reason is not None or connection is None:
+            return
+        self._reason = reason
+        self._forget_fragments()
+        if reason is not SERVER_STOPPED:
+            self._backlog = None
+            with self.factory.turn:
+                self.factory.rooms.leave_all(connection)
+        self.factory.turn.afterwards(self._finish_if_done)
+
+    def drain(self) -> None:
+        """Says goodbye, answers what has been read, and closes."""
+        if self.connection is None:
+            self._abort(SERVER_STOPPED)
+        elif self._reason is None:
+            self.connection.send(GOODBYE)
+            self._transport.pauseProducing()
+            self.close(SERVER_STOPPED)
+
+    def give_up(self, error: str) -> None:
+        """Ends the actions that still run with an error for their client."""
+        if self.connection is not None:
+            self._backlog = None
+            for request in tuple(self.connection.pending):
+                self.factory.router.give_up(request, error)
+            self._finish_if_done()
+
+    def abort(self) -> None:
+        """Drops the connection, with whatever was to be sent."""
+        self._abort(SERVER_STOPPED)
+
+    def readConnectionLost(self) -> None:
+        """The client sends nothing more; it gets the answers to what it has asked."""
+        self._peer_finished = True
+        if self._finished:
+            self._transport.loseConnection()
+        elif self.connection is None:
+            self._abort(CLIENT_CLOSED)
+        elif self._backlog is None:
+            self.close(CLIENT_CLOSED)
+            if self.connection.pending and self._timer is None:
+                seconds = self.factory.limits.close_timeout
+                error = "the client has closed the connection"
+                self._timer = self.factory.clock.callLater(seconds, self.give_up, error)
+
+    def writeConnectionLost(self) -> None:
+        """Our end of the connection is closed; the client's end will follow."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, however it went."""
+        self._stop_timer()
+        stop(self._write_timer)
+        self._write_timer = None
+        connection, self.connection = self.connection, None
+        self._backlog = None
+        if connection is None:
+            self.factory.lost(self, None, self._reason or HANDSHAKE_FAILED)
+            return
+        self._outbox.close()
+        done = reason.check(ConnectionDone) is not None
+        why = self._reason or (CLIENT_CLOSED if done else CONNECTION_LOST)
+        self._reason = why
+        with self.factory.turn:
+            for request in tuple(connection.pending):
+                request.cancel()
+            self.factory.lost(self, connection, why)
+
+    def _finish_if_done(self) -> None:
+        """Closes our end when there is nothing left to answer or to send."""
+        connection = self.connection
+        if self._reason is None or self._finished or connection is None:
+            return
+        if self._backlog is not None or connection.pending or not self._outbox.empty:
+            return
+        self._finished = True
+        self._outbox.release()
+        self._stop_timer()
+        self._progress = transports.progress(self.transport)
+        self._wait_for_close()
+        if self._peer_finished or isinstance(self.transport, TLSMemoryBIOProtocol):
+            self._transport.loseConnection()
+        else:
+            # What the client still sends is read and dropped: to close with bytes unread
+            # would reset the connection, and lose what is on its way to the client.
+            self._transport.loseWriteConnection()
+        if not self._peer_finished:
+            self._transport.resumeProducing()
+
+    def _wait_for_close(self) -> None:
+        seconds = self.factory.limits.close_timeout
+        self._timer = self.factory.clock.callLater(seconds, self._close_timed_out)
+
+    def _close_timed_out(self) -> None:
+        """The client has not hung up: we do, unless it is still taking what we sent."""
+        self._timer = None
+        progress = transports.progress(self.transport)
+        if not transports.is_drained(self.transport) and progress != self._progress:
+            self._progress = progress
+            self._wait_for_close()
+        elif transports.is_drained(self.transport):
+            transports.hang_up(self.transport)
+        else:
+            self._transport.abortConnection()
+
+    def _abort(self, reason: str) -> None:
+        if self._reason is None:
+            self._reason = reason
+        if self.connection is not None:
+            self._outbox.close()
+        self._transport.abortConnection()
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+    def _stop_timer(self) -> None:
+        stop(self._timer)
+        self._timer = None
+
+
+def _address(peer: Any) -> str:
+    """Where the client is, as people write it."""
+    host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+    if host is None:
+        name = getattr(peer, "name", None)
+        return f"unix:{name.decode('utf-8', 'replace')}" if name else "unix"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,124 @@
+"""The daemon as a Twisted service: it listens, and stops in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .factory import ActionHeroFactory
+from .transport import write_at_once
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One place to listen on.
+
+    Attributes:
+        endpoint: A Twisted server endpoint.
+        description: What it is, for people, such as ``0.0.0.0:5000 (TLS)``.
+    """
+
+    endpoint: Any
+    description: str
+
+
+class ActionHeroService(Service):
+    """Listens with the factory, and on stopping lets what runs finish.
+
+    Args:
+        name: The server's name, for the log.
+        factory: Serves the clients.
+        listeners: Where to listen.
+        fail: Called with a line of text where it cannot listen; ends the process.
+        closers: Called when all clients are gone.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factory: ActionHeroFactory,
+        listeners: Sequence[Listener],
+        fail: Callable[[str], object],
+        closers: Sequence[Callable[[], object]] = (),
+    ) -> None:
+        self.name = name
+        self.factory = factory
+        self.ports: list[Any] = []
+        self._listeners = listeners
+        self._fail = fail
+        self._closers = closers
+        self._privileged = False
+        self._error: str | None = None
+
+    def privilegedStartService(self) -> None:
+        """Listens, before the process gives up its privileges."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        for listener in self._listeners:
+            listening = maybeDeferred(listener.endpoint.listen, self.factory)
+            listening.addCallback(self._listening, listener)
+            listening.addErrback(self._cannot_listen, listener)
+        self._privileged = True
+        if self._error is not None:
+            self._fail(self._error)
+
+    def startService(self) -> None:
+        """Says that the service runs."""
+        super().startService()  # type: ignore[no-untyped-call]
+        _log.info("{name} has started", name=self.name)
+
+    def stopService(self) -> Deferred[None]:
+        """Stops accepting, says goodbye, lets what runs finish, flushes and closes.
+
+        Returns:
+            A Deferred that fires when no client is left.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        count = self.factory.clients
+        _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
+        closing = [maybeDeferred(port.stopListening) for port in self.ports]
+        self.ports.clear()
+        stopped: Deferred[Any] = DeferredList(closing, consumeErrors=True)
+        stopped.addCallback(lambda _: self.factory.drain())
+        stopped.addCallback(self._stopped)
+        return stopped
+
+    def _stopped(self, _: object) -> None:
+        for close in self._closers:
+            close()
+        _log.info("{name} has stopped", name=self.name)
+
+    def _listening(self, port: Any, listener: Listener) -> None:
+        write_at_once(port)
+        self.ports.append(port)
+        _log.info(
+            "listening on {address} ({description})",
+            address=address_text(port.getHost()),
+            description=listener.description,
+        )
+
+    def _cannot_listen(self, failure: Failure, listener: Listener) -> None:
+        error = failure.value
+        if isinstance(error, CannotListenError):
+            error = error.socketError
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        self._error = f"cannot listen on {listener.description}: {reason}"
+        # An endpoint that fails at once is reported when all have been tried: what is
+        # raised in here would stay in the Deferred.
+        if self._privileged:
+            self._fail(self._error)
+
+
+def address_text(host: Any) -> str:
+    """A bound address as people write it."""
+    if getattr(host, "host", None) is None:
+        return str(getattr(host, "name", host))
+    return f"{host.host}:{host.port}"

@@ -1,0 +1,53 @@
+"""Counters of one server process, for the ``status`` action and the operator."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections import Counter
+
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Stats:
+    """What this process has done since it started.
+
+    Attributes:
+        id: 32 random hex digits that name this process.
+        requests: Lines served.
+        connections: Clients connected now.
+        connected_ever: Clients connected since the start.
+        closed: How many connections ended, by reason.
+    """
+
+    __slots__ = ("_started", "closed", "connected_ever", "connections", "id", "requests")
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4().hex
+        self.requests = 0
+        self.connections = 0
+        self.connected_ever = 0
+        self.closed: Counter[str] = Counter()
+        self._started = time.monotonic()
+
+    def opened(self) -> None:
+        """Counts a client that connected."""
+        self.connections += 1
+        self.connected_ever += 1
+
+    def ended(self, reason: str) -> None:
+        """Counts a client that went, by the reason why."""
+        self.connections -= 1
+        self.closed[reason] += 1
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the process started to serve."""
+        return time.monotonic() - self._started
+
+    @staticmethod
+    def memory() -> int:
+        """The resident memory of this process, in bytes (the second field of /proc/self/statm)."""
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1]) * _PAGE_SIZE

@@ -1,0 +1,277 @@
+"""The command line, and the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
+from twisted.logger import Logger
+from twisted.python import usage
+
+from . import config as configuration
+from . import loader, tls
+from .api import Api
+from .cache import LocalCache
+from .commands import Commands
+from .config import Config, FieldInfo
+from .connection import Connection
+from .errors import StartError
+from .factory import ActionHeroFactory
+from .files import Files
+from .outbox import Turn
+from .requestlog import RequestLog
+from .rooms import Rooms
+from .router import Router
+from .service import ActionHeroService, Listener
+from .stats import Stats
+
+BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
+"""The folder of the actions that come with the server."""
+
+PROGRAM = "twistd actionhero"
+
+_log = Logger()
+
+
+def _coerce(info: FieldInfo) -> Callable[[str], Any]:
+    def coerce(text: str) -> Any:
+        try:
+            return info.parse(text)
+        except ValueError as error:
+            raise ValueError(f"--{info.option} {error}") from None
+
+    return coerce
+
+
+def _help(info: FieldInfo) -> str:
+    default = info.default
+    if isinstance(default, bool):
+        default = "yes" if default else "no"
+    return f"{info.help} [default: {default}]" if default not in ("", ()) else info.help
+
+
+_PARAMETERS = [info for info in configuration.fields() if info.type not in (bool, tuple)]
+_FLAGS = [info for info in configuration.fields() if info.type is bool]
+
+
+class Options(usage.Options):
+    """The options of ``twistd actionhero``: ``--config``, and one for each field of the config.
+
+    Attributes:
+        configuration: The whole configuration, once the options are parsed.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serves Python functions over persistent TCP and TLS connections: one line of text or "
+        "JSON in, one line of JSON out. Options win over the config file."
+    )
+    optParameters = [
+        ["config", "c", None, "the config file (JSON); relative paths in it count from its folder"],
+        *([info.option, None, None, _help(info), _coerce(info)] for info in _PARAMETERS),
+    ]
+    optFlags = [
+        *([info.option, None, _help(info)] for info in _FLAGS),
+        *([f"no-{info.option}", None, f"the opposite of --{info.option}"] for info in _FLAGS),
+    ]
+
+    def __init__(self) -> None:
+        self.configuration = Config()
+        self._listen: tuple[str, ...] = ()
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def opt_listen(self, description: str) -> None:
+        self._listen += (description,)
+
+    opt_listen.__doc__ = next(
+        info.help for info in configuration.fields() if info.option == "listen"
+    )
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Reads the command line; what is wrong with it ends the start with one line."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            text = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise SystemExit(f"{PROGRAM}: {text} (--help lists the options)") from None
+        except StartError as error:
+            raise SystemExit(f"{PROGRAM}: {error}") from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Takes no arguments."""
+        if arguments:
+            raise usage.UsageError(f"unexpected argument {arguments[0]!r}")
+
+    def postOptions(self) -> None:
+        """Puts the defaults, the config file and the options together, and checks them.
+
+        Raises:
+            usage.UsageError: Options contradict each other.
+            StartError: The config file is wrong, or a folder is missing; the text says what
+                is wrong, and where.
+        """
+        given = self._given()
+        in_file = configuration.read_file(self["config"]) if self["config"] else {}
+        self.configuration = configuration.build(in_file, given)
+        _check_folders(self.configuration, {*in_file, *given})
+        server = self.configuration.tcp_server
+        if not server.enable and not server.listen:
+            raise usage.UsageError(
+                "nothing to listen on: tcpServer.enable is false, and there is no --listen"
+            )
+
+    def _given(self) -> dict[tuple[str, str], Any]:
+        """The values that the command line sets, by section and field."""
+        given: dict[tuple[str, str], Any] = {}
+        for info in _PARAMETERS:
+            if self[info.option] is not None:
+                given[info.section, info.name] = self[info.option]
+        for info in _FLAGS:
+            on, off = self[info.option], self[f"no-{info.option}"]
+            if on and off:
+                raise usage.UsageError(f"--{info.option} and --no-{info.option} contradict")
+            if on or off:
+                given[info.section, info.name] = bool(on)
+        if self._listen:
+            given["tcp_server", "listen"] = self._listen
+        return given
+
+
+def _check_folders(config: Config, given: set[tuple[str, str]]) -> None:
+    """A folder that was asked for must be there; those of the defaults need not."""
+    for info in configuration.fields():
+        if info.name not in ("actions_directory", "flat_file_directory"):
+            continue
+        folder = getattr(getattr(config, info.section), info.name)
+        if (info.section, info.name) in given and not os.path.isdir(folder):
+            raise StartError(f"{folder}: there is no such folder ({info.section_key}.{info.key})")
+
+
+def makeService(options: Options) -> ActionHeroService:
+    """Wires the daemon.
+
+    Args:
+        options: The parsed command line.
+
+    Raises:
+        SystemExit: Something keeps it from starting: one line on standard error, exit status 1.
+    """
+    from twisted.internet import reactor
+
+    try:
+        service = build(options.configuration, reactor)
+    except StartError as error:
+        raise SystemExit(f"{PROGRAM}: {error}") from None
+    return service
+
+
+def build(config: Config, reactor: Any) -> ActionHeroService:
+    """The daemon of a configuration, ready to be started.
+
+    Raises:
+        StartError: An action, a certificate or an endpoint is not right.
+    """
+    general, limits = config.general, config.limits
+    stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
+    rooms = Rooms(turn, general.announce_limit)
+    commands = Commands(
+        rooms, limits.max_params, limits.max_param_bytes, limits.max_room_name_length
+    )
+    actions = _load_actions(general.actions_directory, commands)
+    cache = LocalCache(reactor, limits.max_cache_entries)
+    connections: dict[str, Connection] = {}
+    api = Api(
+        config=config,
+        actions=MappingProxyType(actions),
+        cache=cache,
+        rooms=rooms,
+        files=Files(general.flat_file_directory, general.directory_file_type),
+        stats=stats,
+        connections=MappingProxyType(connections),
+        reactor=reactor,
+    )
+    listeners = _listeners(config, reactor)
+    log = None
+    if config.log.requests:
+        log = RequestLog(reactor, config.log.request_file, config.log.params)
+    router = Router(
+        api,
+        commands.table,
+        turn,
+        limits,
+        {"limit": general.default_limit, "offset": general.default_offset},
+        general.server_error_message,
+        log,
+    )
+    factory = ActionHeroFactory(
+        router=router,
+        rooms=rooms,
+        stats=stats,
+        turn=turn,
+        limits=limits,
+        clock=reactor,
+        connections=connections,
+        welcome_message=general.welcome_message,
+        default_room=general.default_chat_room,
+        log=log,
+    )
+    closers = [cache.close] if log is None else [cache.close, log.close]
+    return ActionHeroService(
+        general.server_name, factory, listeners, partial(_end_process, reactor), closers
+    )
+
+
+def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:
+    """The actions that come with the server, and those of the user, which replace them."""
+    actions = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    if os.path.isdir(folder):
+        actions |= loader.load(folder)
+    loader.refuse_verbs(actions.values(), [word.decode() for word in commands.table])
+    return actions
+
+
+def _listeners(config: Config, reactor: Any) -> list[Listener]:
+    server = config.tcp_server
+    if server.listen:
+        return [_described(text, reactor) for text in server.listen]
+    place = f"{server.bind_ip}:{server.port}"
+    if not server.secure:
+        endpoint = TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
+        return [Listener(endpoint, f"TCP {place}")]
+    options = tls.load(server.key_file, server.cert_file)
+    secure = SSL4ServerEndpoint(reactor, server.port, options, interface=server.bind_ip)
+    return [Listener(secure, f"TLS {place}")]
+
+
+def _described(text: str, reactor: Any) -> Listener:
+    try:
+        return Listener(serverFromString(reactor, text), text)
+    except Exception as error:
+        raise StartError(f"--listen {text}: this is no endpoint description: {error}") from None
+
+
+def _end_process(reactor: Any, error: str) -> None:
+    """Ends a daemon that cannot listen, with status 1, whether or not its reactor runs yet.
+
+    Raises:
+        StartError: The reactor does not run yet. It passes through twistd, which tells the
+            process that waits for a daemon to start and removes the PID file; then it is
+            shown without its traceback.
+    """
+    _log.critical("{error}", error=error)
+    if not reactor.running:
+        sys.excepthook = _show_error
+        raise StartError(error)
+    print(f"{PROGRAM}: {error}", file=sys.__stderr__)
+    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    reactor.stop()
+
+
+def _show_error(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    print(f"{PROGRAM}: {error}", file=sys.__stderr__)

@@ -1,0 +1,157 @@
+"""A transport that writes at once where it can, and what to ask of a transport that is closing.
+
+Twisted's own transport never writes at once: ``write`` buffers, asks epoll for
+writability, and the next pass of the reactor sends and asks epoll to stop. That is
+two system calls and a pass too many for each answer (twisted issue 5303).
+"""
+
+from __future__ import annotations
+
+import socket
+from errno import ENOBUFS
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet import main, tcp, unix
+from twisted.internet.abstract import FileDescriptor
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IListeningPort
+
+    _Base = tcp.Server
+else:
+    _Base = object
+
+
+KEEPALIVE_IDLE_SECONDS: Final = 60
+"""A connection that is silent for so long is asked whether the other end still lives,"""
+KEEPALIVE_INTERVAL_SECONDS: Final = 15
+"""then every so many seconds,"""
+KEEPALIVE_PROBES: Final = 4
+"""and after so many questions without an answer it is lost."""
+
+
+class WriteAtOnce(_Base):
+    """Mixed into a server-side transport: sends at once while nothing is buffered.
+
+    What the kernel does not take, and every error, is left to the reactor's own way of
+    writing, so that producers, half-close and the loss of the connection work as ever.
+
+    Attributes:
+        sent_bytes: How many bytes the kernel has taken, to tell whether there is progress.
+    """
+
+    sent_bytes = 0
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes wait for the kernel to take them."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def write(self, data: bytes) -> None:
+        """Sends the data, as much of it as possible at once."""
+        if (
+            self.dataBuffer
+            or self._tempDataLen
+            or not self.connected
+            or self.disconnecting
+            or self._writeDisconnecting
+            or self._aborting
+            or self.TLS
+        ):
+            super().write(data)  # type: ignore[no-untyped-call]
+            return
+        sent = self.writeSomeData(data)
+        if not isinstance(sent, int):
+            # The reactor's own write meets the same error, and ends the connection.
+            super().write(data)  # type: ignore[no-untyped-call]
+        elif sent < len(data):
+            super().write(data[sent:])  # type: ignore[no-untyped-call]
+
+    def writeSequence(self, iovec: Any) -> None:
+        """Sends the joined data; see `write`."""
+        self.write(b"".join(iovec))
+
+    def writeSomeData(self, data: bytes) -> int | Any:
+        """Sends what the kernel takes of the data.
+
+        Returns:
+            How many bytes it took, or an exception where the connection is lost.
+        """
+        if len(data) > self.SEND_LIMIT:
+            data = memoryview(data)[: self.SEND_LIMIT]  # type: ignore[assignment]
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            return 0 if error.errno == ENOBUFS else main.CONNECTION_LOST
+        self.sent_bytes += sent
+        return sent
+
+
+class TCPTransport(WriteAtOnce, tcp.Server):
+    """One client's TCP connection."""
+
+
+class UNIXTransport(WriteAtOnce, unix.Server):
+    """One client's connection over a UNIX socket. It passes no file descriptors."""
+
+
+def write_at_once(port: IListeningPort) -> None:
+    """Has a listening port give its clients transports that write at once.
+
+    Under TLS it also drops Twisted's buffer of small writes, which waits for the next
+    pass of the reactor: an outbox joins them already, and what waits there is lost
+    when the client says goodbye right after its request.
+
+    Ports of other kinds than Twisted's TCP and UNIX ones keep their own transports.
+    """
+    if isinstance(port, unix.Port):
+        port.transport = UNIXTransport
+    elif isinstance(port, tcp.Port):
+        port.transport = TCPTransport
+    factory = getattr(port, "factory", None)
+    if isinstance(factory, TLSMemoryBIOFactory):
+        factory.protocol = TLSMemoryBIOProtocol
+
+
+def lowest(transport: Any) -> Any:
+    """The transport at the bottom, below TLS and other wrappers."""
+    while (below := getattr(transport, "transport", None)) is not None:
+        transport = below
+    return transport
+
+
+def progress(transport: Any) -> int:
+    """How many bytes the kernel has taken so far; always 0 for transports that do not count."""
+    return getattr(lowest(transport), "sent_bytes", 0)
+
+
+def is_drained(transport: Any) -> bool:
+    """Whether the kernel has taken everything that was written."""
+    bottom = lowest(transport)
+    if isinstance(bottom, FileDescriptor):
+        return not bottom.dataBuffer and not bottom._tempDataLen
+    return True
+
+
+def hang_up(transport: Any) -> None:
+    """Closes a connection whose other end does not, without a reset."""
+    lowest(transport).loseConnection()
+
+
+def set_socket_options(transport: Any) -> None:
+    """Has small writes sent at once, and dead peers found out by TCP keepalive."""
+    handle = getattr(lowest(transport), "socket", None)
+    if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    try:
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+    except OSError:
+        # The client may be gone already; its loss is noticed elsewhere.
+        pass
