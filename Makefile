@@ -6,10 +6,10 @@ ARGS ?=
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py') setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test coverage certs bench clean
+.PHONY: help run install dev test coverage certs bench bench-peers clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## run the daemon on port 5000, in the foreground; ARGS="--port 6000" passes options on
 	$(BIN)/twistd --nodaemon --pidfile= actionhero $(ARGS)
@@ -29,6 +29,9 @@ certs: install ## make a self-signed key and certificate in certs/
 
 bench: install dev ## measure the speed, as ratios to a bare LineReceiver
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: install dev ## measure actionHero's Node server in the same run as ours
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 clean: ## remove all that was made
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*

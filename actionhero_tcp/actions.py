@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThreadPool
@@ -14,6 +14,9 @@ from twisted.internet.threads import deferToThreadPool
 from .connection import ActionConnection
 from .errors import StartError
 from .inputs import Inputs, read_signature
+
+if TYPE_CHECKING:
+    from .files import FileReader
 
 MARK: Final = "__actionhero_action__"
 """The attribute of a function that holds its `Action`."""
@@ -45,6 +48,7 @@ class Action:
         blocking: Whether it runs in a thread.
         file: The file that defines it.
         line: The line there.
+        simple: Whether it has no inputs, and runs in the reactor's thread.
     """
 
     name: str
@@ -55,6 +59,11 @@ class Action:
     blocking: bool = False
     file: str = ""
     line: int = 0
+    simple: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        takes_nothing = not self.inputs.declared and not self.inputs.takes_rest
+        object.__setattr__(self, "simple", takes_nothing and not self.blocking)
 
     @property
     def place(self) -> str:
@@ -75,16 +84,13 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        inputs = self.inputs
-        if inputs.declared or inputs.takes_rest:
-            arguments = inputs.arguments(connection.params)
+        if self.simple:
+            outcome = self.function(api, connection)
+        else:
+            arguments = self.inputs.arguments(connection.params)
             if self.blocking:
                 return self._start_in_thread(api, connection, arguments)
             outcome = self.function(api, connection, **arguments)
-        elif self.blocking:
-            return self._start_in_thread(api, connection, {})
-        else:
-            outcome = self.function(api, connection)
         if type(outcome) is dict:
             return outcome
         if inspect.iscoroutine(outcome):
@@ -124,6 +130,9 @@ class _ThreadConnection(ActionConnection):
 
     def send(self, message: Mapping[str, object]) -> None:
         self._reactor.callFromThread(super().send, message)
+
+    def send_file(self, reader: FileReader) -> None:
+        self._reactor.callFromThread(super().send_file, reader)
 
     def close(self) -> None:
         self._reactor.callFromThread(super().close)

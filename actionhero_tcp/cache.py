@@ -14,6 +14,9 @@ from .clock import Clock, Timer, stop
 
 DEFAULT_MAX_ENTRIES = 10_000
 
+MAX_EXPIRE_MS = 100 * 365 * 24 * 60 * 60 * 1000
+"""A hundred years."""
+
 NEW_RECORD = "new record"
 UPDATED_RECORD = "updated record"
 
@@ -51,7 +54,7 @@ class Cache(Protocol):
 
         Raises:
             UnserializableError: The value is no JSON.
-            ValueError: ``expire_ms`` is no positive number.
+            ValueError: ``expire_ms`` is not above 0, or more than `MAX_EXPIRE_MS`.
         """
         ...
 
@@ -108,11 +111,13 @@ class LocalCache:
 
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """See `Cache.save`."""
-        if expire_ms is not None and not expire_ms > 0:
-            raise ValueError(f"expire_ms must be a positive number of ms, not {expire_ms!r}")
+        if expire_ms is not None and not 0 < expire_ms <= MAX_EXPIRE_MS:
+            raise ValueError(
+                f"expire_ms must be above 0 and at most {MAX_EXPIRE_MS} ms, not {expire_ms!r}"
+            )
         now = _now()
-        known = self._records.pop(key, None)
         record = _Record(wire.dumps(value), now, None, None, None)
+        known = self._records.pop(key, None)
         if expire_ms is not None:
             record.expires_at = now + int(expire_ms)
             record.deadline = self._clock.seconds() + expire_ms / 1000

@@ -1,7 +1,7 @@
 """The verbs of the protocol: a table, word to function, each with its help line.
 
 A verb gets the connection and its argument, and gives the head of the response
-(`wire.numbered` adds the request's number). What a verb takes is checked in one
+(`wire.NUMBERED` adds the request's number). What a verb takes is checked in one
 place, before it runs. Another dialect of the protocol is another such table.
 """
 
@@ -62,20 +62,20 @@ class Verb:
         Raises:
             ClientError: The argument is missing, or not what the verb takes.
         """
-        if not self.takes:
-            if argument and not argument.isspace():
-                raise ClientError(f"{self.words[0]} takes no argument")
-        elif self.one_word:
+        if self.one_word:
             argument = argument.strip(" \t")
             if not argument or " " in argument or "\t" in argument:
                 raise self.wrong_argument()
         elif not argument:
-            raise self.wrong_argument()
+            if self.takes:
+                raise self.wrong_argument()
+        elif not self.takes and not argument.isspace():
+            raise ClientError(f"{self.name} takes no argument")
         return self.run(connection, argument)
 
     def wrong_argument(self) -> ClientError:
         """The error that says what the verb takes."""
-        return ClientError(f"{self.words[0]} takes {self.takes}, as in: {self.example}")
+        return ClientError(f"{self.name} takes {self.takes}, as in: {self.example}")
 
     @property
     def name(self) -> str:
@@ -85,7 +85,7 @@ class Verb:
     @property
     def example(self) -> str:
         """How the verb is used."""
-        return f"{self.words[0]} {_EXAMPLES[self.takes]}"
+        return f"{self.name} {_EXAMPLES[self.takes]}" if self.takes else self.name
 
 
 _EXAMPLES: Final = {
@@ -151,9 +151,10 @@ class Commands:
 
     def _param_add(self, connection: Connection, argument: str) -> bytes:
         key, equals, value = argument.partition("=")
-        key = key.strip(" \t")
-        if not equals or not key or " " in key or "\t" in key:
-            raise self.table[b"paramAdd"].wrong_argument()
+        if not key.isidentifier() or not equals:
+            key = key.strip(" \t")
+            if not equals or not key or " " in key or "\t" in key:
+                raise self.table[b"paramAdd"].wrong_argument()
         connection.set_param(key, value, self._max_params, self._max_param_bytes)
         return _PARAM_OK
 

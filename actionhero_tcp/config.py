@@ -232,33 +232,38 @@ class FieldInfo:
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise ValueError("must be a list of strings")
             return tuple(value)
-        if self.type is float and type(value) is int:
+        if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
             value = float(value)
         if type(value) is not self.type:
-            raise ValueError(f"must be {_TYPE_NAMES[self.type]}, not {_shown(value)}")
+            raise self._wrong_type(_shown(value))
         if self.type in (int, float):
             self._check_range(value)
         return value
 
     def parse(self, text: str) -> Any:
         """Like `check`, for the text of a command-line option."""
+        value: object = text
         if self.type in (int, float):
             try:
-                return self.check(self.type(text))
-            except ValueError as error:
-                if "must be" in str(error):
-                    raise
-                raise ValueError(f"must be {_TYPE_NAMES[self.type]}, not {text!r}") from None
-        return self.check(text)
+                value = self.type(text)
+            except ValueError:
+                raise self._wrong_type(repr(text)) from None
+        return self.check(value)
+
+    def _wrong_type(self, shown: str) -> ValueError:
+        return ValueError(f"must be {_TYPE_NAMES[self.type]}, not {shown}")
 
     def _check_range(self, value: Any) -> None:
         if value != value or value in (float("inf"), float("-inf")):
             raise ValueError(f"must be a finite number, not {value}")
         if self.minimum is not None and value < self.minimum:
-            raise ValueError(f"must be at least {self.minimum:g}, not {value:g}")
+            raise ValueError(f"must be at least {self.minimum:g}, not {_number(value)}")
         if self.maximum is not None and value > self.maximum:
-            raise ValueError(f"must be at most {self.maximum:g}, not {value:g}")
+            raise ValueError(f"must be at most {self.maximum:g}, not {_number(value)}")
 
+
+_LARGEST_EXACT: Final = 2**53
+"""Whole numbers up to this one are floats without a loss."""
 
 _TYPE_NAMES: Final = {
     str: "a string",
@@ -271,6 +276,10 @@ _TYPE_NAMES: Final = {
 def _shown(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else text[:40] + "…"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else _shown(value)
 
 
 def _camel(name: str) -> str:

@@ -55,13 +55,16 @@ class Connection:
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
         owner: Who closes it.
+        halted: Whether its lines have to wait, since it is closing, too many of its
+            actions run, or too much waits to be sent to it.
     """
 
     __slots__ = (
         "__weakref__",
-        "_param_bytes",
+        "_most_param_bytes",
         "attributes",
         "connected_at",
+        "halted",
         "id",
         "outbox",
         "owner",
@@ -83,7 +86,10 @@ class Connection:
         self.pending: set[Request] = set()
         self.outbox = outbox
         self.owner = owner
-        self._param_bytes = 0
+        self.halted = False
+        # What the sticky params take at most: what was overwritten or deleted is taken off
+        # only where the sum comes near the limit.
+        self._most_param_bytes = 0
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} of {self.remote_address}>"
@@ -121,35 +127,27 @@ class Connection:
             ClientError: There would be too many, or too much; nothing was changed.
         """
         params = self.params
-        known = key in params
-        if not known and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
+        if key not in params and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
             automatic = sum(name in params for name in UNCOUNTED_PARAMS)
             if len(params) - automatic >= max_params:
                 raise ClientError(f"a connection can hold at most {max_params} params")
-        size = self._param_bytes + _size(key, value)
-        if known:
-            size -= _size(key, params[key])
+        size = self._most_param_bytes + len(key) + len(value)
+        if not value.isascii() or not key.isascii():
+            size = self._most_param_bytes + _size(key, value)
         if size > max_bytes:
-            raise ClientError(f"the params of a connection can take at most {max_bytes} bytes")
+            size = sum(_size(*param) for param in {**params, key: value}.items())
+            if size > max_bytes:
+                raise ClientError(f"the params of a connection can take at most {max_bytes} bytes")
         params[key] = value
-        self._param_bytes = size
-
-    def set_number(self, key: str, number: float) -> None:
-        """Makes a number sticky that the server itself sets, such as ``limit``."""
-        if key in self.params:
-            self._param_bytes -= _size(key, self.params[key])
-        self.params[key] = number
-        self._param_bytes += _size(key, number)
+        self._most_param_bytes = size
 
     def delete_param(self, key: str) -> None:
         """Forgets a sticky param, if it is there."""
-        if key in self.params:
-            self._param_bytes -= _size(key, self.params.pop(key))
+        self.params.pop(key, None)
 
     def delete_params(self) -> None:
         """Forgets all sticky params."""
         self.params.clear()
-        self._param_bytes = 0
 
 
 def _size(key: str, value: object) -> int:

@@ -68,7 +68,7 @@ class ActionHeroFactory(Factory):
         self._protocols: set[ActionHeroProtocol] = set()
         self._drained: Deferred[None] | None = None
         greeting = {"welcome": welcome_message, "room": default_room, "context": "api"}
-        self._greeting = wire.numbered(wire.head(greeting), 0)
+        self._greeting = wire.NUMBERED % (wire.head(greeting), 0)
 
     @property
     def clients(self) -> int:

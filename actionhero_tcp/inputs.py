@@ -7,6 +7,7 @@ import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final, Union, get_args, get_origin
 
 from . import wire
@@ -24,15 +25,17 @@ def number(text: object) -> float | None:
 
     Whole numbers are ints. NaN, the infinities and truth values are no numbers.
     """
-    if type(text) is int or type(text) is float:
+    if type(text) is int:
         return text
+    if type(text) is float:
+        return text if isfinite(text) else None
     if not isinstance(text, str) or not _NUMBER.fullmatch(text):
         return None
     try:
         return int(text)
     except ValueError:
         value = float(text)
-        return value if value not in (float("inf"), float("-inf")) else None
+        return value if isfinite(value) else None
 
 
 def _to_str(value: object) -> str:
@@ -133,10 +136,13 @@ class Inputs:
     Attributes:
         declared: The inputs, in the order in which they were declared.
         takes_rest: Whether the function has ``**params``, which takes all other params.
+        reserved: Names that ``**params`` cannot hold, since the function's first two
+            parameters have them.
     """
 
     declared: tuple[Input, ...]
     takes_rest: bool
+    reserved: tuple[str, ...] = ()
 
     def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The keyword arguments for the function, made of a request's params.
@@ -147,7 +153,9 @@ class Inputs:
         Raises:
             ClientError: A required one is missing, or one cannot be converted.
         """
-        arguments: dict[str, Any] = dict(params) if self.takes_rest else {}
+        arguments: dict[str, Any] = {}
+        if self.takes_rest:
+            arguments = {key: params[key] for key in params if key not in self.reserved}
         for declared in self.declared:
             value = params.get(declared.name)
             if value is None or value == "":
@@ -182,7 +190,9 @@ def read_signature(function: Callable[..., Any]) -> Inputs:
     if len(positional) != 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise ValueError("an action takes (api, connection, *, and then its inputs by keyword)")
     declared = tuple(_input(p) for p in parameters if p.kind is p.KEYWORD_ONLY)
-    return Inputs(declared, any(p.kind is p.VAR_KEYWORD for p in parameters))
+    takes_rest = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    reserved = tuple(p.name for p in positional if p.kind is p.POSITIONAL_OR_KEYWORD)
+    return Inputs(declared, takes_rest, reserved)
 
 
 def _input(parameter: inspect.Parameter) -> Input:

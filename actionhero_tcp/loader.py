@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .actions import MARK, Action
-from .errors import StartError
+from .errors import StartError, printable
 
 PACKAGE: Final = "actionhero_actions"
 """The package that the files of an actions folder belong to, so that they can import one another.
@@ -101,11 +101,12 @@ def _import(path: Path, root: Path, package: str) -> types.ModuleType:
     except StartError:
         raise
     except SyntaxError as error:
-        raise StartError(f"{error.filename}:{error.lineno}: {error.msg}") from None
+        place = f"{error.filename or path}:{error.lineno or 1}"
+        raise StartError(f"{place}: {printable(str(error.msg))}") from None
     except BaseException as error:
         raise StartError(
             f"{path}:{_line_in(path, error)}: cannot import the action file: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {printable(str(error))}"
         ) from None
     return module
 

@@ -114,6 +114,9 @@ class OutboxOwner(Protocol):
     def outbox_blocked(self) -> None:
         """The transport takes nothing more for now."""
 
+    def outbox_filled(self) -> None:
+        """So much waits that the client should not be read from; see `Outbox.full`."""
+
     def outbox_drained(self) -> None:
         """What had waited is with the transport."""
 
@@ -206,7 +209,7 @@ class Outbox:
         self._parts.append(data)
         self._waiting += len(data)
         if self._waiting > HIGH_WATER:
-            self.flush()
+            self._relieve()
 
     def say(self, data: bytes) -> None:
         """Sends what others said; where too much of that waits, the owner is told."""
@@ -218,8 +221,8 @@ class Outbox:
         size = len(data)
         self._waiting += size
         self._said += size
-        if self._waiting > HIGH_WATER:
-            self.flush()
+        if self._waiting > HIGH_WATER or self._said > self._max_said:
+            self._relieve()
             if self._said > self._max_said and not self._overflowed:
                 self._overflowed = True
                 self._turn.afterwards(self._owner.outbox_overflowed)
@@ -233,6 +236,13 @@ class Outbox:
             self._turn.touch(self)
         self._parts.append(reader)
         self._files += 1
+        if self._files > 1:
+            self._owner.outbox_filled()
+
+    def _relieve(self) -> None:
+        self.flush()
+        if self._waiting > HIGH_WATER:
+            self._owner.outbox_filled()
 
     def flush(self) -> None:
         """Hands the transport what waits, as far as it takes it."""

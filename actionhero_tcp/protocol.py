@@ -6,7 +6,6 @@ With `outbox` the only module that touches a transport.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.error import ConnectionDone
@@ -21,8 +20,9 @@ from . import transport as transports
 from .clock import Timer, stop
 from .commands import QUIT
 from .connection import Connection
+from .errors import printable
 from .outbox import Outbox
-from .router import INTERRUPTS
+from .router import INTERRUPTS, TOO_LONG
 
 if TYPE_CHECKING:
     from .factory import ActionHeroFactory
@@ -39,9 +39,6 @@ HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
 SERVER_STOPPED: Final = "server stopped"
 SLOW_CONSUMER: Final = "slow consumer"
 WRITE_TIMEOUT: Final = "write timeout"
-
-_TOO_LONG: Final = None
-"""Stands in the backlog for a line that was too long and has been skipped."""
 
 _LONGEST_INTERRUPT: Final = max(map(len, INTERRUPTS))
 
@@ -66,7 +63,7 @@ class ActionHeroProtocol(LineReceiver):
     _outbox: Outbox
     _fragments_size = 0
     _skipping = False
-    _backlog: deque[bytes | None] | None = None
+    _backlog: deque[bytes] | None = None
     _reason: str | None = None
     _finished = False
     _peer_finished = False
@@ -99,8 +96,8 @@ class ActionHeroProtocol(LineReceiver):
         self._outbox = Outbox(factory.turn, self, factory.limits.max_outbox_bytes)
         self._outbox.open(transport)
         self.connection = Connection(self._outbox, self, _address(transport.getPeer()))
-        with factory.turn:
-            factory.welcome(self.connection)
+        # In no turn: where many come at once, their room hears of all of them in one write.
+        factory.welcome(self.connection)
 
     # Reading
 
@@ -108,22 +105,29 @@ class ActionHeroProtocol(LineReceiver):
         """Takes in some bytes, in which lines begin and end anywhere."""
         if self._reason is not None or self.connection is None:
             return
-        lines: list[bytes | None] = data.split(b"\n")  # type: ignore[assignment]
+        if self._fragments and data.startswith(b"\n"):
+            # The carriage return that belongs to this line end came before it.
+            self._fragments[-1] = self._fragments[-1].removesuffix(b"\r")
+        if b"\r\n" in data:
+            data = data.replace(b"\r\n", b"\n")
+        lines = data.split(b"\n")
         last = lines.pop()
         with self.factory.turn:
             if lines:
                 if self._fragments or self._skipping:
                     self._complete_first(lines)
+                longest = self.factory.limits.max_line_length
+                if len(data) > longest or (lines and len(lines[0]) > longest):
+                    lines = [line if len(line) <= longest else _too_long(line) for line in lines]
                 self._take(lines)
             if last and self._reason is None:
                 self._add_fragment(last)
 
-    def _complete_first(self, lines: list[bytes | None]) -> None:
+    def _complete_first(self, lines: list[bytes]) -> None:
         """Puts the fragments of a line before its last part."""
         if self._skipping:
             del lines[0]
         else:
-            assert lines[0] is not None
             self._fragments.append(lines[0])
             lines[0] = b"".join(self._fragments)
         self._forget_fragments()
@@ -140,66 +144,58 @@ class ActionHeroProtocol(LineReceiver):
         before = self._fragments_size
         self._fragments.append(data)
         self._fragments_size += len(data)
-        # One more, for the carriage return that may be part of the line's end.
-        if self._fragments_size > self.factory.limits.max_line_length + 1:
-            self._forget_fragments()
-            self._skipping = True
-            self._take([_TOO_LONG])
-        elif before < _LONGEST_INTERRUPT and b"".join(self._fragments).startswith(INTERRUPTS):
+        if before < _LONGEST_INTERRUPT and b"".join(self._fragments).startswith(INTERRUPTS):
             self._forget_fragments()
             self._take([QUIT])
+        # One more, for the carriage return that may be part of the line's end.
+        elif self._fragments_size > self.factory.limits.max_line_length + 1:
+            self._forget_fragments()
+            self._skipping = True
+            self._take([TOO_LONG])
 
-    def _take(self, lines: list[bytes | None]) -> None:
+    def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
         if self._backlog is not None:
             self._backlog.extend(lines)
+        elif len(lines) <= LINES_PER_TURN:
+            self._serve(lines, None)
         else:
-            self._serve(iter(lines))
+            lines = [line for line in lines if line]
+            self._serve(lines[:LINES_PER_TURN], deque(lines[LINES_PER_TURN:]))
 
-    def _serve(self, lines: Iterator[bytes | None]) -> None:
-        """Serves lines until the client, or its share of this turn, has to wait."""
-        assert self.connection is not None
-        router, connection, outbox = self.factory.router, self.connection, self._outbox
-        limits = self.factory.limits
-        longest, most_pending = limits.max_line_length, limits.max_pending_actions
-        left = LINES_PER_TURN
-        for line in lines:
-            if line is not None:
-                if line.endswith(b"\r"):
-                    line = line[:-1]
-                if not line:
-                    continue
-            if line is None or len(line) > longest:
-                router.refuse(connection, f"a line can be at most {longest} bytes long")
-            else:
-                router.serve(connection, line)
-            left -= 1
-            if self._reason is not None and self._reason is not SERVER_STOPPED:
-                return
-            if outbox.full or len(connection.pending) >= most_pending:
-                self._stall(deque(lines))
-                return
-            if not left:
-                self._stall(deque(lines))
-                self.factory.turn.later(self._resume)
-                return
+    def _serve(self, lines: list[bytes], later: deque[bytes] | None) -> None:
+        """Serves lines until the client has to wait; what is left is kept with the later ones."""
+        connection = self.connection
+        assert connection is not None
+        rest = iter(lines)
+        self.factory.router.serve(connection, rest)
+        if connection.halted:
+            if self._reason is None or self._reason is SERVER_STOPPED:
+                self._stall(deque((*rest, *(later or ()))))
+        elif later:
+            self._stall(later)
+            self.factory.turn.later(self._resume)
 
-    def _stall(self, backlog: deque[bytes | None]) -> None:
+    def _stall(self, backlog: deque[bytes]) -> None:
+        """Keeps lines for later, and reads no more until they are served."""
         self._backlog = backlog
         if not self._peer_finished:
             self._transport.pauseProducing()
 
     def _resume(self) -> None:
-        """Serves the lines that had to wait, and reads on when all of them are served."""
-        connection = self.connection
-        if self._backlog is None or connection is None:
+        """Serves lines that had to wait, and reads on when all of them are served."""
+        backlog, connection = self._backlog, self.connection
+        if connection is None or self._outbox.full:
             return
-        most_pending = self.factory.limits.max_pending_actions
-        if self._outbox.full or len(connection.pending) >= most_pending:
+        if len(connection.pending) >= self.factory.limits.max_pending_actions:
             return
-        lines, self._backlog = self._backlog, None
+        connection.halted = self._reason is not None and self._reason is not SERVER_STOPPED
+        if backlog is None:
+            return
+        self._backlog = None
+        lines = [backlog.popleft() for _ in range(min(LINES_PER_TURN, len(backlog)))]
         with self.factory.turn:
-            self._serve(iter(lines))
+            self._serve(lines, backlog)
         if self._backlog is not None or self._finished:
             return
         if self._peer_finished:
@@ -227,6 +223,11 @@ class ActionHeroProtocol(LineReceiver):
             self._progress = transports.progress(self.transport)
             seconds = self.factory.limits.write_timeout
             self._write_timer = self.factory.clock.callLater(seconds, self._check_progress)
+
+    def outbox_filled(self) -> None:
+        """See `outbox.OutboxOwner.outbox_filled`."""
+        if self.connection is not None:
+            self.connection.halted = True
 
     def outbox_overflowed(self) -> None:
         """See `outbox.OutboxOwner.outbox_overflowed`."""
@@ -256,6 +257,7 @@ class ActionHeroProtocol(LineReceiver):
         self._reason = reason
         self._forget_fragments()
         if reason is not SERVER_STOPPED:
+            connection.halted = True
             self._backlog = None
             with self.factory.turn:
                 self.factory.rooms.leave_all(connection)
@@ -313,10 +315,11 @@ class ActionHeroProtocol(LineReceiver):
         done = reason.check(ConnectionDone) is not None
         why = self._reason or (CLIENT_CLOSED if done else CONNECTION_LOST)
         self._reason = why
-        with self.factory.turn:
-            for request in tuple(connection.pending):
-                request.cancel()
-            self.factory.lost(self, connection, why)
+        for request in tuple(connection.pending):
+            request.cancel()
+        self.factory.lost(self, connection, why)
+        # The outbox knows this protocol: without the circle both are freed at once.
+        del self._outbox
 
     def _finish_if_done(self) -> None:
         """Closes our end when there is nothing left to answer or to send."""
@@ -371,10 +374,15 @@ class ActionHeroProtocol(LineReceiver):
         self._timer = None
 
 
+def _too_long(line: bytes) -> bytes:
+    """What is served in place of a line that is too long, unless an interrupt came first."""
+    return QUIT if line.startswith(INTERRUPTS) else TOO_LONG
+
+
 def _address(peer: Any) -> str:
     """Where the client is, as people write it."""
     host, port = getattr(peer, "host", None), getattr(peer, "port", None)
     if host is None:
         name = getattr(peer, "name", None)
-        return f"unix:{name.decode('utf-8', 'replace')}" if name else "unix"
+        return f"unix:{printable(name.decode('utf-8', 'replace'))}" if name else "unix"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -136,7 +136,11 @@ class RequestLog:
 
 
 def _quoted(value: object) -> str:
-    return printable(json.dumps(value, ensure_ascii=False))
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = repr(value)
+    return printable(text)
 
 
 def _open(path: str) -> int:
@@ -146,3 +150,5 @@ def _open(path: str) -> int:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     except OSError as error:
         raise StartError(f"{path}: cannot open the request log: {error.strerror}") from None
+    except ValueError as error:
+        raise StartError(f"{printable(path)}: cannot open the request log: {error}") from None

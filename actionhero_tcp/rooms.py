@@ -6,6 +6,7 @@ What is said is encoded once, for all who hear it.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -135,8 +136,9 @@ def _matches(member: Connection, key: str, value: object) -> bool:
         return False
     if not isinstance(attribute, str | int | float):
         return False
-    return _text(attribute) == str(value)
-
-
-def _text(attribute: str | float) -> str:
-    return attribute if isinstance(attribute, str) else wire.dumps(attribute).decode()
+    try:
+        text = json.dumps(attribute) if isinstance(attribute, bool) else str(attribute)
+    except ValueError:
+        # A number of more digits than Python writes.
+        return False
+    return text == str(value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -17,6 +18,7 @@ from .commands import QUIT, Verb
 from .connection import ActionConnection, Connection
 from .errors import ClientError, UnserializableError, printable, printable_lines, shorten
 from .inputs import number as to_number
+from .wire import NUMBERED
 
 if TYPE_CHECKING:
     from .api import Api
@@ -29,9 +31,11 @@ INTERRUPTS: Final = (b"\x04", b"\xff\xf4\xff\xfd\x06")
 
 NO_ACTION: Final = "{no action}"
 
-_BLANK: Final = ord(" ")
-_LAST_BYTE: Final = 0xFF
+TOO_LONG: Final = b"\n"
+"""Stands for a line that was too long and has been skipped; no line holds a line end."""
+
 _OPENING_BRACE: Final = ord("{")
+_NO_PARAMS: Final = object()
 
 _log = Logger()
 
@@ -71,7 +75,10 @@ class Request:
     def cancel(self) -> None:
         """Ends the action; its client hears nothing more of it."""
         self.end()
-        self.outcome.cancel()
+        try:
+            self.outcome.cancel()
+        except Exception:
+            _log.failure("the action {name} could not be cancelled", name=self.action.name)
 
     def end(self) -> None:
         """Takes the request off its connection's list of those that run."""
@@ -105,6 +112,7 @@ class Router:
         self._api = api
         self._stats = api.stats
         self._actions = api.actions
+        self._by_word = {name.encode(): action for name, action in api.actions.items()}
         self._verbs = verbs
         self._turn = turn
         self._limits = limits
@@ -112,48 +120,76 @@ class Router:
         self._server_error = server_error
         self._log = log
 
-    def serve(self, connection: Connection, line: bytes) -> None:
-        """Answers one line, now or when its action has ended.
+    def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
+        """Answers lines, now or when their actions have ended.
 
         Args:
-            connection: Who sent it.
-            line: The line without its end; not empty.
+            connection: Who sent them.
+            lines: The lines, without their ends; `TOO_LONG` for one that was skipped. What
+                follows when the connection is halted stays in the iterator.
         """
-        number = connection.requests = connection.requests + 1
-        self._stats.requests += 1
-        started = perf_counter() if self._log is not None else 0.0
-        name = ""
-        params: dict[str, Any] | None = None
-        error = None
-        try:
-            if not _BLANK < line[0] < _LAST_BYTE:
-                line = _normalized(line)
-            if line[0] == _OPENING_BRACE:
-                name, params = self._read_json(line)
-                reply = self._run(connection, number, name, params, started)
+        verbs, stats, log, outbox = self._verbs, self._stats, self._log, connection.outbox
+        started = 0.0
+        for line in lines:
+            if not line:
+                continue
+            number = connection.requests = connection.requests + 1
+            stats.requests += 1
+            if log is not None:
+                started = perf_counter()
+            word, _, rest = line.partition(b" ")
+            verb = verbs.get(word)
+            if verb is None:
+                self._serve_request(connection, number, line, word, rest, started)
             else:
-                word, _, rest = line.partition(b" ")
-                verb = self._verbs.get(word)
-                if verb is None and b"\t" in word:
-                    word, rest = _split_at_tab(line)
-                    verb = self._verbs.get(word)
-                if verb is not None:
-                    name = verb.name
+                error = None
+                try:
                     head = verb.answer(connection, rest.decode() if rest else "")
-                    reply = wire.numbered(head, number)
-                else:
-                    name, params = self._read_word(connection, word, rest)
-                    reply = self._run(connection, number, name, params, started)
-        except ClientError as refusal:
-            error = refusal.text
-            reply = self._refusal(refusal, number)
-        except UnicodeDecodeError:
-            error = "the line is not UTF-8"
-            reply = wire.error(error, number)
-        except Exception:
-            error = self._server_error
-            reply = wire.error(error, number)
-            _log.failure("a request could not be handled")
+                    reply = NUMBERED % (head, number)
+                except Exception as reason:
+                    reply, error = self._refusal(reason, number)
+                outbox.send(reply)
+                if log is not None:
+                    elapsed = perf_counter() - started
+                    log.request(connection, number, verb.name, elapsed, error)
+            if connection.halted:
+                return
+
+    def _serve_request(
+        self,
+        connection: Connection,
+        number: int,
+        line: bytes,
+        word: bytes,
+        rest: bytes,
+        started: float,
+    ) -> None:
+        """Answers a line that begins with no verb: an action, in words or in JSON, or nonsense."""
+        name, error = "", None
+        params: dict[str, Any] | None = None
+        reply: bytes | None
+        try:
+            action = self._by_word.get(word)
+            if action is None and line[0] != _OPENING_BRACE:
+                line, word, rest = self._look_closer(line)
+                action = self._by_word.get(word)
+            if action is not None:
+                name = action.name
+                params = self._sticky_params(connection, name, rest)
+                reply = self._run(connection, number, action, params, started)
+            elif line[0] == _OPENING_BRACE:
+                document: Any = wire.loads(line.decode(), self._limits.max_json_depth)
+                name = _action_name(document)
+                params = self._json_params(document)
+                reply = self._run(connection, number, self._action(name), params, started)
+            elif (verb := self._verbs.get(word)) is not None:
+                name = verb.name
+                reply = NUMBERED % (verb.answer(connection, rest.decode()), number)
+            else:
+                name = word.decode()
+                reply = self._refuse_unknown(connection, name, rest)
+        except Exception as reason:
+            reply, error = self._refusal(reason, number)
         if reply is None:
             return
         if reply:
@@ -161,61 +197,81 @@ class Router:
         if self._log is not None:
             self._log.request(connection, number, name, perf_counter() - started, error, params)
 
-    def refuse(self, connection: Connection, error: str) -> None:
-        """Answers a line that could not even be taken in, such as one that is too long."""
-        number = connection.requests = connection.requests + 1
-        self._stats.requests += 1
-        connection.outbox.send(wire.error(error, number))
-        if self._log is not None:
-            self._log.request(connection, number, "", 0.0, error)
-
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""
         if request in request.connection.pending:
-            request.end()
+            request.cancel()
             self._answer(request, wire.error(error, request.number), error)
-            request.outcome.cancel()
 
-    def _read_json(self, line: bytes) -> tuple[str, dict[str, Any]]:
-        """The action's name and the params of a request in JSON."""
-        document = wire.loads(line.decode(), self._limits.max_json_depth)
-        assert isinstance(document, dict)
-        name = document.get("action", "")
-        if type(name) is not str:
-            raise ClientError('"action" must be a string, the name of an action')
-        params = document.get("params")
-        if params is None and "params" not in document:
+    def _json_params(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The params of a request in JSON."""
+        params = document.get("params", _NO_PARAMS)
+        if params is _NO_PARAMS:
             params = {}
-        if type(params) is not dict:
+        elif type(params) is not dict:
             raise ClientError('"params" must be an object')
-        for key, default in self._defaults.items():
-            value = params.get(key)
-            params[key] = default if value is None else _number(key, value)
-        return name, params
+        if "limit" in params or "offset" in params:
+            self._set_defaults(params)
+        else:
+            params.update(self._defaults)
+        found: dict[str, Any] = params
+        return found
 
-    def _read_word(
-        self, connection: Connection, word: bytes, rest: bytes
-    ) -> tuple[str, dict[str, Any]]:
-        """The action's name and the sticky params as they stand now, which the request changes."""
-        name = word.decode()
+    def _sticky_params(self, connection: Connection, name: str, rest: bytes) -> dict[str, Any]:
+        """A copy of the sticky params as they stand now, which a request for an action changes."""
         if rest:
             rest.decode()
         params = connection.params
-        if params.get("action") != name:
+        params["action"] = name
+        if type(params.get("limit")) is not int or type(params.get("offset")) is not int:
+            self._set_defaults(params)
+        return params.copy()
+
+    def _refuse_unknown(self, connection: Connection, name: str, rest: bytes) -> NoReturn:
+        """Refuses an action that there is not; its name sticks all the same, if it has room."""
+        if name:
+            rest.decode()
             limits = self._limits
-            connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
+            with suppress(ClientError):
+                connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
+                self._set_defaults(connection.params)
+        raise _unknown(name)
+
+    def _set_defaults(self, params: dict[str, Any]) -> None:
+        """Sets ``limit`` and ``offset`` where they are not set, and makes numbers of texts."""
         for key, default in self._defaults.items():
             value = params.get(key)
-            if type(value) is not int:
-                number = default if value is None else _number(key, value)
-                connection.set_number(key, number)
-        return name, params.copy()
+            params[key] = default if value is None else _number(key, value)
+
+    def _look_closer(self, line: bytes) -> tuple[bytes, bytes, bytes]:
+        """A line that does not begin with a known word: as it was meant, its first word, the rest.
+
+        There may be blanks before the word and a tab behind it, and an interrupt means ``quit``.
+
+        Raises:
+            ClientError: It stands for a line that was too long.
+        """
+        if line == TOO_LONG:
+            raise ClientError(f"a line can be at most {self._limits.max_line_length} bytes long")
+        if line.startswith(INTERRUPTS):
+            return QUIT, QUIT, b""
+        line = line.lstrip(b" \t") or b" "
+        word, _, rest = line.partition(b" ")
+        if b"\t" in word:
+            word, _, rest = line.partition(b"\t")
+        return line, word, rest
+
+    def _action(self, name: str) -> Action:
+        action = self._actions.get(name)
+        if action is None:
+            raise _unknown(name)
+        return action
 
     def _run(
         self,
         connection: Connection,
         number: int,
-        name: str,
+        action: Action,
         params: dict[str, Any],
         started: float,
     ) -> bytes | None:
@@ -227,9 +283,6 @@ class Router:
         Raises:
             ClientError: What the client gets instead.
         """
-        action = self._actions.get(name)
-        if action is None:
-            raise ClientError(f"{shorten(name) or NO_ACTION} is not a known action.")
         try:
             outcome = action.start(self._api, ActionConnection(connection, params))
         except ClientError:
@@ -265,15 +318,26 @@ class Router:
         )
         return ClientError(self._server_error)
 
-    def _refusal(self, refusal: ClientError, number: int) -> bytes:
+    def _refusal(self, reason: Exception, number: int) -> tuple[bytes, str]:
+        """The response to a request that failed, and the error in it."""
+        if isinstance(reason, UnicodeDecodeError):
+            reason = ClientError("the line is not UTF-8")
+        elif not isinstance(reason, ClientError):
+            _log.failure("a request could not be handled")
+            reason = ClientError(self._server_error)
         try:
-            return wire.error(refusal.text, number, refusal.fields)
+            return wire.error(reason.text, number, reason.fields), reason.text
         except UnserializableError as error:
-            _log.error("the fields of an error are no JSON: {reason}", reason=str(error))
-            return wire.error(refusal.text, number)
+            _log.error(
+                "the fields of an ActionError are no JSON: {reason}", reason=printable(str(error))
+            )
+            return wire.error(reason.text, number), reason.text
 
     def _wait(self, request: Request) -> None:
-        request.connection.pending.add(request)
+        connection = request.connection
+        connection.pending.add(request)
+        if len(connection.pending) >= self._limits.max_pending_actions:
+            connection.halted = True
         limit = self._limits.action_timeout
         request.timer = self._api.reactor.callLater(
             limit,
@@ -297,8 +361,7 @@ class Router:
                 raise outcome.value
             reply = self._response(request.action, outcome, request.number)
         except ClientError as refusal:
-            error = refusal.text
-            reply = self._refusal(refusal, request.number)
+            reply, error = self._refusal(refusal, request.number)
         self._answer(request, reply, error)
 
     def _answer(self, request: Request, reply: bytes, error: str | None) -> None:
@@ -315,19 +378,16 @@ class Router:
             )
 
 
-def _normalized(line: bytes) -> bytes:
-    """A line without the blanks before its first word; an interrupt stands for ``quit``."""
-    if line.startswith(INTERRUPTS):
-        return QUIT
-    line = line.lstrip(b" \t")
-    if not line:
-        raise ClientError(f"{NO_ACTION} is not a known action.")
-    return line
+def _action_name(document: dict[str, Any]) -> str:
+    """The name of the action that a request in JSON is for."""
+    name = document.get("action", "")
+    if type(name) is not str:
+        raise ClientError('"action" must be a string, the name of an action')
+    return name
 
 
-def _split_at_tab(line: bytes) -> tuple[bytes, bytes]:
-    word, _, rest = line.partition(b"\t")
-    return word, rest
+def _unknown(name: str) -> ClientError:
+    return ClientError(f"{shorten(name) or NO_ACTION} is not a known action.")
 
 
 def _number(key: str, value: object) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
@@ -14,6 +14,10 @@ from twisted.python.failure import Failure
 
 from .factory import ActionHeroFactory
 from .transport import write_at_once
+
+if TYPE_CHECKING:
+    from .cache import LocalCache
+    from .requestlog import RequestLog
 
 _log = Logger()
 
@@ -39,7 +43,8 @@ class ActionHeroService(Service):
         factory: Serves the clients.
         listeners: Where to listen.
         fail: Called with a line of text where it cannot listen; ends the process.
-        closers: Called when all clients are gone.
+        cache: Is closed when all clients are gone.
+        request_log: Is closed then, too.
     """
 
     def __init__(
@@ -48,14 +53,16 @@ class ActionHeroService(Service):
         factory: ActionHeroFactory,
         listeners: Sequence[Listener],
         fail: Callable[[str], object],
-        closers: Sequence[Callable[[], object]] = (),
+        cache: LocalCache,
+        request_log: RequestLog | None = None,
     ) -> None:
         self.name = name
         self.factory = factory
         self.ports: list[Any] = []
         self._listeners = listeners
         self._fail = fail
-        self._closers = closers
+        self._cache = cache
+        self._request_log = request_log
         self._privileged = False
         self._error: str | None = None
 
@@ -73,6 +80,8 @@ class ActionHeroService(Service):
     def startService(self) -> None:
         """Says that the service runs."""
         super().startService()  # type: ignore[no-untyped-call]
+        if self._request_log is not None and self._request_log.goes_nowhere:
+            _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
         _log.info("{name} has started", name=self.name)
 
     def stopService(self) -> Deferred[None]:
@@ -92,8 +101,9 @@ class ActionHeroService(Service):
         return stopped
 
     def _stopped(self, _: object) -> None:
-        for close in self._closers:
-            close()
+        self._cache.close()
+        if self._request_log is not None:
+            self._request_log.close()
         _log.info("{name} has stopped", name=self.name)
 
     def _listening(self, port: Any, listener: Listener) -> None:

@@ -221,9 +221,8 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
         default_room=general.default_chat_room,
         log=log,
     )
-    closers = [cache.close] if log is None else [cache.close, log.close]
     return ActionHeroService(
-        general.server_name, factory, listeners, partial(_end_process, reactor), closers
+        general.server_name, factory, listeners, partial(_end_process, reactor), cache, log
     )
 
 

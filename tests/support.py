@@ -116,6 +116,7 @@ class Client:
         self.transport.abortConnection = self.transport.loseConnection
         self.transport.loseWriteConnection = self.transport.loseConnection
         protocol.makeConnection(self.transport)
+        reactor.advance(0)
 
     def send(self, data: bytes) -> None:
         """Delivers bytes to the server, in one chunk, and lets it finish its work."""

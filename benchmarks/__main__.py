@@ -1,0 +1,37 @@
+"""Measures. Usage: python -m benchmarks [GROUP …]; see `rows.GROUPS`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from . import load, report
+from .rows import GROUPS, Row
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(names: list[str]) -> int:
+    """Measures the groups that were named, or all; writes files only where it was all."""
+    unknown = [name for name in names if name not in GROUPS]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known are {', '.join(GROUPS)}", file=sys.stderr)
+        return 2
+    load.build()
+    begin = time.monotonic()
+    rows: list[Row] = []
+    for name in names or GROUPS:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        rows += GROUPS[name]()
+    print(report.table(rows))
+    if not names:
+        report.write(rows, RESULTS)
+        print(f"\nwritten to {RESULTS}", file=sys.stderr)
+    missed = sum(not row.met for row in rows)
+    print(f"\n{len(rows) - missed} met, {missed} missed, in {time.monotonic() - begin:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,47 @@
+"""The floor that all is measured against: a bare `LineReceiver` that answers every line.
+
+Usage: floor.py PORT [KEY_FILE CERT_FILE]
+"""
+
+from __future__ import annotations
+
+import sys
+
+import ujson
+from twisted.internet import reactor
+from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import DefaultOpenSSLContextFactory
+from twisted.protocols.basic import LineReceiver
+
+
+class Floor(LineReceiver):
+    """Answers with a number, and does nothing else."""
+
+    delimiter = b"\n"
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.number = 0
+
+    def lineReceived(self, line: bytes) -> None:
+        self.number += 1
+        message = {"context": "response", "status": "OK", "messageCount": self.number}
+        self.transport.write(ujson.dumps(message).encode() + b"\r\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Listens until it is stopped."""
+    port = int(arguments[0])
+    factory = Factory.forProtocol(Floor)
+    if len(arguments) > 1:
+        context = DefaultOpenSSLContextFactory(arguments[1], arguments[2])
+        endpoint = SSL4ServerEndpoint(reactor, port, context, interface="127.0.0.1")
+    else:
+        endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
+    endpoint.listen(factory).addErrback(lambda failure: print(failure, file=sys.stderr))
+    reactor.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,138 @@
+"""Builds and runs ``load.c``, the load generator."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PROGRAM = HERE / "build" / "load"
+SOURCE = HERE / "load.c"
+
+SERVER_CORE, LOAD_CORE = "0", "1"
+SECONDS = 0.6
+"""How long one measurement takes, its warm-up aside."""
+CONNECTIONS = 50
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one measurement saw.
+
+    Attributes:
+        rate: Messages a second.
+        p50: Half of the answers came within so many microseconds.
+        p99: 99 of 100 answers came within so many microseconds.
+        cpu: Microseconds of the server's processor time for each message.
+    """
+
+    rate: float
+    p50: int
+    p99: int
+    cpu: float
+
+
+def build() -> None:
+    """Compiles the load generator, where it is not up to date; installs gcc where root may.
+
+    Raises:
+        SystemExit: There is no C compiler.
+    """
+    if PROGRAM.exists() and PROGRAM.stat().st_mtime > SOURCE.stat().st_mtime:
+        return
+    need("gcc", "gcc libc6-dev libssl3")
+    PROGRAM.parent.mkdir(exist_ok=True)
+    command = ["gcc", "-O2", "-o", str(PROGRAM), str(SOURCE), "-l:libssl.so.3"]
+    subprocess.run(command, check=True)
+
+
+def need(program: str, packages: str) -> None:
+    """Has a program on the machine, from Debian's packages where it is missing."""
+    if subprocess.run(["which", program], capture_output=True).returncode == 0:
+        return
+    if os.geteuid() != 0:
+        raise SystemExit(f"{program} is needed; on Debian: apt-get install {packages}")
+    quiet = {"stdout": subprocess.DEVNULL, "check": True}
+    subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
+    subprocess.run(["apt-get", "install", "-y", "-qq", *packages.split()], **quiet)  # type: ignore[call-overload]
+
+
+def run(pid: int, mode: str, *arguments: object) -> Result:
+    """Runs the load generator against a server.
+
+    Args:
+        pid: The server's process, whose processor time is counted.
+        mode: See load.c.
+        arguments: See load.c.
+    """
+    command = ["taskset", "-c", LOAD_CORE, str(PROGRAM), mode, *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        times = {}
+        said = []
+        for line in process.stderr:
+            times[line.strip()] = cpu_seconds(pid)
+            said.append(line)
+        output = process.stdout.read()
+    if process.returncode or "end" not in times:
+        raise SystemExit(f"{' '.join(command)} failed: {''.join(said)}")
+    seen = json.loads(output)
+    messages = max(seen["messages"], 1)
+    cpu = (times["end"] - times["begin"]) * 1e6 / messages
+    return Result(seen["messages"] / seen["seconds"], seen["p50"], seen["p99"], cpu)
+
+
+def requests(
+    port: int, pid: int, line: str, outstanding: int, *, tls: bool = False, welcome: int = 1
+) -> Result:
+    """Has `CONNECTIONS` clients ask, each with so many requests outstanding."""
+    return run(pid, "requests", port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line)
+
+
+class Held:
+    """Idle connections, for as long as the block lasts.
+
+    Attributes:
+        rate: How many connected a second.
+    """
+
+    def __init__(
+        self, port: int, count: int, *, tls: bool = False, line: str | None = None
+    ) -> None:
+        extra = [] if line is None else [line]
+        command = [str(PROGRAM), "hold", str(port), str(int(tls)), str(count), "1", *extra]
+        self._process: Any = subprocess.Popen(
+            ["taskset", "-c", LOAD_CORE, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        seen = json.loads(self._process.stdout.readline() or "{}")
+        if not seen:
+            raise SystemExit(f"cannot hold {count} connections")
+        self.rate = seen["messages"] / seen["seconds"]
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int) -> int:
+    """The resident memory of a process, in bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

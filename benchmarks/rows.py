@@ -1,0 +1,316 @@
+"""What is measured, and what is expected of it."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import load, servers
+from .load import Result
+
+ROUNDS = 5
+OUTSTANDING = (1, 16)
+
+WORKS = {
+    "paramAdd a=b": (1.4, 1.4),
+    "detailsView": (1.35, 0.9),
+    "randomNumber": (1.25, 0.7),
+    '{"action":"randomNumber","params":{"a":1}}': (1.2, 0.65),
+    "asyncNothing": (1.0, 0.45),
+}
+"""Each work's least ratio to the floor, with 1 and with 16 requests outstanding."""
+
+TLS_TARGETS = (1.0, 0.6)
+FAN_OUT_TARGETS = (0.9, 0.45)
+MOST_LOST_TO_LOG = 0.15
+IDLE = 10_000
+MANY_IDLE = 50_000
+RESERVED_DESCRIPTORS = 500
+SAID_BYTES = 150
+"""About as long as a line that tells what somebody said; Redis publishes as much."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        group: What it belongs to.
+        work: What was done.
+        ratio: What the target is about; the median of the rounds.
+        target: What was asked for, such as ``">= 1.4"``.
+        met: Whether it was met.
+        rate: Messages a second, the median.
+        p50: Microseconds; half of the answers came within.
+        p99: Microseconds; 99 of 100 answers came within.
+        cpu: Microseconds of the server's processor time for each message.
+        unit: What the ratio is, where it is none.
+    """
+
+    group: str
+    work: str
+    ratio: float
+    target: str
+    met: bool
+    rate: float | None = None
+    p50: float | None = None
+    p99: float | None = None
+    cpu: float | None = None
+    unit: str = "x"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the JSON file."""
+        return asdict(self)
+
+
+def at_least(group: str, work: str, ratio: float, target: float, results: list[Result]) -> Row:
+    """A row whose ratio must not be smaller."""
+    return Row(group, work, ratio, f">= {target:g}", ratio >= target, *_medians(results))
+
+
+def at_most(group: str, work: str, value: float, target: float, unit: str = "x") -> Row:
+    """A row whose value must not be larger."""
+    return Row(group, work, value, f"<= {target:g}", value <= target, unit=unit)
+
+
+def _medians(results: list[Result]) -> tuple[float, float, float, float]:
+    return (
+        statistics.median(r.rate for r in results),
+        statistics.median(r.p50 for r in results),
+        statistics.median(r.p99 for r in results),
+        statistics.median(r.cpu for r in results),
+    )
+
+
+def _label(work: str, outstanding: int) -> str:
+    return f"{work} · {outstanding} outstanding"
+
+
+def requests() -> Iterator[Row]:
+    """Requests a second to the floor, with the request log off and on."""
+    quiet: dict[tuple[str, int], list[Result]] = {}
+    logged: dict[tuple[str, int], list[Result]] = {}
+    ratios: dict[tuple[str, int], list[float]] = {}
+    lost: dict[tuple[str, int], list[float]] = {}
+    with servers.floor() as floor, servers.ours("--no-log-requests") as ours, servers.ours() as log:
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(floor.port, floor.pid, "x", outstanding, welcome=0)
+                for work in WORKS:
+                    key = (work, outstanding)
+                    one = load.requests(ours.port, ours.pid, work, outstanding)
+                    two = load.requests(log.port, log.pid, work, outstanding)
+                    quiet.setdefault(key, []).append(one)
+                    logged.setdefault(key, []).append(two)
+                    ratios.setdefault(key, []).append(one.rate / base.rate)
+                    lost.setdefault(key, []).append(two.rate / one.rate)
+    for index, outstanding in enumerate(OUTSTANDING):
+        for work, targets in WORKS.items():
+            key = (work, outstanding)
+            ratio = statistics.median(ratios[key])
+            label = _label(work, outstanding)
+            yield at_least("to the floor", label, ratio, targets[index], quiet[key])
+    for work, outstanding in logged:
+        key = (work, outstanding)
+        kept = statistics.median(lost[key])
+        label = _label(work, outstanding)
+        yield at_least("log on, to log off", label, kept, 1 - MOST_LOST_TO_LOG, logged[key])
+
+
+def tls() -> Iterator[Row]:
+    """Requests a second over TLS, to the floor over TLS."""
+    results: dict[tuple[str, int], list[Result]] = {}
+    ratios: dict[tuple[str, int], list[float]] = {}
+    with servers.floor(tls=True) as floor, servers.ours("--no-log-requests", tls=True) as ours:
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(floor.port, floor.pid, "x", outstanding, tls=True, welcome=0)
+                for work in WORKS:
+                    key = (work, outstanding)
+                    one = load.requests(ours.port, ours.pid, work, outstanding, tls=True)
+                    results.setdefault(key, []).append(one)
+                    ratios.setdefault(key, []).append(one.rate / base.rate)
+    for index, outstanding in enumerate(OUTSTANDING):
+        for work in WORKS:
+            key = (work, outstanding)
+            ratio = statistics.median(ratios[key])
+            label = _label(work, outstanding)
+            yield at_least("TLS, to the floor", label, ratio, TLS_TARGETS[index], results[key])
+
+
+def _say(server: servers.Server, listeners: int, outstanding: int) -> Result:
+    line = "say " + "x" * 20
+    arguments = (listeners, outstanding, load.SECONDS, 1, 1, "", line)
+    return load.run(server.pid, "fanout", server.port, *arguments)
+
+
+def _publish(server: servers.Server, listeners: int, outstanding: int) -> Result:
+    line = f"PUBLISH room {'x' * SAID_BYTES}"
+    arguments = (listeners, outstanding, load.SECONDS, 0, 7, "SUBSCRIBE room", line)
+    return load.run(server.pid, "fanout", server.port, *arguments)
+
+
+def fanout() -> Iterator[Row]:
+    """Deliveries a second of one speaker to many listeners, to Redis pub/sub."""
+    results: dict[int, list[Result]] = {}
+    ratios: dict[int, list[float]] = {}
+    thousand: list[float] = []
+    crowd: list[float] = []
+    quiet = "--no-log-requests"
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        redis, ours, crowded = (
+            enter(servers.redis()),
+            enter(servers.ours(quiet)),
+            enter(servers.ours(quiet)),
+        )
+        enter(load.Held(crowded.port, IDLE, line="roomChange elsewhere"))
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                theirs = _publish(redis, 100, outstanding)
+                one = _say(ours, 100, outstanding)
+                results.setdefault(outstanding, []).append(one)
+                ratios.setdefault(outstanding, []).append(one.rate / theirs.rate)
+                if outstanding == OUTSTANDING[0]:
+                    thousand.append(_say(ours, 1000, outstanding).cpu / one.cpu)
+                    crowd.append(_say(crowded, 100, outstanding).cpu / one.cpu)
+    for outstanding, target in zip(OUTSTANDING, FAN_OUT_TARGETS, strict=True):
+        label = _label("100 listeners, to Redis", outstanding)
+        ratio = statistics.median(ratios[outstanding])
+        yield at_least("deliveries", label, ratio, target, results[outstanding])
+    label = "CPU for each delivery: 1,000 listeners, to 100"
+    yield at_most("deliveries", label, statistics.median(thousand), 1.0)
+    label = "CPU for each delivery: 10,000 clients in other rooms, to none"
+    yield at_most("deliveries", label, statistics.median(crowd), 1.1)
+
+
+def memory() -> Iterator[Row]:
+    """Memory in the process for each idle connection."""
+    for secure, target in ((False, 3.0), (True, 30.0)):
+        with servers.ours("--no-log-requests", "--announce-limit=0", tls=secure) as ours:
+            before = load.memory(ours.pid)
+            with load.Held(ours.port, IDLE, tls=secure):
+                each = (load.memory(ours.pid) - before) / IDLE / 1024
+        label = f"an idle {'TLS' if secure else 'TCP'} connection, at {IDLE:,}"
+        yield at_most("memory", label, each, target, "KiB")
+
+
+def idle() -> Iterator[Row]:
+    """A busy client among many idle ones; and what is left when these have gone."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    count = min(MANY_IDLE, hard - RESERVED_DESCRIPTORS)
+    with servers.ours("--no-log-requests", "--announce-limit=0") as ours:
+        alone = [load.requests(ours.port, ours.pid, "detailsView", 1) for _ in range(ROUNDS)]
+        with load.Held(ours.port, count):
+            among = [load.requests(ours.port, ours.pid, "detailsView", 1) for _ in range(ROUNDS)]
+        _wait_until_gone(ours)
+        first = load.memory(ours.pid)
+        with load.Held(ours.port, count):
+            pass
+        _wait_until_gone(ours)
+        second = load.memory(ours.pid)
+    ratio = statistics.median(r.p99 for r in among) / statistics.median(r.p99 for r in alone)
+    yield at_most("many connections", f"p99 of busy clients with {count:,} idle, to none", ratio, 2)
+    label = f"memory after a second wave of {count:,}, to after the first"
+    yield at_most("many connections", label, second / first, 1.02)
+
+
+def _wait_until_gone(server: servers.Server) -> None:
+    """Asks until the server has noticed that all others have left."""
+    import json
+    import socket
+
+    with socket.create_connection(("127.0.0.1", server.port), 30) as stream:
+        lines = stream.makefile("rwb")
+        lines.readline()
+        for _ in range(10_000):
+            lines.write(b"status\n")
+            lines.flush()
+            stats = json.loads(lines.readline())["stats"]["socketServer"]
+            if stats["numberOfLocalActiveSocketClients"] == 1:
+                return
+    raise SystemExit("clients that have left are still counted")
+
+
+def connecting() -> Iterator[Row]:
+    """Connections a second, all into one room."""
+    for label, options in (
+        ("into one room, coming and going announced", ()),
+        ("into one room, not announced", ("--announce-limit=0",)),
+    ):
+        with servers.ours("--no-log-requests", *options) as ours:
+            results = [
+                load.run(ours.pid, "connect", ours.port, load.CONNECTIONS, load.SECONDS, 1)
+                for _ in range(ROUNDS)
+            ]
+        rate = statistics.median(r.rate for r in results)
+        row = Row("connecting", label, rate, ">= 4000", rate >= 4000, unit="/s", rate=rate)
+        yield row
+
+
+def growth() -> Iterator[Row]:
+    """How the cost of a request grows with the connections and with its size."""
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        quiet = ("--no-log-requests", "--announce-limit=0")
+        some, many = enter(servers.ours(*quiet)), enter(servers.ours(*quiet))
+        enter(load.Held(many.port, IDLE))
+        ratios = []
+        sizes = []
+        for _ in range(ROUNDS):
+            small = load.requests(some.port, some.pid, "detailsView", 1)
+            large = load.requests(many.port, many.pid, "detailsView", 1)
+            ratios.append(large.cpu / small.cpu)
+            long = load.requests(some.port, some.pid, _long_line(60_000), 1)
+            half = load.requests(some.port, some.pid, _long_line(30_000), 1)
+            sizes.append(long.cpu / half.cpu)
+    label = f"CPU for each request with {IDLE:,} connections more, to none"
+    yield at_most("growth", label, statistics.median(ratios), 1.5)
+    label = "CPU for a request of 60 KB, to one of 30 KB"
+    yield at_most("growth", label, statistics.median(sizes), 2.2)
+
+
+def _long_line(size: int) -> str:
+    return '{"action":"randomNumber","params":{"a":"' + "x" * (size - 43) + '"}}'
+
+
+def blocking() -> Iterator[Row]:
+    """How long others wait while one client sends nothing but line ends, 64 KiB at a time."""
+    import socket
+    import threading
+
+    with servers.ours("--no-log-requests", "--announce-limit=0") as ours:
+        stop = threading.Event()
+
+        def flood() -> None:
+            with socket.create_connection(("127.0.0.1", ours.port), 30) as stream:
+                while not stop.is_set():
+                    stream.sendall(b"\n" * 65536)
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        try:
+            results = [load.requests(ours.port, ours.pid, "detailsView", 1) for _ in range(ROUNDS)]
+        finally:
+            stop.set()
+            thread.join()
+    worst = statistics.median(r.p99 for r in results) / 1000
+    label = "p99 of others while one sends 64 KiB of line ends over and over"
+    yield at_most("growth", label, worst, 10, "ms")
+
+
+GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
+    "requests": requests,
+    "tls": tls,
+    "fanout": fanout,
+    "memory": memory,
+    "idle": idle,
+    "connecting": connecting,
+    "growth": growth,
+    "blocking": blocking,
+}
+"""What ``make bench ARGS="…"`` can name."""

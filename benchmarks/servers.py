@@ -1,0 +1,117 @@
+"""The servers that are measured, each pinned to the same core."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .load import SERVER_CORE, need
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+PATIENCE = 20.0
+
+
+class Server:
+    """A running server.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        pid: Its process.
+    """
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.port = port
+        self.pid = pid
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _process(port: int, command: list[str], folder: str) -> Iterator[Server]:
+    with open(f"{folder}/log-{port}.txt", "wb") as log:
+        process = subprocess.Popen(
+            ["taskset", "-c", SERVER_CORE, *command], cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    text = Path(f"{folder}/log-{port}.txt").read_text()
+                    raise SystemExit(f"{command} did not start: {text}") from None
+                time.sleep(0.05)
+        yield Server(port, process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def certificate() -> tuple[str, str]:
+    """A key and a certificate, made for this run."""
+    folder = HERE / "build"
+    folder.mkdir(exist_ok=True)
+    key, cert = folder / "server-key.pem", folder / "server-cert.pem"
+    if not cert.exists():
+        script = HERE.parent / "tools" / "certs.py"
+        subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
+    return str(key), str(cert)
+
+
+@contextmanager
+def ours(*options: str, tls: bool = False) -> Iterator[Server]:
+    """The installed ``twistd actionhero``, with default settings but for the request log."""
+    port = free_port()
+    command = [str(BIN / "twistd"), "--nodaemon", "--pidfile=", "actionhero"]
+    command += [f"--port={port}", "--bind-ip=127.0.0.1", f"--actions={HERE / 'actions'}"]
+    if tls:
+        key, cert = certificate()
+        command += ["--secure", f"--key-file={key}", f"--cert-file={cert}"]
+    with TemporaryDirectory() as folder, _process(port, [*command, *options], folder) as server:
+        yield server
+
+
+@contextmanager
+def floor(*, tls: bool = False) -> Iterator[Server]:
+    """The bare `LineReceiver` of floor.py."""
+    port = free_port()
+    command = [sys.executable, str(HERE / "floor.py"), str(port)]
+    command += certificate() if tls else ()
+    with TemporaryDirectory() as folder, _process(port, command, folder) as server:
+        yield server
+
+
+@contextmanager
+def redis() -> Iterator[Server]:
+    """A Redis server that keeps nothing."""
+    need("redis-server", "redis-server")
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    command += [
+        "--appendonly",
+        "no",
+        "--protected-mode",
+        "no",
+        "--client-output-buffer-limit",
+        "pubsub 0 0 0",
+    ]
+    with TemporaryDirectory() as folder, _process(port, command, folder) as server:
+        yield server

@@ -1,0 +1,209 @@
+"""Who may know whom: the arrows of the design, held against the imports as they stand."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import actionhero_tcp
+
+from . import support
+
+PACKAGE = support.ROOT / "actionhero_tcp"
+NAME = "actionhero_tcp"
+
+ALLOWED: dict[str, set[str]] = {
+    # Leaves.
+    "clock": set(),
+    "errors": set(),
+    "stats": set(),
+    "api": set(),
+    "outbox": set(),
+    "transport": set(),
+    "wire": {"errors"},
+    "config": {"errors"},
+    "files": {"errors"},
+    "tls": {"errors"},
+    "cache": {"clock", "wire"},
+    "inputs": {"errors", "wire"},
+    # One client's state, and who is where.
+    "connection": {"errors", "wire"},
+    "rooms": {"connection", "wire"},
+    "requestlog": {"clock", "connection", "errors"},
+    # What a line can ask for.
+    "actions": {"connection", "errors", "inputs"},
+    "commands": {"connection", "errors", "rooms", "wire"},
+    "router": {"actions", "clock", "commands", "connection", "errors", "inputs", "wire"},
+    "loader": {"actions", "errors"},
+    # The network.
+    "protocol": {
+        "clock",
+        "commands",
+        "connection",
+        "errors",
+        "outbox",
+        "router",
+        "transport",
+    },
+    "factory": {"clock", "connection", "protocol", "wire"},
+    "service": {"factory", "transport"},
+    # The public names.
+    "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
+    # The only place that wires.
+    "tap": {
+        "api",
+        "cache",
+        "commands",
+        "config",
+        "connection",
+        "errors",
+        "factory",
+        "files",
+        "loader",
+        "outbox",
+        "requestlog",
+        "rooms",
+        "router",
+        "service",
+        "stats",
+        "tls",
+    },
+}
+"""For each module those of the package that it may import at run time, lower ones first."""
+
+NO_NETWORK = ("router", "commands", "actions", "rooms", "connection", "inputs", "wire", "files")
+"""Modules that hand bytes to an outbox and never write."""
+
+NETWORK = ("twisted.internet", "twisted.protocols", "socket", "OpenSSL", "asyncio", "select")
+
+NETWORK_FREE = ("twisted.internet.defer", "twisted.internet.threads")
+"""Parts of `twisted.internet` that know no reactor until they are called with one."""
+
+
+def imports(tree: ast.Module, *, type_checking: bool) -> Iterator[tuple[str, str]]:
+    """The imports of a module, at any depth, as (module, name); a name is "" for ``import x``.
+
+    Args:
+        tree: The module.
+        type_checking: Whether to give those under ``if TYPE_CHECKING:``, or the others.
+    """
+    guarded: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for statement in node.body:
+                guarded.update(ast.walk(statement))
+    for node in ast.walk(tree):
+        if (node in guarded) is not type_checking:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from ((module, alias.name) for alias in node.names)
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def own(tree: ast.Module, *, type_checking: bool = False) -> set[str]:
+    """The modules of the package that a module of it imports."""
+    found: set[str] = set()
+    for module, name in imports(tree, type_checking=type_checking):
+        if module == ".":
+            found.add(name)
+        elif module.startswith("."):
+            found.add(module.strip("."))
+        elif module == NAME or module.startswith(NAME + "."):
+            found.add(module.removeprefix(NAME).strip(".") or name)
+    return found
+
+
+class ImportTests(SynchronousTestCase):
+    """The imports of all modules."""
+
+    def setUp(self) -> None:
+        self.trees = {path.stem: parse(path) for path in sorted(PACKAGE.glob("*.py"))}
+        self.builtin = {path.stem: parse(path) for path in sorted(PACKAGE.glob("builtin/*.py"))}
+
+    def test_every_module_has_its_row(self) -> None:
+        self.assertEqual(sorted(ALLOWED), sorted(self.trees))
+
+    def test_every_module_imports_what_its_row_says_and_no_more(self) -> None:
+        for module, tree in self.trees.items():
+            self.assertEqual(sorted(ALLOWED[module]), sorted(own(tree)), module)
+
+    def test_every_arrow_goes_down_the_table(self) -> None:
+        above: set[str] = set()
+        for module, allowed in ALLOWED.items():
+            self.assertLessEqual(allowed, above, f"{module} knows what stands below it")
+            above.add(module)
+
+    def test_there_are_no_cycles(self) -> None:
+        graph = {module: own(tree) for module, tree in self.trees.items()}
+        self.assertEqual(set(graph), set(TopologicalSorter(graph).static_order()))
+
+    def test_what_is_imported_for_types_only_is_of_the_package_too(self) -> None:
+        for module, tree in self.trees.items():
+            self.assertLessEqual(own(tree, type_checking=True), set(self.trees), module)
+
+    def test_only_tap_knows_the_configuration_at_run_time(self) -> None:
+        knowing = [module for module, tree in self.trees.items() if "config" in own(tree)]
+        self.assertEqual(["tap"], knowing)
+
+    def test_nobody_knows_tap(self) -> None:
+        for module, tree in self.trees.items():
+            self.assertNotIn("tap", own(tree) | own(tree, type_checking=True), module)
+
+    def test_only_protocol_outbox_service_and_transport_touch_transports(self) -> None:
+        knowing = {module for module, tree in self.trees.items() if "transport" in own(tree)}
+        self.assertEqual({"protocol", "service"}, knowing)
+
+    def test_what_has_no_network_imports_no_reactor_and_no_transport(self) -> None:
+        for module in NO_NETWORK:
+            for imported, name in imports(self.trees[module], type_checking=False):
+                if imported.startswith(NETWORK_FREE):
+                    continue
+                self.assertFalse(imported.startswith(NETWORK), f"{module} imports {imported}")
+                self.assertNotEqual("reactor", name, module)
+
+    def test_connection_knows_no_twisted(self) -> None:
+        for type_checking in (False, True):
+            for imported, _ in imports(self.trees["connection"], type_checking=type_checking):
+                self.assertFalse(imported.startswith("twisted"), imported)
+
+    def test_only_make_service_takes_the_global_reactor(self) -> None:
+        for module, tree in {**self.trees, **self.builtin}.items():
+            names = [
+                name
+                for imported, name in imports(tree, type_checking=False)
+                if (imported, name) == ("twisted.internet", "reactor")
+                or imported == "twisted.internet.reactor"
+            ]
+            self.assertEqual(["reactor"] if module == "tap" else [], names, module)
+            top = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+            self.assertNotIn("reactor", [alias.name for node in top for alias in node.names])
+
+    def test_built_in_actions_use_the_public_names_only(self) -> None:
+        self.assertGreater(len(self.builtin), 6)
+        for module, tree in self.builtin.items():
+            for type_checking in (False, True):
+                for imported, name in imports(tree, type_checking=type_checking):
+                    self.assertFalse(imported.startswith("."), module)
+                    if imported.startswith(NAME):
+                        self.assertEqual(NAME, imported, module)
+                        self.assertIn(name, actionhero_tcp.__all__, module)
+
+    def test_the_public_names_are_there(self) -> None:
+        for name in actionhero_tcp.__all__:
+            self.assertTrue(hasattr(actionhero_tcp, name), name)
+
+    def test_every_module_has_its_own_tests(self) -> None:
+        tests = {path.stem for path in (support.ROOT / "tests").glob("test_*.py")}
+        wanted = {f"test_{module}" for module in self.trees if module != "__init__"}
+        self.assertEqual(set(), wanted - tests)
+        self.assertIn("test_builtin", tests)

@@ -1,0 +1,606 @@
+"""What waits to go to one client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from actionhero_tcp.outbox import HIGH_WATER, Outbox, Turn
+
+
+class Writer:
+    """A transport that keeps each write, and pauses its producer after some of them.
+
+    Attributes:
+        writes: What was written, write by write.
+        producer: Who is registered.
+        room: How many writes it takes before it pauses its producer, at every write.
+    """
+
+    def __init__(self, room: int = 1_000_000) -> None:
+        self.writes: list[bytes] = []
+        self.producer: Any = None
+        self.streaming: bool | None = None
+        self.room = room
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        self.room -= 1
+        if self.room <= 0 and self.producer is not None:
+            self.producer.pauseProducing()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert self.producer is None
+        self.producer, self.streaming = producer, streaming
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+
+class Owner:
+    """Remembers what it was told, in order; and how often that the outbox is full."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.filled = 0
+
+    def outbox_blocked(self) -> None:
+        self.told.append("blocked")
+
+    def outbox_filled(self) -> None:
+        self.filled += 1
+
+    def outbox_drained(self) -> None:
+        self.told.append("drained")
+
+    def outbox_overflowed(self) -> None:
+        self.told.append("overflowed")
+
+
+class Reader:
+    """A file of some chunks."""
+
+    def __init__(self, *chunks: bytes) -> None:
+        self.chunks = list(chunks)
+        self.closed = 0
+        self.reads = 0
+
+    def read(self) -> bytes:
+        assert not self.closed, "read after close"
+        self.reads += 1
+        return self.chunks.pop(0) if self.chunks else b""
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Soon:
+    """The reactor's next pass, by hand."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        self.calls.append(call)
+
+    def one_pass(self) -> int:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+        return len(calls)
+
+    def run(self) -> None:
+        while self.one_pass():
+            pass
+
+
+class TurnTests(SynchronousTestCase):
+    """When what a turn produced is written."""
+
+    def setUp(self) -> None:
+        self.soon = Soon()
+        self.turn = Turn(self.soon)
+
+    def outbox(self, max_said: int = 10_000) -> tuple[Outbox, Writer, Owner]:
+        owner, writer = Owner(), Writer()
+        outbox = Outbox(self.turn, owner, max_said)
+        outbox.open(writer)
+        return outbox, writer, owner
+
+    def test_each_outbox_is_written_once_in_a_turn(self) -> None:
+        (a, writes_a, _), (b, writes_b, _), (_, writes_c, _) = (self.outbox() for _ in range(3))
+        with self.turn:
+            for n in range(16):
+                a.send(b"a%d " % n)
+                b.say(b"b%d " % n)
+            self.assertEqual([], writes_a.writes)
+        self.assertEqual([b"".join(b"a%d " % n for n in range(16))], writes_a.writes)
+        self.assertEqual([b"".join(b"b%d " % n for n in range(16))], writes_b.writes)
+        self.assertEqual([], writes_c.writes)
+        self.assertEqual([], self.soon.calls)
+
+    def test_a_turn_within_a_turn_ends_with_the_outer_one(self) -> None:
+        outbox, writer, _ = self.outbox()
+        with self.turn:
+            with self.turn:
+                outbox.send(b"1")
+            self.assertEqual([], writer.writes)
+            outbox.send(b"2")
+        self.assertEqual([b"12"], writer.writes)
+
+    def test_outside_of_a_turn_all_is_written_once_in_the_next_pass(self) -> None:
+        outbox, writer, _ = self.outbox()
+        outbox.send(b"1")
+        outbox.say(b"2")
+        self.turn.afterwards(lambda: writer.write(b"after"))
+        self.assertEqual([], writer.writes)
+        self.assertEqual(1, self.soon.one_pass())
+        self.assertEqual([b"12", b"after"], writer.writes)
+        self.assertEqual([], self.soon.calls)
+
+    def test_a_pass_is_asked_for_again_after_the_last_one(self) -> None:
+        outbox, writer, _ = self.outbox()
+        outbox.send(b"1")
+        self.soon.run()
+        outbox.send(b"2")
+        self.soon.run()
+        self.assertEqual([b"1", b"2"], writer.writes)
+
+    def test_a_turn_before_the_next_pass_writes_what_came_outside_of_it(self) -> None:
+        outbox, writer, _ = self.outbox()
+        outbox.send(b"1")
+        with self.turn:
+            outbox.send(b"2")
+        self.assertEqual([b"12"], writer.writes)
+        self.soon.run()
+        self.assertEqual([b"12"], writer.writes)
+
+    def test_afterwards_comes_when_everything_is_written(self) -> None:
+        outbox, writer, _ = self.outbox()
+        seen: list[list[bytes]] = []
+        with self.turn:
+            self.turn.afterwards(lambda: seen.append(list(writer.writes)))
+            outbox.send(b"1")
+        self.assertEqual([[b"1"]], seen)
+
+    def test_what_is_produced_afterwards_is_written_in_the_same_turn(self) -> None:
+        outbox, writer, _ = self.outbox()
+        order: list[bytes] = []
+
+        def first() -> None:
+            outbox.send(b"late")
+            self.turn.afterwards(lambda: order.append(b"".join(writer.writes)))
+
+        with self.turn:
+            self.turn.afterwards(first)
+        self.assertEqual([b"late"], order)
+        self.assertEqual([], self.soon.calls)
+
+    def test_a_call_that_fails_is_logged_and_the_others_come(self) -> None:
+        called: list[int] = []
+        with self.turn:
+            self.turn.afterwards(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+            self.turn.afterwards(lambda: called.append(1))
+        self.assertEqual([1], called)
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_an_error_in_a_turn_passes_through_and_what_was_produced_is_written(self) -> None:
+        outbox, writer, _ = self.outbox()
+        with self.assertRaises(ZeroDivisionError), self.turn:
+            outbox.send(b"1")
+            raise ZeroDivisionError
+        self.assertEqual([b"1"], writer.writes)
+        with self.turn:
+            outbox.send(b"2")
+        self.assertEqual([b"1", b"2"], writer.writes)
+
+    def test_a_failing_transport_does_not_leave_the_turn_open(self) -> None:
+        outbox, writer, _ = self.outbox()
+
+        def fail(data: bytes) -> None:
+            raise ZeroDivisionError
+
+        writer.write = fail  # type: ignore[method-assign]
+        with self.assertRaises(ZeroDivisionError), self.turn:
+            outbox.send(b"1")
+        other, written, _ = self.outbox()
+        other.send(b"2")
+        self.soon.run()
+        self.assertEqual([b"2"], written.writes)
+
+    def test_later_is_the_next_pass_even_within_a_turn(self) -> None:
+        called: list[int] = []
+        with self.turn:
+            self.turn.later(lambda: called.append(1))
+        self.assertEqual([], called)
+        self.soon.one_pass()
+        self.assertEqual([1], called)
+
+
+class OutboxTests(SynchronousTestCase):
+    """Joining, bounds and pauses."""
+
+    def setUp(self) -> None:
+        self.soon = Soon()
+        self.turn = Turn(self.soon)
+        self.owner = Owner()
+        self.writer = Writer()
+        self.outbox = Outbox(self.turn, self.owner, 200_000)
+        self.outbox.open(self.writer)
+
+    def say_without_end(self, size: int, count: int) -> int:
+        """Says so many bytes so often, each in a turn; gives the first overflow's number."""
+        for n in range(1, count + 1):
+            with self.turn:
+                self.outbox.say(b"x" * size)
+            if "overflowed" in self.owner.told:
+                return n
+        return 0
+
+    def test_it_is_a_push_producer(self) -> None:
+        self.assertTrue(verifyObject(IPushProducer, self.outbox))
+        self.assertIs(self.outbox, self.writer.producer)
+        self.assertIs(True, self.writer.streaming)
+
+    def test_a_new_one_is_empty(self) -> None:
+        self.assertTrue(self.outbox.empty)
+        self.assertFalse(self.outbox.full)
+        self.assertFalse(self.outbox.blocked)
+
+    def test_order_is_kept_between_answers_and_what_others_say(self) -> None:
+        with self.turn:
+            self.outbox.send(b"1")
+            self.outbox.say(b"2")
+            self.outbox.send(b"3")
+            self.assertFalse(self.outbox.empty)
+        self.assertEqual([b"123"], self.writer.writes)
+        self.assertTrue(self.outbox.empty)
+
+    def test_a_single_part_is_written_as_it_is(self) -> None:
+        data = b"only"
+        with self.turn:
+            self.outbox.send(data)
+        self.assertIs(data, self.writer.writes[0])
+
+    def test_much_is_written_in_mid_turn_so_that_memory_stays_bounded(self) -> None:
+        chunk = b"x" * 10_000
+        with self.turn:
+            for _ in range(7):
+                self.outbox.send(chunk)
+            self.assertEqual([70_000], [len(data) for data in self.writer.writes])
+            self.assertFalse(self.outbox.full)
+            self.outbox.send(b"rest")
+        self.assertEqual(b"rest", self.writer.writes[1])
+        self.assertEqual(2, len(self.writer.writes))
+
+    def test_exactly_the_high_water_still_waits_for_the_end_of_the_turn(self) -> None:
+        with self.turn:
+            self.outbox.say(b"x" * HIGH_WATER)
+            self.assertEqual([], self.writer.writes)
+            self.outbox.say(b"y")
+            self.assertEqual(1, len(self.writer.writes))
+        self.assertEqual(1, len(self.writer.writes))
+
+    def test_much_said_to_a_client_that_reads_is_no_overflow(self) -> None:
+        self.assertEqual(0, self.say_without_end(70_000, 50))
+        self.assertEqual(50 * 70_000, sum(map(len, self.writer.writes)))
+        self.assertEqual(([], 0), (self.owner.told, self.owner.filled))
+
+    def test_nothing_is_written_while_blocked(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            self.outbox.send(b"1")
+        self.outbox.flush()
+        self.assertEqual([], self.writer.writes)
+        self.assertTrue(self.outbox.blocked)
+        self.assertFalse(self.outbox.empty)
+
+    def test_what_waited_is_written_once_on_resuming_and_the_owner_is_told(self) -> None:
+        self.outbox.pauseProducing()
+        for n in range(3):
+            with self.turn:
+                self.outbox.send(b"%d" % n)
+        self.outbox.resumeProducing()
+        self.assertEqual([b"012"], self.writer.writes)
+        self.assertEqual(["blocked", "drained"], self.owner.told)
+        self.assertFalse(self.outbox.blocked)
+
+    def test_pausing_again_and_again_is_told_once(self) -> None:
+        for _ in range(3):
+            self.outbox.pauseProducing()
+        self.assertEqual(["blocked"], self.owner.told)
+        self.outbox.resumeProducing()
+        self.outbox.pauseProducing()
+        self.assertEqual(["blocked", "drained", "blocked"], self.owner.told)
+
+    def test_resuming_again_and_again_writes_nothing_twice(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            self.outbox.send(b"1")
+        for _ in range(3):
+            self.outbox.resumeProducing()
+        self.assertEqual([b"1"], self.writer.writes)
+
+    def test_a_transport_that_is_full_again_at_once_is_not_drained(self) -> None:
+        self.writer.room = 1
+        with self.turn:
+            self.outbox.send(b"1")
+        self.assertEqual(["blocked"], self.owner.told)
+        with self.turn:
+            self.outbox.send(b"2")
+        self.outbox.resumeProducing()
+        self.assertEqual([b"1", b"2"], self.writer.writes)
+        self.assertEqual(["blocked", "blocked"], self.owner.told)
+        self.outbox.resumeProducing()
+        self.assertEqual(["blocked", "blocked", "drained"], self.owner.told)
+
+    def test_it_is_full_past_the_high_water(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            self.outbox.send(b"x" * HIGH_WATER)
+            self.assertEqual((False, 0), (self.outbox.full, self.owner.filled))
+            self.outbox.send(b"x")
+            self.assertEqual((True, 1), (self.outbox.full, self.owner.filled))
+        self.outbox.resumeProducing()
+        self.assertFalse(self.outbox.full)
+
+    def test_what_others_say_past_the_bound_is_told_once(self) -> None:
+        self.outbox.pauseProducing()
+        self.assertEqual(3, self.say_without_end(70_000, 10))
+        with self.turn:
+            self.outbox.say(b"x" * 70_000)
+        self.assertEqual(["blocked", "overflowed"], self.owner.told)
+
+    def test_the_bound_itself_is_no_overflow(self) -> None:
+        self.outbox.pauseProducing()
+        self.assertEqual(0, self.say_without_end(100_000, 2))
+        self.assertEqual(1, self.say_without_end(1, 1))
+
+    def test_a_bound_below_the_high_water_holds_too(self) -> None:
+        outbox = Outbox(self.turn, self.owner, 2000)
+        outbox.open(Writer())
+        outbox.pauseProducing()
+        with self.turn:
+            outbox.say(b"x" * 2001)
+        self.assertIn("overflowed", self.owner.told)
+
+    def test_own_answers_never_overflow(self) -> None:
+        self.outbox.pauseProducing()
+        for _ in range(10):
+            with self.turn:
+                self.outbox.send(b"x" * 100_000)
+                self.outbox.say(b"y")
+        self.assertEqual(["blocked"], self.owner.told)
+        self.outbox.resumeProducing()
+        self.assertEqual(10 * 100_001, len(b"".join(self.writer.writes)))
+
+    def test_the_bound_counts_anew_once_what_waited_is_out(self) -> None:
+        for _ in range(3):
+            self.outbox.pauseProducing()
+            self.assertEqual(0, self.say_without_end(100_000, 2))
+            self.outbox.resumeProducing()
+        self.assertNotIn("overflowed", self.owner.told)
+
+    def test_the_owner_is_told_of_an_overflow_at_the_end_of_the_turn(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            self.outbox.say(b"x" * 200_001)
+            self.assertEqual(["blocked"], self.owner.told)
+        self.assertEqual(["blocked", "overflowed"], self.owner.told)
+
+    def test_before_it_is_opened_nothing_is_kept(self) -> None:
+        outbox = Outbox(self.turn, self.owner, 10)
+        reader = Reader(b"x")
+        outbox.send(b"1")
+        outbox.say(b"2")
+        outbox.send_file(reader)  # type: ignore[arg-type]
+        self.assertTrue(outbox.empty)
+        self.assertEqual(1, reader.closed)
+        self.assertEqual([], self.soon.calls)
+
+    def test_closing_forgets_what_waits(self) -> None:
+        self.outbox.pauseProducing()
+        reader = Reader(b"x")
+        with self.turn:
+            self.outbox.send(b"x" * 100_000)
+            self.outbox.send_file(reader)  # type: ignore[arg-type]
+        self.outbox.close()
+        self.assertTrue(self.outbox.empty)
+        self.assertFalse(self.outbox.full)
+        self.assertEqual((1, 0), (reader.closed, reader.reads))
+        self.outbox.resumeProducing()
+        self.assertEqual([], self.writer.writes)
+        self.assertEqual(["blocked"], self.owner.told)
+
+    def test_closing_leaves_the_producer_registered(self) -> None:
+        self.outbox.close()
+        self.assertIs(self.outbox, self.writer.producer)
+
+    def test_a_transport_that_is_gone_closes_it(self) -> None:
+        with self.turn:
+            self.outbox.send(b"1")
+            self.outbox.stopProducing()
+            self.outbox.send(b"2")
+        self.soon.run()
+        self.assertEqual([], self.writer.writes)
+        self.assertTrue(self.outbox.empty)
+
+    def test_release_unregisters_and_drops_what_comes_later(self) -> None:
+        with self.turn:
+            self.outbox.send(b"1")
+        self.outbox.release()
+        self.assertIsNone(self.writer.producer)
+        with self.turn:
+            self.outbox.send(b"2")
+            self.outbox.say(b"3")
+        self.assertEqual([b"1"], self.writer.writes)
+
+    def test_release_twice_does_no_harm(self) -> None:
+        self.outbox.release()
+        self.writer.unregisterProducer = lambda: self.fail("again")  # type: ignore[method-assign, assignment]
+        self.outbox.release()
+
+
+class FileTests(SynchronousTestCase):
+    """Files, and what waits behind them."""
+
+    def setUp(self) -> None:
+        self.soon = Soon()
+        self.turn = Turn(self.soon)
+        self.owner = Owner()
+        self.writer = Writer()
+        self.outbox = Outbox(self.turn, self.owner, 200_000)
+        self.outbox.open(self.writer)
+
+    def send_file(self, *chunks: bytes) -> Reader:
+        reader = Reader(*chunks)
+        self.outbox.send_file(reader)  # type: ignore[arg-type]
+        return reader
+
+    def test_everything_keeps_its_order_around_files(self) -> None:
+        with self.turn:
+            self.outbox.send(b"before1 ")
+            self.outbox.say(b"before2 ")
+            first = self.send_file(b"A1 ", b"A2 ")
+            self.outbox.send(b"between1 ")
+            self.outbox.say(b"between2 ")
+            second = self.send_file(b"B1 ")
+            self.outbox.send(b"after")
+        self.soon.run()
+        self.assertEqual(
+            b"before1 before2 A1 A2 between1 between2 B1 after", b"".join(self.writer.writes)
+        )
+        self.assertEqual((1, 1), (first.closed, second.closed))
+        self.assertTrue(self.outbox.empty)
+
+    def test_what_comes_while_a_file_goes_out_follows_its_last_byte(self) -> None:
+        with self.turn:
+            self.send_file(b"A1 ", b"A2 ", b"A3 ")
+        self.assertEqual([b"A1 "], self.writer.writes)
+        with self.turn:
+            self.outbox.say(b"said ")
+        self.outbox.send(b"answer")
+        self.outbox.flush()
+        self.assertEqual([b"A1 "], self.writer.writes)
+        self.soon.run()
+        self.assertEqual(b"A1 A2 A3 said answer", b"".join(self.writer.writes))
+
+    def test_a_file_goes_out_a_chunk_for_each_pass(self) -> None:
+        with self.turn:
+            reader = self.send_file(b"1", b"2", b"3")
+        for reads in (1, 2, 3):
+            self.assertEqual(reads, reader.reads)
+            self.assertEqual(1, self.soon.one_pass())
+        self.soon.run()
+        self.assertEqual([b"1", b"2", b"3"], self.writer.writes)
+
+    def test_the_owner_is_told_when_a_file_is_out(self) -> None:
+        with self.turn:
+            self.send_file(b"1")
+        self.assertEqual([], self.owner.told)
+        self.soon.run()
+        self.assertEqual(["drained"], self.owner.told)
+
+    def test_an_empty_file_sends_nothing(self) -> None:
+        with self.turn:
+            self.outbox.send(b"before ")
+            reader = self.send_file()
+            self.outbox.send(b"after")
+        self.soon.run()
+        self.assertEqual([b"before ", b"after"], self.writer.writes)
+        self.assertEqual(1, reader.closed)
+
+    def test_an_empty_file_alone_leaves_nothing(self) -> None:
+        with self.turn:
+            reader = self.send_file()
+        self.assertTrue(self.outbox.empty)
+        self.assertEqual(([], 1), (self.writer.writes, reader.closed))
+        self.assertEqual([], self.soon.calls)
+
+    def test_a_slow_client_holds_the_file_where_it_is(self) -> None:
+        self.writer.room = 1
+        with self.turn:
+            reader = self.send_file(b"1", b"2")
+            self.outbox.send(b"3")
+        self.soon.run()
+        self.assertEqual(([b"1"], 1), (self.writer.writes, reader.reads))
+        self.outbox.resumeProducing()
+        self.soon.run()
+        self.assertEqual(([b"1", b"2"], 2), (self.writer.writes, reader.reads))
+        self.outbox.resumeProducing()
+        self.soon.run()
+        self.outbox.resumeProducing()
+        self.assertEqual(([b"1", b"2", b"3"], 1), (self.writer.writes, reader.closed))
+
+    def test_a_file_sent_while_blocked_waits(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            reader = self.send_file(b"1")
+        self.soon.run()
+        self.assertEqual(0, reader.reads)
+        self.outbox.resumeProducing()
+        self.soon.run()
+        self.assertEqual([b"1"], self.writer.writes)
+
+    def test_resuming_while_the_next_chunk_is_due_reads_nothing_twice(self) -> None:
+        with self.turn:
+            reader = self.send_file(b"1", b"2", b"3")
+        self.outbox.pauseProducing()
+        self.outbox.resumeProducing()
+        self.outbox.resumeProducing()
+        self.assertEqual(1, reader.reads)
+        self.assertEqual(1, self.soon.one_pass())
+        self.assertEqual(2, reader.reads)
+        self.soon.run()
+        self.assertEqual([b"1", b"2", b"3"], self.writer.writes)
+
+    def test_two_files_are_as_many_as_may_wait(self) -> None:
+        with self.turn:
+            self.send_file(b"1")
+            self.assertEqual((False, 0), (self.outbox.full, self.owner.filled))
+            self.send_file(b"2")
+            self.assertEqual((True, 1), (self.outbox.full, self.owner.filled))
+        self.soon.run()
+        self.assertFalse(self.outbox.full)
+
+    def test_answers_behind_a_file_make_it_full(self) -> None:
+        with self.turn:
+            self.send_file(b"1", b"2")
+            self.outbox.send(b"x" * (HIGH_WATER + 1))
+            self.assertEqual((True, 1), (self.outbox.full, self.owner.filled))
+        self.soon.run()
+        self.assertFalse(self.outbox.full)
+        self.assertEqual(2 + HIGH_WATER + 1, len(b"".join(self.writer.writes)))
+
+    def test_what_is_said_behind_a_file_is_bounded_too(self) -> None:
+        self.writer.room = 1
+        with self.turn:
+            self.send_file(b"1", b"2")
+        for _ in range(3):
+            with self.turn:
+                self.outbox.say(b"x" * 100_000)
+        self.assertEqual(["blocked", "overflowed"], self.owner.told)
+
+    def test_what_was_said_before_a_file_counts_no_more_once_it_is_written(self) -> None:
+        self.outbox.pauseProducing()
+        with self.turn:
+            self.outbox.say(b"x" * 150_000)
+            self.send_file(b"1", b"2")
+        self.writer.room = 1
+        self.outbox.resumeProducing()
+        self.assertEqual(1, len(self.writer.writes))
+        with self.turn:
+            self.outbox.say(b"y" * 150_000)
+        self.assertNotIn("overflowed", self.owner.told)
+
+    def test_a_file_that_waits_is_closed_with_the_transport(self) -> None:
+        with self.turn:
+            reader = self.send_file(b"1", b"2")
+        self.outbox.stopProducing()
+        self.soon.run()
+        self.assertEqual(([b"1"], 1), (self.writer.writes, reader.closed))
+        self.assertEqual([], self.owner.told)

@@ -1,0 +1,748 @@
+"""One line to one verb or one action, and its outcome to exactly one response."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.error import ConnectionLost
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp import NO_RESPONSE, ActionConnection, ActionError, loader
+from actionhero_tcp.actions import MARK, action
+
+from . import support
+
+SERVER_ERROR = "The server experienced an internal error"
+
+
+class RouterTestCase(SynchronousTestCase):
+    """A daemon without a network that has the actions of the test."""
+
+    def start(
+        self, *functions: Callable[..., Any], values: dict[tuple[str, str], Any] | None = None
+    ) -> support.Client:
+        """A client of a new daemon that has these actions, beside its own; its welcome is read."""
+        load = loader.load
+        extra = {getattr(f, MARK).name: getattr(f, MARK) for f in map(action_of, functions)}
+        self.patch(loader, "load", lambda *arguments: {**load(*arguments), **extra})
+        self.service, self.reactor = support.make_service(
+            {("general", "actions_directory"): "none", **(values or {})}
+        )
+        self.patch(loader, "load", load)
+        self.events: list[LogEvent] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.client = support.Client(self.service, self.reactor)
+        self.reactor.advance(0)
+        self.client.raw()
+        return self.client
+
+    @property
+    def log(self) -> str:
+        """What was logged."""
+        return "\n".join(formatEvent(event) for event in self.events)
+
+    def raw(self, line: bytes) -> bytes:
+        """Sends a line, and gives what comes back."""
+        self.client.raw()
+        self.client.send(line + b"\n")
+        return self.client.raw()
+
+    def assertError(self, line: bytes | str, text: str) -> None:
+        """The line is answered with this error and nothing else, under its own number."""
+        connection = self.client.protocol.connection
+        assert connection is not None
+        number = connection.requests + 1
+        answer = self.raw(line if isinstance(line, bytes) else line.encode())
+        expected = {"context": "response", "error": text, "messageCount": number}
+        self.assertEqual(list(expected.items()), list(json.loads(answer).items()))
+        self.assertTrue(answer.endswith(b"}\r\n"))
+
+    def params(self) -> dict[str, Any]:
+        """The sticky params."""
+        return self.client.ask("paramsView")["params"]  # type: ignore[no-any-return]
+
+
+def action_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, marked as an action."""
+    return function if hasattr(function, MARK) else action(function)
+
+
+def echo(api: Any, connection: ActionConnection, **params: Any) -> dict[str, object]:
+    """Gives its params back."""
+    return {"params": params}
+
+
+def need(api: Any, connection: ActionConnection, *, first: str, second: int) -> dict[str, object]:
+    """Needs two params."""
+    return {"first": first, "second": second}
+
+
+class Waiting:
+    """An action that waits for its test to end it.
+
+    Attributes:
+        calls: For each call its params and the Deferred it waits for.
+        cancelled: How many were cancelled.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, Any], Deferred[Any]]] = []
+        self.cancelled = 0
+
+    def action(self) -> Callable[..., Any]:
+        """The action, called ``wait``."""
+
+        def wait(api: Any, connection: ActionConnection, **params: Any) -> Deferred[Any]:
+            waiting: Deferred[Any] = Deferred(self._cancelled)
+            self.calls.append((params, waiting))
+            return waiting
+
+        return wait
+
+    def _cancelled(self, _: object) -> None:
+        self.cancelled += 1
+
+    def end(self, index: int, outcome: object) -> None:
+        """Ends one."""
+        self.calls[index][1].callback(outcome)
+
+
+class LineTests(RouterTestCase):
+    """Which lines are served, and when they have to wait."""
+
+    def serve(self, *lines: bytes) -> list[bytes]:
+        """Serves lines; gives those that have to wait."""
+        rest = iter(lines)
+        connection = self.client.protocol.connection
+        assert connection is not None
+        with self.service.factory.turn:
+            self.service.factory.router.serve(connection, rest)
+        return list(rest)
+
+    def test_empty_lines_are_no_requests(self) -> None:
+        self.start()
+        self.assertEqual([], self.serve(b"", b"say a", b""))
+        self.assertEqual([1], [line["messageCount"] for line in self.client.lines()])
+
+    def test_what_follows_waits_where_too_many_actions_run(self) -> None:
+        waiting = Waiting()
+        self.start(waiting.action(), values={("limits", "max_pending_actions"): 2})
+        self.assertEqual([], self.serve(b"wait", b"say a"))
+        self.assertEqual([b"say b", b"wait"], self.serve(b"wait", b"say b", b"wait"))
+        self.assertEqual([2], [line["messageCount"] for line in self.client.lines()])
+        self.assertEqual(2, len(waiting.calls))
+
+    def test_what_follows_a_quit_is_not_served(self) -> None:
+        for line in (b"quit", b"exit", b"close", b" quit", b"\x04", b"\xff\xf4\xff\xfd\x06x"):
+            self.start()
+            self.assertEqual([b"say a"], self.serve(line, b"say a"))
+            self.assertEqual("Bye!", self.client.lines()[0]["status"])
+
+    def test_every_line_counts(self) -> None:
+        self.start()
+        self.serve(b"say a", b"nope", b"{", b"\xff")
+        stats = self.client.ask("status")["stats"]["socketServer"]
+        self.assertEqual(5, stats["numberOfLocalSocketRequests"])
+
+
+class ErrorTests(RouterTestCase):
+    """Each error of the protocol's table."""
+
+    def setUp(self) -> None:
+        def teapot(api: Any, connection: ActionConnection) -> None:
+            raise ActionError("I am a teapot", {"code": 418, "messageCount": 99, "error": "no"})
+
+        def unsendable(api: Any, connection: ActionConnection) -> None:
+            raise ActionError("text", {"field": object()})
+
+        self.start(echo, need, teapot, unsendable)
+
+    def test_an_unknown_action(self) -> None:
+        self.assertError("hello", "hello is not a known action.")
+        self.assertError("hello you", "hello is not a known action.")
+        self.assertError('{"action":"hello"}', "hello is not a known action.")
+
+    def test_verbs_and_actions_are_case_sensitive(self) -> None:
+        self.assertError("Quit", "Quit is not a known action.")
+        self.assertError("Echo", "Echo is not a known action.")
+
+    def test_a_verb_is_no_action_in_json(self) -> None:
+        self.assertError('{"action":"quit"}', "quit is not a known action.")
+
+    def test_no_action_named(self) -> None:
+        for line in ("   ", "\t", '{"action":""}', "{}", '{"params":{}}'):
+            self.assertError(line, "{no action} is not a known action.")
+
+    def test_a_long_name_is_cut(self) -> None:
+        self.assertError("x" * 64, "x" * 64 + " is not a known action.")
+        self.assertError("x" * 65, "x" * 64 + "… is not a known action.")
+        name = "y" * 100
+        self.assertError(f'{{"action":"{name}"}}', "y" * 64 + "… is not a known action.")
+
+    def test_a_very_long_name_is_an_unknown_action_too(self) -> None:
+        self.assertError("x" * 20_000, "x" * 64 + "… is not a known action.")
+
+    def test_a_missing_param_is_named_the_first_one_first(self) -> None:
+        required = "is a required parameter for this action"
+        self.assertError("need", f"first {required}")
+        self.assertError('{"action":"need","params":{"second":1}}', f"first {required}")
+        self.assertError('{"action":"need","params":{"first":"a"}}', f"second {required}")
+        for empty in ("null", '""'):
+            line = f'{{"action":"need","params":{{"first":{empty},"second":1}}}}'
+            self.assertError(line, f"first {required}")
+
+    def test_a_param_that_cannot_be_converted(self) -> None:
+        self.assertError(
+            '{"action":"need","params":{"first":"a","second":"b"}}',
+            "second must be a whole number",
+        )
+
+    def test_the_error_for_clients_is_sent_with_its_fields(self) -> None:
+        self.assertEqual(
+            b'{"context":"response","error":"I am a teapot","code":418,"messageCount":1}\r\n',
+            self.raw(b"teapot"),
+        )
+        self.assertEqual("", self.log)
+
+    def test_fields_that_are_no_json_are_left_out_and_logged(self) -> None:
+        self.assertError("unsendable", "text")
+        self.assertIn("are no JSON", self.log)
+
+    def test_json_that_does_not_parse(self) -> None:
+        for line in ('{"action":', "{", '{"action":"echo"} x', "{'a':1}", '{"a":NaN}', "{]"):
+            answer = self.client.ask(line)
+            self.assertIn("the line is not valid JSON", answer["error"])
+
+    def test_json_that_is_nested_too_deeply(self) -> None:
+        for depth in (70, 30_000):
+            answer = self.client.ask('{"a":' + "[" * depth + "]" * depth + "}")
+            self.assertEqual("the JSON is nested deeper than 64 levels", answer["error"])
+
+    def test_an_action_that_is_no_string(self) -> None:
+        for value in ("1", "null", "[]", "{}", "true"):
+            self.assertError(
+                f'{{"action":{value}}}', '"action" must be a string, the name of an action'
+            )
+
+    def test_params_that_are_no_object(self) -> None:
+        for value in ("1", "null", "[]", '"x"', "false"):
+            self.assertError(f'{{"action":"echo","params":{value}}}', '"params" must be an object')
+
+    def test_a_line_that_is_not_utf_8(self) -> None:
+        for line in (
+            b"\xff\xfe",
+            b"say \xff",
+            b"echo \xff",
+            b"\xc3",
+            b'{"action":"\xff"}',
+            b" \xffx",
+            b"hello\t\xff",
+            b"say\t\xff",
+            b"quit \xff",
+        ):
+            self.assertError(line, "the line is not UTF-8")
+
+    def test_limit_and_offset_that_are_no_numbers(self) -> None:
+        self.assertError('{"action":"echo","params":{"limit":"x"}}', "limit must be a number")
+        self.assertError('{"action":"echo","params":{"offset":true}}', "offset must be a number")
+        self.raw(b"paramAdd limit=many")
+        self.assertError("echo", "limit must be a number")
+
+    def test_a_verb_without_its_argument_says_what_it_takes(self) -> None:
+        self.assertError(
+            "paramAdd", "paramAdd takes a param and its value, as in: paramAdd key=value"
+        )
+        self.assertError("quit now", "quit takes no argument")
+
+    def test_an_error_of_ours_is_no_more_than_a_server_error(self) -> None:
+        def broken(connection: Any, argument: str) -> bytes:
+            raise ZeroDivisionError
+
+        router = self.service.factory.router
+        verb = router._verbs[b"say"]
+        object.__setattr__(verb, "run", broken)
+        self.assertError("say hello", SERVER_ERROR)
+        self.assertError(" say hello", SERVER_ERROR)
+        self.assertEqual(2, len(self.flushLoggedErrors(ZeroDivisionError)))
+        self.assertEqual(3, self.client.ask("paramsView")["messageCount"])
+
+    def test_what_is_refused_runs_nothing_and_the_next_line_is_served(self) -> None:
+        self.client.send(b'{"action":"echo",}\n\xff\necho\n')
+        answers = self.client.lines()
+        self.assertEqual([1, 2, 3], [answer["messageCount"] for answer in answers])
+        self.assertEqual(["error", "error", "params"], [list(answer)[1] for answer in answers])
+
+
+class FailureTests(RouterTestCase):
+    """Actions that raise what is no business of their clients."""
+
+    def assertFails(self, function: Callable[..., Any], logged: str) -> None:
+        """The client hears of a server error only, and the log of what it was and where."""
+        self.start(function)
+        self.assertError(function.__name__, SERVER_ERROR)
+        self.assertIn(logged, self.log)
+        self.assertIn(f"the action {function.__name__} ({__file__}:", self.log)
+        self.assertEqual(2, self.client.ask("paramsView")["messageCount"])
+
+    def test_an_exception(self) -> None:
+        def broken(api: Any, connection: Any) -> None:
+            raise KeyError("secret")
+
+        self.assertFails(broken, "KeyError: 'secret'")
+        self.assertIn("Traceback (most recent call last)", self.log)
+
+    def test_any_base_exception(self) -> None:
+        for error in (
+            KeyboardInterrupt(),
+            SystemExit("bye"),
+            GeneratorExit(),
+            CancelledError(),
+            StopIteration(),
+            RecursionError(),
+            MemoryError(),
+        ):
+
+            def broken(api: Any, connection: Any) -> None:
+                raise error  # noqa: B023
+
+            self.assertFails(broken, type(error).__name__)
+
+    def test_an_exception_in_a_coroutine_before_it_waits(self) -> None:
+        async def broken(api: Any, connection: Any) -> None:
+            raise SystemExit(3)
+
+        self.assertFails(broken, "SystemExit: 3")
+
+    def test_an_exception_in_a_coroutine_after_it_has_waited(self) -> None:
+        async def broken(api: Any, connection: Any) -> None:
+            await succeed(None)
+            raise KeyboardInterrupt
+
+        self.assertFails(broken, "KeyboardInterrupt")
+
+    def test_a_deferred_that_fails(self) -> None:
+        def broken(api: Any, connection: Any) -> Deferred[None]:
+            return fail(KeyError("secret"))
+
+        self.assertFails(broken, "KeyError: 'secret'")
+
+    def test_a_client_error_of_a_deferred_reaches_the_client(self) -> None:
+        def broken(api: Any, connection: Any) -> Deferred[None]:
+            return fail(ActionError("I am a teapot", {"code": 418}))
+
+        self.start(broken)
+        self.assertEqual(
+            b'{"context":"response","error":"I am a teapot","code":418,"messageCount":1}\r\n',
+            self.raw(b"broken"),
+        )
+
+    def test_results_that_are_no_json_object(self) -> None:
+        circle: dict[str, Any] = {}
+        circle["circle"] = circle
+        results: list[Any] = [
+            1,
+            "text",
+            [],
+            (),
+            True,
+            object(),
+            {"x": object()},
+            {"x": float("nan")},
+            {"x": [float("inf")]},
+            {"x": b"bytes"},
+            {"x": {1, 2}},
+            {1: 2},
+            {"x": {None: 1}},
+            circle,
+        ]
+        for result in results:
+
+            def odd(api: Any, connection: Any) -> Any:
+                return result  # noqa: B023
+
+            def odd_later(api: Any, connection: Any) -> Any:
+                return succeed(result)  # noqa: B023
+
+            for function in (odd, odd_later):
+                self.start(function)
+                self.assertError(function.__name__, SERVER_ERROR)
+                self.assertIn("did not return a JSON object", self.log)
+
+    def test_control_characters_reach_the_log_as_escapes_only(self) -> None:
+        def broken(api: Any, connection: Any, *, text: str) -> None:
+            raise ValueError(text)
+
+        self.start(broken)
+        evil = "a\x1b[31m\rb\u2028c\x85d\x00"
+        self.client.send(
+            json.dumps({"action": "broken", "params": {"text": evil}}).encode() + b"\n"
+        )
+        self.assertEqual(SERVER_ERROR, self.client.lines()[0]["error"])
+        self.assertIn("\\x1b[31m\\rb\\u2028c\\x85d\\x00", self.log)
+        for character in "\x1b\r\u2028\x85\x00":
+            self.assertNotIn(character, self.log)
+
+    def test_what_a_result_holds_reaches_the_log_as_escapes_only(self) -> None:
+        def broken(api: Any, connection: Any, **params: Any) -> dict[str, Any]:
+            return {"\x1b[31m\nforged": object()}
+
+        self.start(broken)
+        self.assertError("broken", SERVER_ERROR)
+        self.assertNotIn("\x1b", self.log)
+        self.assertNotIn("\nforged", self.log)
+
+    def test_braces_in_an_error_do_not_disturb_the_log(self) -> None:
+        def broken(api: Any, connection: Any) -> None:
+            raise ValueError("{name} {0} {")
+
+        self.assertFails(broken, "{name} {0} {")
+
+
+class ResultTests(RouterTestCase):
+    """What actions return, on the wire."""
+
+    def assertAnswers(self, result: object, body: bytes) -> None:
+        def now(api: Any, connection: Any) -> Any:
+            return result
+
+        def later(api: Any, connection: Any) -> Any:
+            return succeed(result)
+
+        for function in (now, later):
+            self.start(function)
+            self.assertEqual(
+                b'{"context":"response",' + body + b'"messageCount":1}\r\n',
+                self.raw(function.__name__.encode()),
+            )
+
+    def test_a_dict(self) -> None:
+        self.assertAnswers({"b": 1, "a": [None, "☃/\n"]}, '"b":1,"a":[null,"☃/\\n"],'.encode())
+
+    def test_nothing(self) -> None:
+        self.assertAnswers(None, b'"status":"OK",')
+
+    def test_an_empty_dict(self) -> None:
+        self.assertAnswers({}, b"")
+
+    def test_the_number_cannot_be_overwritten(self) -> None:
+        self.assertAnswers({"messageCount": 77, "a": 1}, b'"a":1,')
+
+    def test_no_response_is_none(self) -> None:
+        def now(api: Any, connection: Any) -> Any:
+            return NO_RESPONSE
+
+        def later(api: Any, connection: Any) -> Any:
+            return succeed(NO_RESPONSE)
+
+        self.start(now, later)
+        self.assertEqual(b"", self.raw(b"now") + self.raw(b"later"))
+        self.assertEqual(3, self.client.ask("paramsView")["messageCount"])
+
+    def test_an_action_can_speak_beside_its_response(self) -> None:
+        def speak(api: Any, connection: ActionConnection) -> None:
+            connection.send({"hello": 1})
+
+        self.start(speak)
+        self.client.send(b"speak\n")
+        self.assertEqual(
+            [
+                {"hello": 1, "context": "api"},
+                {"context": "response", "status": "OK", "messageCount": 1},
+            ],
+            self.client.lines(),
+        )
+
+
+class ParamTests(RouterTestCase):
+    """The params of a request, and what becomes sticky."""
+
+    def setUp(self) -> None:
+        self.waiting = Waiting()
+        self.start(echo, self.waiting.action())
+
+    def test_a_request_makes_its_action_limit_and_offset_sticky(self) -> None:
+        self.raw(b"paramAdd early=1")
+        self.raw(b"echo")
+        self.raw(b"paramAdd late=2")
+        expected = {"early": "1", "action": "echo", "limit": 100, "offset": 0, "late": "2"}
+        self.assertEqual(list(expected.items()), list(self.params().items()))
+        self.raw(b"nope")
+        self.assertEqual({**expected, "action": "nope"}, self.params())
+
+    def test_an_action_gets_the_sticky_params(self) -> None:
+        self.raw(b"paramAdd k=v w")
+        self.assertEqual(
+            {"k": "v w", "action": "echo", "limit": 100, "offset": 0},
+            self.client.ask("echo")["params"],
+        )
+
+    def test_limit_and_offset_given_as_text_become_numbers(self) -> None:
+        self.raw(b"paramAdd limit=7")
+        self.raw(b"paramAdd offset=1.5")
+        params = self.client.ask("echo")["params"]
+        self.assertEqual((7, 1.5), (params["limit"], params["offset"]))
+        self.assertEqual((7, 1.5), (self.params()["limit"], self.params()["offset"]))
+
+    def test_only_one_of_limit_and_offset_given(self) -> None:
+        for key, other, default in (("limit", "offset", 0), ("offset", "limit", 100)):
+            line = f'{{"action":"echo","params":{{"{key}":"3"}}}}'
+            self.assertEqual({key: 3, other: default}, self.client.ask(line)["params"])
+
+    def test_the_defaults_come_from_the_configuration(self) -> None:
+        values = {("general", "default_limit"): 5, ("general", "default_offset"): 6}
+        self.start(echo, values=values)
+        self.assertEqual(
+            {"action": "echo", "limit": 5, "offset": 6}, self.client.ask("echo")["params"]
+        )
+        self.assertEqual({"limit": 5, "offset": 6}, self.client.ask('{"action":"echo"}')["params"])
+
+    def test_json_takes_exactly_its_own_params_and_leaves_nothing_behind(self) -> None:
+        self.raw(b"paramAdd sticky=1")
+        answer = self.client.ask('{"action":"echo","params":{"k":[1,{"a":null}]}}')
+        self.assertEqual({"k": [1, {"a": None}], "limit": 100, "offset": 0}, answer["params"])
+        self.assertEqual({"sticky": "1"}, self.params())
+
+    def test_json_may_have_blanks_around_it(self) -> None:
+        for line in ('  {"action":"echo"}', '\t{"action":"echo"}  ', '{ "action" : "echo" }\t'):
+            self.assertEqual({"limit": 100, "offset": 0}, self.client.ask(line)["params"])
+
+    def test_blanks_before_a_word_and_a_tab_behind_it(self) -> None:
+        for line in (" echo", "\t echo", "echo\tx", "echo x y", " echo\t"):
+            self.assertEqual("echo", self.client.ask(line)["params"]["action"], line)
+        for line in (" paramAdd a=1", "paramAdd\ta=1", "\tparamAdd\ta=1"):
+            self.assertEqual("OK", self.client.ask(line)["status"], line)
+
+    def test_what_an_action_does_to_its_params_stays_with_it(self) -> None:
+        self.client.send(b"wait\n")
+        self.waiting.calls[0][0]["limit"] = 1
+        self.assertEqual(100, self.params()["limit"])
+
+    def test_later_params_do_not_reach_a_request_that_runs(self) -> None:
+        self.client.send(b"paramAdd k=before\nwait\nparamAdd k=after\nparamDelete limit\nwait\n")
+        (first, _), (second, _) = self.waiting.calls
+        self.assertEqual(("before", 100), (first["k"], first["limit"]))
+        self.assertEqual(("after", 100), (second["k"], second["limit"]))
+
+    def test_a_refused_limit_changes_nothing_of_the_request_before(self) -> None:
+        self.client.send(b"paramAdd limit=x\necho\nparamAdd limit=3\necho\n")
+        answers = self.client.lines()
+        self.assertEqual("limit must be a number", answers[1]["error"])
+        self.assertEqual(3, answers[3]["params"]["limit"])
+
+
+class PendingTests(RouterTestCase):
+    """Requests that run side by side."""
+
+    def setUp(self) -> None:
+        self.waiting = Waiting()
+        self.start(self.waiting.action(), echo, values={("limits", "action_timeout"): 30.0})
+
+    def test_answers_out_of_order_carry_their_own_numbers(self) -> None:
+        self.client.send(b"wait\nwait\nsay hello\nwait\n")
+        self.assertEqual([3], [line["messageCount"] for line in self.client.lines()])
+        for index in (1, 2, 0):
+            self.waiting.end(index, {"index": index})
+        self.reactor.advance(0)
+        answers = [(line["index"], line["messageCount"]) for line in self.client.lines()]
+        self.assertEqual([(1, 2), (2, 4), (0, 1)], answers)
+
+    def test_a_failure_that_comes_later_carries_its_number(self) -> None:
+        self.client.send(b"wait\nsay hello\n")
+        self.client.raw()
+        self.waiting.calls[0][1].errback(Failure(KeyError("secret")))
+        self.assertEqual(
+            [{"context": "response", "error": SERVER_ERROR, "messageCount": 1}],
+            self.client.lines(),
+        )
+        self.assertIn("KeyError: 'secret'", self.log)
+
+    def test_the_time_limit_ends_it_with_an_error_and_once(self) -> None:
+        self.client.send(b"wait\n")
+        self.reactor.advance(29.9)
+        self.assertEqual([], self.client.lines())
+        self.reactor.advance(0.2)
+        self.assertEqual(
+            [
+                {
+                    "context": "response",
+                    "error": "wait did not finish within 30 seconds",
+                    "messageCount": 1,
+                }
+            ],
+            self.client.lines(),
+        )
+        self.assertEqual(1, self.waiting.cancelled)
+        self.reactor.advance(100)
+        self.assertEqual([], self.client.lines())
+        self.assertEqual("", self.log)
+
+    def test_a_broken_time_limit_is_shown_as_it_is(self) -> None:
+        self.start(self.waiting.action(), values={("limits", "action_timeout"): 0.25})
+        self.client.send(b"wait\n")
+        self.reactor.advance(0.26)
+        (answer,) = self.client.lines()
+        self.assertEqual("wait did not finish within 0.25 seconds", answer["error"])
+
+    def test_an_answer_calls_the_time_limit_off(self) -> None:
+        self.client.send(b"wait\n")
+        self.waiting.end(0, None)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_giving_up_answers_once_and_cancels(self) -> None:
+        self.client.send(b"wait\nwait\n")
+        connection = self.client.protocol.connection
+        assert connection is not None
+        self.waiting.end(1, None)
+        self.client.raw()
+        (request,) = connection.pending
+        for _ in range(2):
+            self.service.factory.router.give_up(request, "enough")
+        self.assertEqual(
+            [{"context": "response", "error": "enough", "messageCount": 1}], self.client.lines()
+        )
+        self.assertEqual(1, self.waiting.cancelled)
+        self.assertEqual(set(), connection.pending)
+
+    def test_what_an_action_answers_to_its_cancellation_is_dropped(self) -> None:
+        def stubborn(api: Any, connection: Any) -> Deferred[Any]:
+            return Deferred(lambda waiting: waiting.callback({"late": True}))
+
+        self.start(stubborn)
+        self.client.send(b"stubborn\n")
+        self.reactor.advance(30.1)
+        (answer,) = self.client.lines()
+        self.assertIn("did not finish", answer["error"])
+
+    def test_an_action_that_cannot_be_cancelled_is_not_heard_later(self) -> None:
+        hidden: list[Deferred[Any]] = []
+
+        async def stubborn(api: Any, connection: Any) -> dict[str, Any]:
+            while True:
+                hidden.append(Deferred())
+                try:
+                    return await hidden[-1]  # type: ignore[no-any-return]
+                except CancelledError:
+                    pass
+
+        self.start(stubborn)
+        self.client.send(b"stubborn\n")
+        self.reactor.advance(30.1)
+        self.client.raw()
+        hidden[-1].callback({"late": True})
+        self.reactor.advance(0)
+        self.assertEqual([], self.client.lines())
+
+    def test_a_lost_client_cancels_without_a_word(self) -> None:
+        self.client.send(b"wait\n")
+        self.client.protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual(1, self.waiting.cancelled)
+        self.assertEqual(("", b""), (self.log, self.client.raw()))
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_an_action_that_fails_at_being_cancelled_harms_no_other(self) -> None:
+        def fail_to_cancel(_: object) -> None:
+            raise ZeroDivisionError
+
+        def awkward(api: Any, connection: Any) -> Deferred[Any]:
+            return Deferred(fail_to_cancel)
+
+        for lose in (True, False):
+            waiting = Waiting()
+            self.start(awkward, waiting.action())
+            self.client.send(b"awkward\nwait\nawkward\n")
+            if lose:
+                self.client.protocol.connectionLost(Failure(ConnectionLost()))
+                self.assertEqual(0, self.service.factory.clients)
+            else:
+                self.reactor.advance(30.1)
+                numbers = [line["messageCount"] for line in self.client.lines()]
+                self.assertEqual([1, 2, 3], sorted(numbers))
+            self.assertEqual(1, waiting.cancelled)
+            self.assertEqual([], self.reactor.getDelayedCalls())
+            self.assertEqual(2, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+    def test_an_error_with_fields_that_are_no_json_comes_later(self) -> None:
+        self.client.send(b"wait\n")
+        self.waiting.calls[0][1].errback(Failure(ActionError("no", {"f": object()})))
+        self.assertEqual(
+            [{"context": "response", "error": "no", "messageCount": 1}], self.client.lines()
+        )
+
+    def test_no_response_that_comes_later_is_none(self) -> None:
+        self.client.send(b"wait\n")
+        self.waiting.end(0, NO_RESPONSE)
+        self.assertEqual([], self.client.lines())
+
+    def test_a_response_that_cannot_be_sent_is_logged(self) -> None:
+        self.client.send(b"wait\n")
+        connection = self.client.protocol.connection
+        assert connection is not None
+
+        class Broken:
+            """An owner that fails."""
+
+            def settled(self) -> None:
+                raise ZeroDivisionError
+
+        connection.owner = Broken()  # type: ignore[assignment]
+        self.waiting.end(0, None)
+        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
+
+
+class RequestLogTests(RouterTestCase):
+    """What the request log hears of each request."""
+
+    def setUp(self) -> None:
+        self.waiting = Waiting()
+        self.file = os.path.abspath(self.mktemp())
+        values: dict[tuple[str, str], Any] = {
+            ("log", "requests"): True,
+            ("log", "request_file"): self.file,
+            ("log", "params"): True,
+            ("limits", "max_line_length"): 100,
+        }
+        self.start(self.waiting.action(), echo, values=values)
+
+    def lines(self) -> list[str]:
+        """What stands in the log of requests, from the name on and without the times."""
+        self.reactor.advance(1)
+        with open(self.file, encoding="utf-8") as stream:
+            lines = [line for line in stream.read().splitlines() if " request " in line]
+        parts = [line[line.index("number=") :].split(" ms=") for line in lines]
+        return [f"{start} {end.partition(' ')[2]}" for start, end in parts]
+
+    def test_verbs_actions_errors_and_late_answers(self) -> None:
+        self.client.send(b"say hello\n say hello\necho\nnope\n\xff\nwait\nquit now\n")
+        self.waiting.end(0, None)
+        lines = self.lines()
+        self.assertEqual("number=1 name=say ok", lines[0])
+        self.assertEqual("number=2 name=say ok", lines[1])
+        self.assertTrue(lines[2].startswith("number=3 name=echo ok params="), lines[2])
+        self.assertIn('error="nope is not a known action."', lines[3])
+        self.assertIn('number=5 name= error="the line is not UTF-8"', lines[4])
+        self.assertEqual('number=7 name=quit error="quit takes no argument"', lines[5])
+        self.assertTrue(lines[6].startswith("number=6 name=wait ok"), lines[6])
+
+    def test_an_unknown_action_is_logged_by_its_name(self) -> None:
+        self.client.send(b'nope\n{"action":"nope"}\n')
+        for number, line in enumerate(self.lines(), 1):
+            self.assertTrue(line.startswith(f"number={number} name=nope "), line)
+
+    def test_a_line_that_is_too_long(self) -> None:
+        self.client.send(b"x" * 200 + b"\n")
+        self.assertEqual(
+            ['number=1 name= error="a line can be at most 100 bytes long"'], self.lines()
+        )
+
+    def test_a_request_that_was_given_up(self) -> None:
+        self.client.send(b"wait\n")
+        self.reactor.advance(31)
+        (line,) = self.lines()
+        self.assertIn('error="wait did not finish within 30 seconds"', line)

@@ -1,0 +1,251 @@
+"""The daemon as a Twisted service."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any
+
+from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from actionhero_tcp.service import ActionHeroService, Listener, address_text
+from actionhero_tcp.transport import TCPTransport
+
+from . import support
+
+
+class FakePort:
+    """A listening port that remembers when it stopped."""
+
+    def __init__(self, order: list[str], stopped: Deferred[None] | None = None) -> None:
+        self.order = order
+        self.stopped = stopped
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 4000)
+
+    def stopListening(self) -> Deferred[None] | None:
+        self.order.append("stopListening")
+        return self.stopped
+
+
+class FakeEndpoint:
+    """An endpoint with a given outcome."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.factories: list[Any] = []
+
+    def listen(self, factory: Any) -> Any:
+        self.factories.append(factory)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class FakeCloser:
+    """A cache or a request log that tells when it is closed."""
+
+    def __init__(self, order: list[str], name: str) -> None:
+        self.order = order
+        self.name = name
+        self.goes_nowhere = False
+
+    def close(self) -> None:
+        self.order.append(f"close {self.name}")
+
+
+class FakeFactory:
+    """A factory whose clients go when the test says so."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.clients = 2
+        self.order = order
+        self.drained: Deferred[None] = Deferred()
+
+    def drain(self) -> Deferred[None]:
+        self.order.append("drain")
+        return self.drained
+
+
+class ServiceTests(SynchronousTestCase):
+    """Listening, and stopping in order."""
+
+    def setUp(self) -> None:
+        self.order: list[str] = []
+        self.failures: list[str] = []
+        self.factory = FakeFactory(self.order)
+        self.request_log: FakeCloser | None = FakeCloser(self.order, "log")
+        self.events: list[LogEvent] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    def service(self, *outcomes: Any) -> ActionHeroService:
+        """A service that listens on endpoints with these outcomes."""
+        self.endpoints = [FakeEndpoint(outcome) for outcome in outcomes]
+        listeners = [Listener(e, f"place {n}") for n, e in enumerate(self.endpoints, 1)]
+        return ActionHeroService(
+            "the server",
+            self.factory,  # type: ignore[arg-type]
+            listeners,
+            self.failures.append,
+            FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
+            self.request_log,  # type: ignore[arg-type]
+        )
+
+    @property
+    def log(self) -> list[str]:
+        """What was logged."""
+        return [formatEvent(event) for event in self.events]
+
+    def test_it_listens_before_privileges_are_given_up(self) -> None:
+        ports = [FakePort(self.order), FakePort(self.order)]
+        service = self.service(succeed(ports[0]), ports[1])
+        self.assertEqual([[], []], [endpoint.factories for endpoint in self.endpoints])
+        service.privilegedStartService()
+        self.assertEqual([[self.factory]] * 2, [e.factories for e in self.endpoints])
+        self.assertEqual(ports, service.ports)
+        self.assertIn("listening on 127.0.0.1:4000 (place 1)", self.log)
+        self.assertIn("listening on 127.0.0.1:4000 (place 2)", self.log)
+        self.assertEqual([], self.failures)
+        service.startService()
+        self.assertTrue(service.running)
+        self.assertIn("the server has started", self.log)
+
+    def test_a_place_that_is_taken_is_told(self) -> None:
+        error = CannotListenError("", 5000, OSError(errno.EADDRINUSE, "Address already in use"))
+        for outcome in (error, fail(error)):
+            self.failures.clear()
+            self.service(outcome).privilegedStartService()
+            self.assertEqual(["cannot listen on place 1: Address already in use"], self.failures)
+
+    def test_other_errors_are_told_by_what_they_say(self) -> None:
+        for error, text in (
+            (OSError(errno.EACCES, "Permission denied"), "Permission denied"),
+            (ValueError("no such thing"), "no such thing"),
+            (KeyError(), "KeyError"),
+        ):
+            self.failures.clear()
+            self.service(fail(error)).privilegedStartService()
+            self.assertEqual([f"cannot listen on place 1: {text}"], self.failures)
+
+    def test_one_that_fails_does_not_keep_the_others_from_being_tried(self) -> None:
+        port = FakePort(self.order)
+        service = self.service(fail(ValueError("no")), port)
+        service.privilegedStartService()
+        self.assertEqual([port], service.ports)
+        self.assertEqual(["cannot listen on place 1: no"], self.failures)
+
+    def test_what_the_failing_raises_reaches_who_starts_the_service(self) -> None:
+        service = self.service(fail(ValueError("no")))
+
+        def end(error: str) -> None:
+            raise SystemExit(error)
+
+        service._fail = end
+        self.assertRaises(SystemExit, service.privilegedStartService)
+
+    def test_an_endpoint_that_fails_later_is_told_then(self) -> None:
+        listening: Deferred[Any] = Deferred()
+        service = self.service(listening)
+        service.privilegedStartService()
+        self.assertEqual([], self.failures)
+        listening.errback(ValueError("no"))
+        self.assertEqual(["cannot listen on place 1: no"], self.failures)
+
+    def test_it_stops_to_accept_then_drains_then_closes(self) -> None:
+        stopping: Deferred[None] = Deferred()
+        service = self.service(FakePort(self.order, stopping), FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        stopped = service.stopService()
+        self.assertFalse(service.running)
+        self.assertEqual(["stopListening", "stopListening"], self.order)
+        stopping.callback(None)
+        self.assertEqual("drain", self.order[-1])
+        self.assertNoResult(stopped)
+        self.factory.drained.callback(None)
+        self.assertEqual(["drain", "close cache", "close log"], self.order[2:])
+        self.successResultOf(stopped)
+        self.assertIn("the server is stopping, with 2 clients connected", self.log)
+        self.assertEqual("the server has stopped", self.log[-1])
+        self.assertEqual([], service.ports)
+
+    def test_a_port_that_does_not_stop_well_holds_up_nothing(self) -> None:
+        service = self.service(FakePort(self.order, fail(ValueError("no"))))
+        service.privilegedStartService()
+        service.startService()
+        stopped = service.stopService()
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(["stopListening", "drain", "close cache", "close log"], self.order)
+
+    def test_without_a_request_log_there_is_none_to_close(self) -> None:
+        self.request_log = None
+        service = self.service()
+        service.startService()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual(["drain", "close cache"], self.order)
+
+    def test_a_request_log_that_goes_nowhere_is_told(self) -> None:
+        assert self.request_log is not None
+        self.service().startService()
+        self.assertFalse([line for line in self.log if "/dev/null" in line])
+        self.request_log.goes_nowhere = True
+        self.service().startService()
+        self.assertTrue([line for line in self.log if "/dev/null" in line])
+
+    def test_one_that_never_listened_can_stop(self) -> None:
+        service = self.service()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual(["drain", "close cache", "close log"], self.order)
+
+
+class WholeServiceTests(SynchronousTestCase):
+    """The daemon as it is wired, without a network."""
+
+    def test_its_clients_hear_goodbye_when_it_stops(self) -> None:
+        service, reactor = support.make_service()
+        service.privilegedStartService()
+        service.startService()
+        client = support.Client(service, reactor)
+        reactor.advance(0)
+        client.raw()
+        self.successResultOf(service.stopService())
+        self.assertEqual(b'{"status":"Server going down NOW","context":"api"}\r\n', client.raw())
+        self.assertEqual([], reactor.getDelayedCalls())
+
+
+class PortTests(TestCase):
+    """A real port, on which nobody calls."""
+
+    async def test_it_writes_at_once(self) -> None:
+        from twisted.internet import reactor
+
+        service, _ = support.make_service(reactor=support.Reactor())
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        service._listeners = [Listener(endpoint, "here")]
+        service.privilegedStartService()
+        (port,) = service.ports
+        self.assertIs(TCPTransport, port.transport)
+        await port.stopListening()
+
+
+class AddressTextTests(SynchronousTestCase):
+    """`address_text`."""
+
+    def test_ip_addresses(self) -> None:
+        self.assertEqual("127.0.0.1:80", address_text(IPv4Address("TCP", "127.0.0.1", 80)))
+
+    def test_unix_addresses(self) -> None:
+        self.assertIn("/run/a.sock", address_text(UNIXAddress(b"/run/a.sock")))
+
+    def test_anything_else(self) -> None:
+        self.assertEqual(os.devnull, address_text(os.devnull))
