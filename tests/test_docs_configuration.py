@@ -82,7 +82,7 @@ class DependencyTests(SynchronousTestCase):
             (setup["options.extras_require"]["dev"], development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}
-            self.assertEqual(names, set(re.findall(r"^\| \[([\w-]+)\]", page, re.MULTILINE)))
+            self.assertEqual(names, set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE)))
 
 
 class LinkTests(SynchronousTestCase):
