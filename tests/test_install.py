@@ -37,7 +37,7 @@ def build_wheel(folder: Path) -> Path:
             shutil.copy(ROOT / name, source / name)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     # What builds it is in .venv already: nothing is downloaded.
-    run(*pip, "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), ".", cwd=source)
+    run(*pip, "--no-deps", "--wheel-dir", str(folder), ".", cwd=source)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
