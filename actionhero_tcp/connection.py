@@ -12,7 +12,7 @@ from .errors import ClientError
 
 if TYPE_CHECKING:
     from .files import FileReader
-    from .router import Request
+    from .runner import Request
 
 UNCOUNTED_PARAMS = ("action", "limit", "offset")
 """Params that each request makes sticky by itself; they do not count towards ``maxParams``."""

@@ -14,11 +14,12 @@ from .protocol import ActionHeroProtocol
 
 if TYPE_CHECKING:
     from .config import Limits
-    from .outbox import Turn
     from .requestlog import RequestLog
     from .rooms import Rooms
     from .router import Router
+    from .runner import Runner
     from .stats import Stats
+    from .turn import Turn
 
 GOING_DOWN = "the action was ended, because the server goes down"
 
@@ -28,6 +29,7 @@ class ActionHeroFactory(Factory):
 
     Args:
         router: Answers lines.
+        runner: Runs actions.
         rooms: Who is in which room.
         stats: Counts.
         turn: The turn that all outboxes share.
@@ -46,6 +48,7 @@ class ActionHeroFactory(Factory):
         self,
         *,
         router: Router,
+        runner: Runner,
         rooms: Rooms,
         stats: Stats,
         turn: Turn,
@@ -57,6 +60,7 @@ class ActionHeroFactory(Factory):
         log: RequestLog | None = None,
     ) -> None:
         self.router = router
+        self.runner = runner
         self.rooms = rooms
         self.limits = limits
         self.turn = turn

@@ -12,6 +12,10 @@ CHUNK_BYTES: Final = 64 * 1024
 """How much of a file is in memory at once."""
 
 
+PATH_MAX: Final = 4096
+"""Linux opens no longer names; to resolve them takes the square of their length."""
+
+
 class FileReader:
     """An open file, read chunk by chunk up to the size it had when it was opened.
 
@@ -73,6 +77,8 @@ class Files:
             _not_found(name)
 
     def _resolve(self, name: str) -> str:
+        if len(name) > PATH_MAX:
+            raise FileNotFoundError(name)
         if name.startswith("/") or ".." in name.split("/"):
             raise FileNotFoundError(name)
         path = os.path.realpath(os.path.join(self._root, name), strict=True)

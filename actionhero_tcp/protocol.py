@@ -18,11 +18,10 @@ from zope.interface import implementer
 
 from . import transport as transports
 from .clock import Timer, stop
-from .commands import QUIT
 from .connection import Connection
 from .errors import printable
+from .framing import LineSplitter
 from .outbox import Outbox
-from .router import INTERRUPTS, TOO_LONG
 
 if TYPE_CHECKING:
     from .factory import ActionHeroFactory
@@ -40,16 +39,12 @@ SERVER_STOPPED: Final = "server stopped"
 SLOW_CONSUMER: Final = "slow consumer"
 WRITE_TIMEOUT: Final = "write timeout"
 
-_LONGEST_INTERRUPT: Final = max(map(len, INTERRUPTS))
-
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
 class ActionHeroProtocol(LineReceiver):
     """One client.
 
-    It splits lines by itself, since `LineReceiver.dataReceived` takes one line off its
-    buffer at a time: 64 KiB of bare line ends would block it for 43 ms, and a long line
-    that drips in costs the square of its length.
+    Its lines are split by a `LineSplitter`, not by `LineReceiver.dataReceived`.
 
     Attributes:
         connection: The client's state, from its welcome until it is gone.
@@ -61,8 +56,6 @@ class ActionHeroProtocol(LineReceiver):
     # As attributes of the class these cost an idle connection no memory.
     connection: Connection | None = None
     _outbox: Outbox
-    _fragments_size = 0
-    _skipping = False
     _backlog: deque[bytes] | None = None
     _reason: str | None = None
     _finished = False
@@ -75,7 +68,7 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """A client is there; under TLS it is welcomed only when its handshake is done."""
-        self._fragments: list[bytes] = []
+        self._splitter = LineSplitter(self.factory.limits.max_line_length)
         self.factory.opened(self)
         transports.set_socket_options(self.transport)
         if isinstance(self.transport, TLSMemoryBIOProtocol):
@@ -105,53 +98,10 @@ class ActionHeroProtocol(LineReceiver):
         """Takes in some bytes, in which lines begin and end anywhere."""
         if self._reason is not None or self.connection is None:
             return
-        if self._fragments and data.startswith(b"\n"):
-            # The carriage return that belongs to this line end came before it.
-            self._fragments[-1] = self._fragments[-1].removesuffix(b"\r")
-        if b"\r\n" in data:
-            data = data.replace(b"\r\n", b"\n")
-        lines = data.split(b"\n")
-        last = lines.pop()
-        with self.factory.turn:
-            if lines:
-                if self._fragments or self._skipping:
-                    self._complete_first(lines)
-                longest = self.factory.limits.max_line_length
-                if len(data) > longest or (lines and len(lines[0]) > longest):
-                    lines = [line if len(line) <= longest else _too_long(line) for line in lines]
+        lines = self._splitter.feed(data)
+        if lines:
+            with self.factory.turn:
                 self._take(lines)
-            if last and self._reason is None:
-                self._add_fragment(last)
-
-    def _complete_first(self, lines: list[bytes]) -> None:
-        """Puts the fragments of a line before its last part."""
-        if self._skipping:
-            del lines[0]
-        else:
-            self._fragments.append(lines[0])
-            lines[0] = b"".join(self._fragments)
-        self._forget_fragments()
-
-    def _forget_fragments(self) -> None:
-        self._fragments.clear()
-        self._fragments_size = 0
-        self._skipping = False
-
-    def _add_fragment(self, data: bytes) -> None:
-        """Keeps the beginning of a line, unless that is too long or an interrupt."""
-        if self._skipping:
-            return
-        before = self._fragments_size
-        self._fragments.append(data)
-        self._fragments_size += len(data)
-        if before < _LONGEST_INTERRUPT and b"".join(self._fragments).startswith(INTERRUPTS):
-            self._forget_fragments()
-            self._take([QUIT])
-        # One more, for the carriage return that may be part of the line's end.
-        elif self._fragments_size > self.factory.limits.max_line_length + 1:
-            self._forget_fragments()
-            self._skipping = True
-            self._take([TOO_LONG])
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
@@ -255,7 +205,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._reason is not None or connection is None:
             return
         self._reason = reason
-        self._forget_fragments()
+        self._splitter.forget()
         if reason is not SERVER_STOPPED:
             connection.halted = True
             self._backlog = None
@@ -277,7 +227,7 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is not None:
             self._backlog = None
             for request in tuple(self.connection.pending):
-                self.factory.router.give_up(request, error)
+                self.factory.runner.give_up(request, error)
             self._finish_if_done()
 
     def abort(self) -> None:
@@ -372,11 +322,6 @@ class ActionHeroProtocol(LineReceiver):
     def _stop_timer(self) -> None:
         stop(self._timer)
         self._timer = None
-
-
-def _too_long(line: bytes) -> bytes:
-    """What is served in place of a line that is too long, unless an interrupt came first."""
-    return QUIT if line.startswith(INTERRUPTS) else TOO_LONG
 
 
 def _address(peer: Any) -> str:

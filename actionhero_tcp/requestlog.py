@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from .clock import Clock, Timer, stop
 from .connection import Connection
-from .errors import StartError, printable
+from .errors import MAX_ECHOED_CHARACTERS, StartError, printable, shorten
 
 FLUSH_SECONDS: Final = 0.5
 FLUSH_LINES: Final = 1000
@@ -94,7 +94,7 @@ class RequestLog:
             extra = " params=" + _quoted(params)[:MAX_PARAMS_CHARACTERS]
         self._write(
             f"request client={connection.id} from={connection.remote_address} number={number} "
-            f"name={name if name.isalnum() else printable(name)} ms={seconds * 1000:.3f} "
+            f"name={name if _is_plain(name) else _quoted(shorten(name))} ms={seconds * 1000:.3f} "
             f"{outcome}{extra}"
         )
 
@@ -133,6 +133,10 @@ class RequestLog:
             self._timer = self._clock.callLater(FLUSH_SECONDS, self.flush)
         if len(self._lines) >= FLUSH_LINES:
             self.flush()
+
+
+def _is_plain(name: str) -> bool:
+    return name.isidentifier() and len(name) <= MAX_ECHOED_CHARACTERS
 
 
 def _quoted(value: object) -> str:

@@ -15,7 +15,7 @@ from . import wire
 from .connection import Connection
 
 if TYPE_CHECKING:
-    from .outbox import Turn
+    from .turn import Turn
 
 ENTERED: Final = "I have entered the room"
 LEFT: Final = "I have left the room"
@@ -134,7 +134,9 @@ def _matches(member: Connection, key: str, value: object) -> bool:
     attribute = member.attributes.get(key)
     if attribute is None:
         return False
-    if not isinstance(attribute, str | int | float):
+    if isinstance(attribute, str):
+        return attribute == value
+    if not isinstance(attribute, int | float):
         return False
     try:
         text = json.dumps(attribute) if isinstance(attribute, bool) else str(attribute)

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from . import config as configuration
-from . import loader, tls
+from . import configfile, loader, tls
 from .api import Api
 from .cache import LocalCache
 from .commands import Commands
@@ -24,12 +24,14 @@ from .connection import Connection
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
-from .outbox import Turn
+from .polling import poll_directly
 from .requestlog import RequestLog
 from .rooms import Rooms
 from .router import Router
+from .runner import Runner
 from .service import ActionHeroService, Listener
 from .stats import Stats
+from .turn import Turn
 
 BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""
@@ -117,7 +119,7 @@ class Options(usage.Options):
                 is wrong, and where.
         """
         given = self._given()
-        in_file = configuration.read_file(self["config"]) if self["config"] else {}
+        in_file = configfile.read_file(self["config"]) if self["config"] else {}
         self.configuration = configuration.build(in_file, given)
         _check_folders(self.configuration, {*in_file, *given})
         server = self.configuration.tcp_server
@@ -168,6 +170,7 @@ def makeService(options: Options) -> ActionHeroService:
         service = build(options.configuration, reactor)
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
+    poll_directly(reactor)
     return service
 
 
@@ -200,17 +203,12 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
     log = None
     if config.log.requests:
         log = RequestLog(reactor, config.log.request_file, config.log.params)
-    router = Router(
-        api,
-        commands.table,
-        turn,
-        limits,
-        {"limit": general.default_limit, "offset": general.default_offset},
-        general.server_error_message,
-        log,
-    )
+    runner = Runner(api, turn, limits, general.server_error_message, log)
+    defaults = {"limit": general.default_limit, "offset": general.default_offset}
+    router = Router(runner, actions, commands.table, stats, limits, defaults, log)
     factory = ActionHeroFactory(
         router=router,
+        runner=runner,
         rooms=rooms,
         stats=stats,
         turn=turn,

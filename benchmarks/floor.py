@@ -6,6 +6,7 @@ Usage: floor.py PORT [KEY_FILE CERT_FILE]
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import ujson
 from twisted.internet import reactor
@@ -19,6 +20,7 @@ class Floor(LineReceiver):
     """Answers with a number, and does nothing else."""
 
     delimiter = b"\n"
+    transport: Any
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
@@ -32,6 +34,7 @@ class Floor(LineReceiver):
 
 def main(arguments: list[str]) -> None:
     """Listens until it is stopped."""
+    endpoint: Any
     port = int(arguments[0])
     factory = Factory.forProtocol(Floor)
     if len(arguments) > 1:
@@ -40,7 +43,8 @@ def main(arguments: list[str]) -> None:
     else:
         endpoint = TCP4ServerEndpoint(reactor, port, interface="127.0.0.1")
     endpoint.listen(factory).addErrback(lambda failure: print(failure, file=sys.stderr))
-    reactor.run()
+    running: Any = reactor
+    running.run()
 
 
 if __name__ == "__main__":

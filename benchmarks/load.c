@@ -1,12 +1,13 @@
 /* A load generator for line protocols: fast enough to leave the server the slower side.
  *
- * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE
+ * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [flood]
  * load fanout    PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE SUBSCRIBE LINE
  * load hold      PORT TLS CONNECTIONS WELCOME_LINES [LINE]
  * load connect   PORT CONCURRENCY SECONDS WELCOME_LINES
  *
  * All traffic goes to 127.0.0.1, and every mode ends by itself: hold when its standard
- * input does, the others after SECONDS. Results are one JSON object on standard output.
+ * input does, the others after SECONDS. With flood, one more client sends nothing but line
+ * ends, as many as the server takes. Results are one JSON object on standard output.
  * Times are in microseconds. LINE and SUBSCRIBE are sent with a line end after them.
  */
 #define _GNU_SOURCE
@@ -41,6 +42,7 @@ int SSL_write(SSL *, const void *, int);
 #define HISTOGRAM 2000000 /* one slot for each 1 us, up to 2 s */
 #define WARM_UP_SECONDS 0.1
 #define HUSH_SECONDS 0.1
+#define AT_ONCE 50 /* as many connect before the first is waited for */
 #define PORTS_PER_ADDRESS 20000
 
 struct client {
@@ -185,7 +187,7 @@ static void hush(int epoll) {
     }
 }
 
-static void requests(char **a) {
+static void requests(char **a, int flooding) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
     double seconds = atof(a[4]);
     int welcome = atoi(a[5]), size, epoll = epoll_create1(0);
@@ -199,9 +201,19 @@ static void requests(char **a) {
     hush(epoll);
     uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, done = 0;
     for (int i = 0; i < n; i++) ask(&clients[i], lines, size, outstanding, now());
+    static char line_ends[65536];
+    struct client flood;
+    if (flooding) {
+        memset(line_ends, '\n', sizeof line_ends);
+        open_client(&flood, port, n, 0);
+        expect(&flood, welcome);
+        fcntl(flood.fd, F_SETFL, O_NONBLOCK);
+    }
     int warm = 0;
     struct epoll_event events[256];
     while ((t = now()) < end) {
+        if (flooding && write(flood.fd, line_ends, sizeof line_ends) < 0 && errno != EAGAIN)
+            die("flood");
         if (!warm && t >= begin) {
             warm = 1;
             done = 0;
@@ -275,15 +287,16 @@ static void hold(char **a, int count) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), welcome = atoi(a[3]);
     struct client *clients = calloc(n, sizeof *clients);
     uint64_t begin = now();
-    for (int i = 0; i < n; i++) {
-        open_client(&clients[i], port, i, use_tls);
-        expect(&clients[i], welcome);
-        if (count > 4) {
-            int size;
-            char *line = repeated(a[4], 1, &size);
+    int size = 0;
+    char *line = count > 4 ? repeated(a[4], 1, &size) : NULL;
+    for (int first = 0; first < n; first += AT_ONCE) {
+        int last = first + AT_ONCE < n ? first + AT_ONCE : n;
+        for (int i = first; i < last; i++) open_client(&clients[i], port, i, use_tls);
+        for (int i = first; i < last; i++) {
+            expect(&clients[i], welcome);
+            if (!line) continue;
             send_all(&clients[i], line, size);
             expect(&clients[i], 1);
-            free(line);
         }
     }
     report(n, (now() - begin) / 1e6);
@@ -321,7 +334,7 @@ int main(int count, char **arguments) {
     const char *mode = count > 1 ? arguments[1] : "";
     char **a = arguments + 2;
     count -= 2;
-    if (!strcmp(mode, "requests") && count == 7) requests(a);
+    if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8);
     else if (!strcmp(mode, "fanout") && count == 8) fanout(a);
     else if (!strcmp(mode, "hold") && (count == 4 || count == 5)) hold(a, count);
     else if (!strcmp(mode, "connect") && count == 4) connects(a);

@@ -7,7 +7,6 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "build" / "load"
@@ -90,10 +89,22 @@ def run(pid: int, mode: str, *arguments: object) -> Result:
 
 
 def requests(
-    port: int, pid: int, line: str, outstanding: int, *, tls: bool = False, welcome: int = 1
+    port: int,
+    pid: int,
+    line: str,
+    outstanding: int,
+    *,
+    tls: bool = False,
+    welcome: int = 1,
+    flood: bool = False,
 ) -> Result:
-    """Has `CONNECTIONS` clients ask, each with so many requests outstanding."""
-    return run(pid, "requests", port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line)
+    """Has `CONNECTIONS` clients ask, each with so many requests outstanding.
+
+    With ``flood`` one more client sends nothing but line ends.
+    """
+    extra = ["flood"] if flood else []
+    settings = (port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line, *extra)
+    return run(pid, "requests", *settings)
 
 
 class Held:
@@ -108,12 +119,13 @@ class Held:
     ) -> None:
         extra = [] if line is None else [line]
         command = [str(PROGRAM), "hold", str(port), str(int(tls)), str(count), "1", *extra]
-        self._process: Any = subprocess.Popen(
+        self._process = subprocess.Popen(
             ["taskset", "-c", LOAD_CORE, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stdout is not None
         seen = json.loads(self._process.stdout.readline() or "{}")
         if not seen:
             raise SystemExit(f"cannot hold {count} connections")

@@ -1,10 +1,11 @@
-"""The table, the JSON file and the chart."""
+"""The table, the JSON file and the chart, in docs/."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from .rows import Row
 
 HEADINGS = ("work", "req/s", "p50 µs", "p99 µs", "CPU µs", "ratio", "target", "met")
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+FOLDER = PAGE.parent / "performance"
+
 PACKAGES = ("twisted", "ujson", "pyOpenSSL")
 
 
@@ -50,12 +54,26 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(rows: list[Row], folder: Path) -> None:
-    """Writes ``latest.json`` and ``latest.svg``."""
-    folder.mkdir(exist_ok=True)
-    document = {"machine": machine(), "rows": [row.as_dict() for row in rows]}
-    (folder / "latest.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    draw(rows, folder / "latest.svg")
+def publish(name: str, rows: list[Row], **more: Any) -> None:
+    """Writes the rows as JSON and as a chart, and the table into docs/performance.md.
+
+    Args:
+        name: The name of the files, and of the place in the page.
+        rows: What was measured.
+        more: What else the JSON file is to hold.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    document = {"machine": machine(), "rows": [row.as_dict() for row in rows], **more}
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    (FOLDER / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    draw(rows, FOLDER / f"{name}.svg")
+    page = PAGE.read_text(encoding="utf-8")
+    before, begin, rest = page.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {name} -->")
+    if not end:
+        raise SystemExit(f"{PAGE} has no place for {name}")
+    PAGE.write_text(before + begin + table(rows) + "\n" + end + after, encoding="utf-8")
+    print(f"\nwritten to {PAGE} and {FOLDER}", file=sys.stderr)
 
 
 def draw(rows: list[Row], path: Path) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,75 @@ class StubOwner:
 
     def settled(self) -> None:
         self.settlements += 1
+
+
+class Writer:
+    """A transport that keeps each write, and pauses its producer after some of them.
+
+    Attributes:
+        writes: What was written, write by write.
+        producer: Who is registered.
+        room: How many writes it takes before it pauses its producer, at every write.
+    """
+
+    def __init__(self, room: int = 1_000_000) -> None:
+        self.writes: list[bytes] = []
+        self.producer: Any = None
+        self.streaming: bool | None = None
+        self.room = room
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+        self.room -= 1
+        if self.room <= 0 and self.producer is not None:
+            self.producer.pauseProducing()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert self.producer is None
+        self.producer, self.streaming = producer, streaming
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+
+class OutboxOwner:
+    """Whoever an outbox tells; remembers what, in order, and how often that it is full."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.filled = 0
+
+    def outbox_blocked(self) -> None:
+        self.told.append("blocked")
+
+    def outbox_filled(self) -> None:
+        self.filled += 1
+
+    def outbox_drained(self) -> None:
+        self.told.append("drained")
+
+    def outbox_overflowed(self) -> None:
+        self.told.append("overflowed")
+
+
+class Soon:
+    """The reactor's next pass, by hand."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        self.calls.append(call)
+
+    def one_pass(self) -> int:
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+        return len(calls)
+
+    def run(self) -> None:
+        while self.one_pass():
+            pass
 
 
 def make_connection() -> Connection:

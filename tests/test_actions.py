@@ -425,6 +425,21 @@ class BlockingTests(TestCase):
         self.assertEqual([threading.get_ident()], threads)
         self.assertEqual(["closed by the application"], closed)
 
+    async def test_a_file_it_sends_is_sent_in_the_reactors_thread(self) -> None:
+        sent: list[tuple[Any, int]] = []
+        self.connection.outbox.send_file = (  # type: ignore[method-assign]
+            lambda reader: sent.append((reader, threading.get_ident()))
+        )
+        reader: Any = object()
+
+        def plain(api: Any, connection: ActionConnection) -> dict[str, int]:
+            connection.send_file(reader)
+            return {"thread": threading.get_ident()}
+
+        outcome = await self.start(plain)
+        self.assertNotEqual(threading.get_ident(), outcome["thread"])
+        self.assertEqual([(reader, threading.get_ident())], sent)
+
     async def test_what_it_sends_comes_before_its_outcome(self) -> None:
         def plain(api: Any, connection: ActionConnection) -> None:
             connection.send({"a": 1})

@@ -13,9 +13,9 @@ from actionhero_tcp.config import Config
 from actionhero_tcp.connection import ActionConnection
 from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.files import Files
-from actionhero_tcp.outbox import Turn
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.stats import Stats
+from actionhero_tcp.turn import Turn
 
 from .support import make_connection
 

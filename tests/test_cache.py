@@ -13,7 +13,7 @@ from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import cache
-from actionhero_tcp.cache import DEFAULT_MAX_ENTRIES, CacheEntry, LocalCache
+from actionhero_tcp.cache import DEFAULT_MAX_ENTRIES, MAX_EXPIRE_MS, CacheEntry, LocalCache
 from actionhero_tcp.errors import UnserializableError
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
@@ -135,6 +135,14 @@ class SaveAndLoadTests(CacheTestCase):
         self.save("a", 1)
         self.refused(ValueError, 2, float("inf"))
         self.assertEqual(1, self.load("a"))
+
+    def test_takes_times_of_up_to_a_hundred_years(self) -> None:
+        self.save("a", 1, MAX_EXPIRE_MS)
+        for expire_ms in (MAX_EXPIRE_MS + 1, 1e308):
+            self.refused(ValueError, 2, expire_ms)
+        self.assertEqual(1, self.load("a"))
+        self.clock.advance(MAX_EXPIRE_MS / 1000)
+        self.assertEqual(0, len(self.cache))
 
     def test_tells_when_it_was_saved_and_read(self) -> None:
         now = 1346909099.5

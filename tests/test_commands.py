@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import rooms
 from actionhero_tcp.commands import QUIT, Commands
 from actionhero_tcp.errors import ClientError
-from actionhero_tcp.outbox import Turn
 from actionhero_tcp.rooms import Rooms
+from actionhero_tcp.turn import Turn
 
 from .support import make_connection
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import config, tls
+from actionhero_tcp import config, configfile, tls
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.tap import Options
 from tools import certs, config_reference
@@ -52,12 +52,12 @@ class SampleTests(SynchronousTestCase):
         self.assertEqual(config_reference.sample(), text, HINT)
 
     def test_loads_and_covers_every_field(self) -> None:
-        values = config.read_file(str(config_reference.SAMPLE))
+        values = configfile.read_file(str(config_reference.SAMPLE))
         expected = {(info.section, info.name): _resolved(info) for info in config.fields()}
         self.assertEqual(expected, values)
 
     def test_holds_the_defaults(self) -> None:
-        built = dataclasses.asdict(config.build(config.read_file(str(config_reference.SAMPLE))))
+        built = dataclasses.asdict(config.build(configfile.read_file(str(config_reference.SAMPLE))))
         for info in config.fields():
             self.assertEqual(_resolved(info), built[info.section][info.name])
 
@@ -120,7 +120,7 @@ class ExampleTests(SynchronousTestCase):
         for example in examples:
             path = self.folder / "config.json"
             path.write_text(example, encoding="utf-8")
-            self.assertTrue(config.read_file(str(path)))
+            self.assertTrue(configfile.read_file(str(path)))
 
     def test_messages_about_the_file(self) -> None:
         for content in (
@@ -135,7 +135,7 @@ class ExampleTests(SynchronousTestCase):
             path = self.folder / "config.json"
             if content is not None:
                 path.write_text(content, encoding="utf-8")
-            error = self.assertRaises(StartError, config.read_file, str(path))
+            error = self.assertRaises(StartError, configfile.read_file, str(path))
             self._shown(str(error).replace(f"{self.folder}/", ""))
 
     def test_messages_about_options(self) -> None:

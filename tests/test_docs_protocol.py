@@ -33,9 +33,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.commands import Commands
-from actionhero_tcp.outbox import Turn
+from actionhero_tcp.framing import INTERRUPTS
 from actionhero_tcp.rooms import Rooms
-from actionhero_tcp.router import INTERRUPTS
+from actionhero_tcp.turn import Turn
 
 from . import support
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import ClientError
-from actionhero_tcp.files import CHUNK_BYTES, FileReader, Files
+from actionhero_tcp.files import CHUNK_BYTES, PATH_MAX, FileReader, Files
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
@@ -119,6 +119,11 @@ class OpenTests(FilesTestCase):
         self.assertEqual(b"the index below", self.content("in"))
         self.assertEqual(b"a page below", self.content("in/page.txt"))
         self.assertEqual(b"a page\r\n\x00\xff", self.content("sub/up.txt"))
+
+    def test_a_name_of_as_many_characters_as_linux_takes(self) -> None:
+        name = "./" * ((PATH_MAX - len("page.txt")) // 2) + "page.txt"
+        self.assertEqual(PATH_MAX, len(name))
+        self.assertEqual(b"a page\r\n\x00\xff", self.content(name))
 
     def test_the_folder_itself_may_be_a_link(self) -> None:
         link = self.root.parent / "link"
@@ -232,6 +237,15 @@ class RefusalTests(FilesTestCase):
     def test_a_name_that_is_too_long(self) -> None:
         self.refused("x" * 300, "x" * 64 + "…")
         self.refused("x/" * 10_000, "x/" * 32 + "…")
+
+    def test_a_name_longer_than_linux_takes_is_not_even_resolved(self) -> None:
+        name = "./" * ((PATH_MAX - len("page.txt")) // 2) + "/page.txt"
+        self.assertEqual(PATH_MAX + 1, len(name))
+        resolved: list[str] = []
+        self.patch(os.path, "realpath", lambda path, **_: resolved.append(path))
+        self.refused(name, name[:64] + "…")
+        self.refused("x" * 60_000, "x" * 64 + "…")
+        self.assertEqual([], resolved)
 
     def test_repeats_only_the_beginning_of_a_name(self) -> None:
         self.refused("n" * 64)

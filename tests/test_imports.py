@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -22,10 +23,14 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "stats": set(),
     "api": set(),
+    "config": set(),
+    "framing": set(),
     "outbox": set(),
+    "polling": set(),
     "transport": set(),
+    "turn": set(),
     "wire": {"errors"},
-    "config": {"errors"},
+    "configfile": {"config", "errors"},
     "files": {"errors"},
     "tls": {"errors"},
     "cache": {"clock", "wire"},
@@ -37,18 +42,11 @@ ALLOWED: dict[str, set[str]] = {
     # What a line can ask for.
     "actions": {"connection", "errors", "inputs"},
     "commands": {"connection", "errors", "rooms", "wire"},
-    "router": {"actions", "clock", "commands", "connection", "errors", "inputs", "wire"},
+    "runner": {"actions", "clock", "connection", "errors", "wire"},
+    "router": {"commands", "connection", "errors", "framing", "inputs", "runner", "wire"},
     "loader": {"actions", "errors"},
     # The network.
-    "protocol": {
-        "clock",
-        "commands",
-        "connection",
-        "errors",
-        "outbox",
-        "router",
-        "transport",
-    },
+    "protocol": {"clock", "connection", "errors", "framing", "outbox", "transport"},
     "factory": {"clock", "connection", "protocol", "wire"},
     "service": {"factory", "transport"},
     # The public names.
@@ -59,23 +57,38 @@ ALLOWED: dict[str, set[str]] = {
         "cache",
         "commands",
         "config",
+        "configfile",
         "connection",
         "errors",
         "factory",
         "files",
         "loader",
-        "outbox",
+        "polling",
         "requestlog",
         "rooms",
         "router",
+        "runner",
         "service",
         "stats",
         "tls",
+        "turn",
     },
 }
 """For each module those of the package that it may import at run time, lower ones first."""
 
-NO_NETWORK = ("router", "commands", "actions", "rooms", "connection", "inputs", "wire", "files")
+NO_NETWORK = (
+    "framing",
+    "router",
+    "runner",
+    "commands",
+    "actions",
+    "rooms",
+    "connection",
+    "inputs",
+    "wire",
+    "files",
+    "turn",
+)
 """Modules that hand bytes to an outbox and never write."""
 
 NETWORK = ("twisted.internet", "twisted.protocols", "socket", "OpenSSL", "asyncio", "select")
@@ -143,6 +156,17 @@ class ImportTests(SynchronousTestCase):
             self.assertLessEqual(allowed, above, f"{module} knows what stands below it")
             above.add(module)
 
+    def test_the_page_on_the_architecture_has_every_module_above_what_it_imports(self) -> None:
+        page = (support.ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+        table = page.partition("## The modules")[2].partition("\n\n- ")[0]
+        rows = [re.findall(r"`(\w+)\.py`", row) for row in re.findall(r"(?m)^\|(.*?)\|", table)]
+        below = {module for row in rows for module in row}
+        self.assertEqual(set(self.trees) - {"__init__"}, below)
+        for row in rows:
+            for module in row:
+                self.assertLessEqual(own(self.trees[module]), below, module)
+            below.difference_update(row)
+
     def test_there_are_no_cycles(self) -> None:
         graph = {module: own(tree) for module, tree in self.trees.items()}
         self.assertEqual(set(graph), set(TopologicalSorter(graph).static_order()))
@@ -151,9 +175,11 @@ class ImportTests(SynchronousTestCase):
         for module, tree in self.trees.items():
             self.assertLessEqual(own(tree, type_checking=True), set(self.trees), module)
 
-    def test_only_tap_knows_the_configuration_at_run_time(self) -> None:
+    def test_only_tap_and_the_reader_of_its_file_know_the_configuration_at_run_time(self) -> None:
         knowing = [module for module, tree in self.trees.items() if "config" in own(tree)]
-        self.assertEqual(["tap"], knowing)
+        self.assertEqual(["configfile", "tap"], knowing)
+        reading = [module for module, tree in self.trees.items() if "configfile" in own(tree)]
+        self.assertEqual(["tap"], reading)
 
     def test_nobody_knows_tap(self) -> None:
         for module, tree in self.trees.items():

@@ -244,6 +244,16 @@ class ArgumentsTests(SynchronousTestCase):
         answer = act("api", "connection", **arguments)
         self.assertEqual(("api", "connection", 3), (*answer[:2], answer[2]["x"]))
 
+    def test_the_rest_may_hold_names_that_stay_free(self) -> None:
+        def act(api, connection, /, **params):  # type: ignore[no-untyped-def]
+            return api, connection, params
+
+        arguments = read_signature(act).arguments({"api": 1, "connection": 2})
+        self.assertEqual(
+            ("api", "connection", {"api": 1, "connection": 2}),
+            act("api", "connection", **arguments),
+        )
+
     def test_gives_the_names_of_inputs(self) -> None:
         inputs = self.sample()
         self.assertEqual(["key", "value"], inputs.names(required=True))

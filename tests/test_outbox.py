@@ -2,63 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from actionhero_tcp.outbox import HIGH_WATER, Outbox, Turn
+from actionhero_tcp.outbox import HIGH_WATER, Outbox
+from actionhero_tcp.turn import Turn
 
-
-class Writer:
-    """A transport that keeps each write, and pauses its producer after some of them.
-
-    Attributes:
-        writes: What was written, write by write.
-        producer: Who is registered.
-        room: How many writes it takes before it pauses its producer, at every write.
-    """
-
-    def __init__(self, room: int = 1_000_000) -> None:
-        self.writes: list[bytes] = []
-        self.producer: Any = None
-        self.streaming: bool | None = None
-        self.room = room
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-        self.room -= 1
-        if self.room <= 0 and self.producer is not None:
-            self.producer.pauseProducing()
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        assert self.producer is None
-        self.producer, self.streaming = producer, streaming
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-
-class Owner:
-    """Remembers what it was told, in order; and how often that the outbox is full."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.filled = 0
-
-    def outbox_blocked(self) -> None:
-        self.told.append("blocked")
-
-    def outbox_filled(self) -> None:
-        self.filled += 1
-
-    def outbox_drained(self) -> None:
-        self.told.append("drained")
-
-    def outbox_overflowed(self) -> None:
-        self.told.append("overflowed")
+from .support import OutboxOwner, Soon, Writer
 
 
 class Reader:
@@ -78,156 +29,13 @@ class Reader:
         self.closed += 1
 
 
-class Soon:
-    """The reactor's next pass, by hand."""
-
-    def __init__(self) -> None:
-        self.calls: list[Callable[[], None]] = []
-
-    def __call__(self, call: Callable[[], None]) -> None:
-        self.calls.append(call)
-
-    def one_pass(self) -> int:
-        calls, self.calls = self.calls, []
-        for call in calls:
-            call()
-        return len(calls)
-
-    def run(self) -> None:
-        while self.one_pass():
-            pass
-
-
-class TurnTests(SynchronousTestCase):
-    """When what a turn produced is written."""
-
-    def setUp(self) -> None:
-        self.soon = Soon()
-        self.turn = Turn(self.soon)
-
-    def outbox(self, max_said: int = 10_000) -> tuple[Outbox, Writer, Owner]:
-        owner, writer = Owner(), Writer()
-        outbox = Outbox(self.turn, owner, max_said)
-        outbox.open(writer)
-        return outbox, writer, owner
-
-    def test_each_outbox_is_written_once_in_a_turn(self) -> None:
-        (a, writes_a, _), (b, writes_b, _), (_, writes_c, _) = (self.outbox() for _ in range(3))
-        with self.turn:
-            for n in range(16):
-                a.send(b"a%d " % n)
-                b.say(b"b%d " % n)
-            self.assertEqual([], writes_a.writes)
-        self.assertEqual([b"".join(b"a%d " % n for n in range(16))], writes_a.writes)
-        self.assertEqual([b"".join(b"b%d " % n for n in range(16))], writes_b.writes)
-        self.assertEqual([], writes_c.writes)
-        self.assertEqual([], self.soon.calls)
-
-    def test_a_turn_within_a_turn_ends_with_the_outer_one(self) -> None:
-        outbox, writer, _ = self.outbox()
-        with self.turn:
-            with self.turn:
-                outbox.send(b"1")
-            self.assertEqual([], writer.writes)
-            outbox.send(b"2")
-        self.assertEqual([b"12"], writer.writes)
-
-    def test_outside_of_a_turn_all_is_written_once_in_the_next_pass(self) -> None:
-        outbox, writer, _ = self.outbox()
-        outbox.send(b"1")
-        outbox.say(b"2")
-        self.turn.afterwards(lambda: writer.write(b"after"))
-        self.assertEqual([], writer.writes)
-        self.assertEqual(1, self.soon.one_pass())
-        self.assertEqual([b"12", b"after"], writer.writes)
-        self.assertEqual([], self.soon.calls)
-
-    def test_a_pass_is_asked_for_again_after_the_last_one(self) -> None:
-        outbox, writer, _ = self.outbox()
-        outbox.send(b"1")
-        self.soon.run()
-        outbox.send(b"2")
-        self.soon.run()
-        self.assertEqual([b"1", b"2"], writer.writes)
-
-    def test_a_turn_before_the_next_pass_writes_what_came_outside_of_it(self) -> None:
-        outbox, writer, _ = self.outbox()
-        outbox.send(b"1")
-        with self.turn:
-            outbox.send(b"2")
-        self.assertEqual([b"12"], writer.writes)
-        self.soon.run()
-        self.assertEqual([b"12"], writer.writes)
-
-    def test_afterwards_comes_when_everything_is_written(self) -> None:
-        outbox, writer, _ = self.outbox()
-        seen: list[list[bytes]] = []
-        with self.turn:
-            self.turn.afterwards(lambda: seen.append(list(writer.writes)))
-            outbox.send(b"1")
-        self.assertEqual([[b"1"]], seen)
-
-    def test_what_is_produced_afterwards_is_written_in_the_same_turn(self) -> None:
-        outbox, writer, _ = self.outbox()
-        order: list[bytes] = []
-
-        def first() -> None:
-            outbox.send(b"late")
-            self.turn.afterwards(lambda: order.append(b"".join(writer.writes)))
-
-        with self.turn:
-            self.turn.afterwards(first)
-        self.assertEqual([b"late"], order)
-        self.assertEqual([], self.soon.calls)
-
-    def test_a_call_that_fails_is_logged_and_the_others_come(self) -> None:
-        called: list[int] = []
-        with self.turn:
-            self.turn.afterwards(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
-            self.turn.afterwards(lambda: called.append(1))
-        self.assertEqual([1], called)
-        self.assertEqual(1, len(self.flushLoggedErrors(ZeroDivisionError)))
-
-    def test_an_error_in_a_turn_passes_through_and_what_was_produced_is_written(self) -> None:
-        outbox, writer, _ = self.outbox()
-        with self.assertRaises(ZeroDivisionError), self.turn:
-            outbox.send(b"1")
-            raise ZeroDivisionError
-        self.assertEqual([b"1"], writer.writes)
-        with self.turn:
-            outbox.send(b"2")
-        self.assertEqual([b"1", b"2"], writer.writes)
-
-    def test_a_failing_transport_does_not_leave_the_turn_open(self) -> None:
-        outbox, writer, _ = self.outbox()
-
-        def fail(data: bytes) -> None:
-            raise ZeroDivisionError
-
-        writer.write = fail  # type: ignore[method-assign]
-        with self.assertRaises(ZeroDivisionError), self.turn:
-            outbox.send(b"1")
-        other, written, _ = self.outbox()
-        other.send(b"2")
-        self.soon.run()
-        self.assertEqual([b"2"], written.writes)
-
-    def test_later_is_the_next_pass_even_within_a_turn(self) -> None:
-        called: list[int] = []
-        with self.turn:
-            self.turn.later(lambda: called.append(1))
-        self.assertEqual([], called)
-        self.soon.one_pass()
-        self.assertEqual([1], called)
-
-
 class OutboxTests(SynchronousTestCase):
     """Joining, bounds and pauses."""
 
     def setUp(self) -> None:
         self.soon = Soon()
         self.turn = Turn(self.soon)
-        self.owner = Owner()
+        self.owner = OutboxOwner()
         self.writer = Writer()
         self.outbox = Outbox(self.turn, self.owner, 200_000)
         self.outbox.open(self.writer)
@@ -451,7 +259,7 @@ class FileTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.soon = Soon()
         self.turn = Turn(self.soon)
-        self.owner = Owner()
+        self.owner = OutboxOwner()
         self.writer = Writer()
         self.outbox = Outbox(self.turn, self.owner, 200_000)
         self.outbox.open(self.writer)

@@ -1021,7 +1021,8 @@ class DaemonizedTests(OwnDaemonTestCase):
             line = self.refusal(folder, f"--port={port}", daemonize=True)
         self.assertIn(f"127.0.0.1:{port}", line)
         self.assertIn("in use", line)
-        self.assertFalse((folder / "twistd.pid").exists())
+        # twistd reports first and removes the file then.
+        wait_for(lambda: not (folder / "twistd.pid").exists(), "the PID file to go")
         log = folder / "twistd.log"
         self.assertNotIn("Traceback", log.read_text() if log.exists() else "")
 

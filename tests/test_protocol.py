@@ -252,10 +252,10 @@ class LineTests(ProtocolTestCase):
         for _ in range(200):
             self.client.send(b"x" * 60)
             answers += self.client.lines()
-            self.assertLessEqual(sum(map(len, self.client.protocol._fragments)), 65)
+            self.assertLessEqual(sum(map(len, self.client.protocol._splitter._fragments)), 65)
         self.assertEqual(1, len(answers))
         self.assertTooLong(answers[0], 1)
-        self.assertEqual([], self.client.protocol._fragments)
+        self.assertEqual([], self.client.protocol._splitter._fragments)
         self.client.send(b"xx\r\nsay a\nsa")
         self.assertEqual([2], self.client.numbers())
         self.client.send(b"y b\n")

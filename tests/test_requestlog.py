@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class LinesTests(LogTestCase):
 
     def test_a_request_without_a_name(self) -> None:
         self.log.request(self.client, 3, "", 0, "")
-        self.assertIn(' name= ms=0.000 error=""', self.line())
+        self.assertIn(' name="" ms=0.000 error=""', self.line())
 
     def test_each_line_has_its_time(self) -> None:
         for self.now in (NOW, NOW + 0.25, NOW + 3600, NOW + 3600.125):
@@ -120,8 +121,33 @@ class LinesTests(LogTestCase):
 
     def test_names_and_errors_cannot_forge_lines(self) -> None:
         self.log.request(self.client, 1, "a\nb\x1b[2J\u2028", 0, "c\r\nd\x9b")
-        self.assertTrue(self.line().endswith(r'name=a\nb\x1b[2J\u2028 ms=0.000 error="c\r\nd\x9b"'))
+        self.assertTrue(
+            self.line().endswith(r'name="a\nb\u001b[2J\u2028" ms=0.000 error="c\r\nd\x9b"')
+        )
         self.assertEqual(1, len(self.written().splitlines()))
+
+    def test_names_cannot_forge_fields(self) -> None:
+        for name, shown in (
+            ("a b=c", '"a b=c"'),
+            ("a ms=0.001 ok", '"a ms=0.001 ok"'),
+            ('a" ms=0.001 ok x="', r'"a\" ms=0.001 ok x=\""'),
+            ("a=b", '"a=b"'),
+            (" ", '" "'),
+        ):
+            self.log.request(self.client, 1, name, 0.5, "no")
+            start, _, rest = self.line().partition(" name=")
+            self.assertTrue(start.endswith(" number=1"), start)
+            self.assertEqual(f'{shown} ms=500.000 error="no"', rest)
+            self.assertEqual((name, len(shown)), json.JSONDecoder().raw_decode(rest))
+
+    def test_names_are_cut(self) -> None:
+        for name, shown in (
+            (" " * 64, '"' + " " * 64 + '"'),
+            ("=" * 65, '"' + "=" * 64 + '…"'),
+            ("a b=c " * 1000, '"' + ("a b=c " * 11)[:64] + '…"'),
+        ):
+            self.log.request(self.client, 1, name, 0, None)
+            self.assertTrue(self.line().endswith(f" name={shown} ms=0.000 ok"), self.line())
 
     def test_quotes_in_an_error_are_escaped(self) -> None:
         self.log.request(self.client, 1, "x", 0, 'say "hi" ☃')
@@ -129,7 +155,7 @@ class LinesTests(LogTestCase):
 
     def test_lone_surrogates_are_escaped(self) -> None:
         self.log.request(self.client, 1, "\ud800", 0, "\udfff")
-        self.assertTrue(self.line().endswith(r'name=\ud800 ms=0.000 error="\udfff"'))
+        self.assertTrue(self.line().endswith(r'name="\ud800" ms=0.000 error="\udfff"'))
 
     def test_names_in_other_scripts_stay(self) -> None:
         self.log.request(self.client, 1, "größe", 0, None)

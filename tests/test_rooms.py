@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import rooms
 from actionhero_tcp.connection import Connection
 from actionhero_tcp.errors import UnserializableError
-from actionhero_tcp.outbox import Turn
 from actionhero_tcp.rooms import Rooms
+from actionhero_tcp.turn import Turn
 
 from .support import make_connection
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+
+
+class Team(str, enum.Enum):  # noqa: UP042
+    """Text whose `str` is not itself."""
+
+    RED = "red"
 
 
 class RoomsTestCase(SynchronousTestCase):
@@ -308,6 +315,11 @@ class SayFromTests(RoomsTestCase):
             self.assertEqual("c", self.listeners(), attribute)
             self.match("x", text + "0")
             self.assertEqual("", self.listeners(), attribute)
+
+    def test_by_an_attribute_that_is_a_kind_of_text(self) -> None:
+        self.cleo.attributes["team"] = Team.RED
+        self.match("team", "red")
+        self.assertEqual("c", self.listeners())
 
     def test_attributes_that_a_client_cannot_name_match_nothing(self) -> None:
         for attribute in (None, [1], {"a": 1}, b"x", object()):

@@ -298,7 +298,7 @@ class BuildTests(OptionsTestCase):
         self.assertIn("cannot open the request log", str(error))
 
     def test_actions_cannot_change_the_tables_of_the_api(self) -> None:
-        api = self.build().factory.router._api
+        api = self.build().factory.runner._api
         for table in (api.actions, api.connections):
             with self.assertRaises(TypeError):
                 table["x"] = None  # type: ignore[index]

@@ -1,0 +1,95 @@
+"""Bytes to lines."""
+
+from __future__ import annotations
+
+from typing import Final
+
+INTERRUPTS: Final = (b"\x04", b"\xff\xf4\xff\xfd\x06")
+"""What Ctrl-D and telnet's Ctrl-C send, with no line end. At the start of a line each is a line."""
+
+TOO_LONG: Final = b"\n"
+"""Stands for a line that was too long and has been skipped; no line holds a line end."""
+
+_LONGEST_INTERRUPT: Final = max(map(len, INTERRUPTS))
+
+
+class LineSplitter:
+    """Splits one client's bytes into lines, wherever they are cut.
+
+    `LineReceiver.dataReceived` takes one line off its buffer at a time: 64 KiB of bare
+    line ends would block it for 43 ms, and a long line that drips in costs the square of
+    its length.
+
+    Args:
+        longest: How many bytes a line may have, its end aside.
+    """
+
+    __slots__ = ("_fragments", "_longest", "_size", "_skipping")
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._fragments: list[bytes] = []
+        self._size = 0
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Takes in some bytes.
+
+        Returns:
+            The lines that are complete now, without their ends: `TOO_LONG` in place of one
+            that is too long, and an interrupt that stands at the start of a line as soon
+            as it is there.
+        """
+        if self._fragments and data.startswith(b"\n"):
+            # The carriage return that belongs to this line end came before it.
+            self._fragments[-1] = self._fragments[-1].removesuffix(b"\r")
+        if b"\r\n" in data:
+            data = data.replace(b"\r\n", b"\n")
+        lines = data.split(b"\n")
+        last = lines.pop()
+        if lines and (self._fragments or self._skipping):
+            self._complete_first(lines)
+        longest = self._longest
+        if len(data) > longest or (lines and len(lines[0]) > longest):
+            lines = [line if len(line) <= longest else _shown(line) for line in lines]
+        if last and not self._skipping:
+            self._add_fragment(last, lines)
+        return lines
+
+    def forget(self) -> None:
+        """Forgets the line that is not complete yet."""
+        self._fragments.clear()
+        self._size = 0
+        self._skipping = False
+
+    def _complete_first(self, lines: list[bytes]) -> None:
+        """Puts the fragments of a line before its last part."""
+        if self._skipping:
+            del lines[0]
+        else:
+            self._fragments.append(lines[0])
+            lines[0] = b"".join(self._fragments)
+        self.forget()
+
+    def _add_fragment(self, data: bytes, lines: list[bytes]) -> None:
+        """Keeps the beginning of a line, unless that is too long or an interrupt."""
+        before = self._size
+        self._fragments.append(data)
+        self._size += len(data)
+        if before < _LONGEST_INTERRUPT:
+            start = b"".join(self._fragments)
+            for interrupt in INTERRUPTS:
+                if start.startswith(interrupt):
+                    self.forget()
+                    lines.append(interrupt)
+                    return
+        # One more, for the carriage return that may be part of the line's end.
+        if self._size > self._longest + 1:
+            self.forget()
+            self._skipping = True
+            lines.append(TOO_LONG)
+
+
+def _shown(line: bytes) -> bytes:
+    """What stands for a line that is too long, unless an interrupt came first."""
+    return next((i for i in INTERRUPTS if line.startswith(i)), TOO_LONG)
