@@ -67,12 +67,12 @@ class Outbox:
         "_files",
         "_max_said",
         "_overflowed",
+        "_own",
         "_owner",
         "_parts",
         "_said",
         "_scheduled",
         "_turn",
-        "_waiting",
         "_writer",
     )
 
@@ -82,7 +82,7 @@ class Outbox:
         self._max_said = max_said
         self._writer: Writer | None = None
         self._parts: list[bytes | FileReader] = []
-        self._waiting = 0
+        self._own = 0
         self._said = 0
         self._files = 0
         self._scheduled = False
@@ -101,7 +101,7 @@ class Outbox:
             if not isinstance(part, bytes):
                 part.close()
         self._parts.clear()
-        self._waiting = self._said = self._files = 0
+        self._own = self._said = self._files = 0
 
     def release(self) -> None:
         """Takes leave of the transport, so that it can close once it has sent what it holds."""
@@ -112,7 +112,7 @@ class Outbox:
     @property
     def full(self) -> bool:
         """Whether so much waits that the client should not be read from."""
-        return self._waiting > HIGH_WATER or self._files > 1
+        return self._own + self._said > HIGH_WATER or self._files > 1
 
     @property
     def blocked(self) -> bool:
@@ -131,8 +131,8 @@ class Outbox:
                 return
             self._turn.touch(self)
         self._parts.append(data)
-        self._waiting += len(data)
-        if self._waiting > HIGH_WATER:
+        self._own += len(data)
+        if self._own > HIGH_WATER:
             self._relieve()
 
     def say(self, data: bytes) -> None:
@@ -142,10 +142,8 @@ class Outbox:
                 return
             self._turn.touch(self)
         self._parts.append(data)
-        size = len(data)
-        self._waiting += size
-        self._said += size
-        if self._waiting > HIGH_WATER or self._said > self._max_said:
+        self._said += len(data)
+        if self._said > HIGH_WATER or self._said > self._max_said:
             self._relieve()
             if self._said > self._max_said and not self._overflowed:
                 self._overflowed = True
@@ -165,20 +163,21 @@ class Outbox:
 
     def _relieve(self) -> None:
         self.flush()
-        if self._waiting > HIGH_WATER:
+        if self.full:
             self._owner.outbox_filled()
 
     def flush(self) -> None:
         """Hands the transport what waits, as far as it takes it."""
-        if self._blocked or self._writer is None or not self._parts or self._scheduled:
+        parts, writer = self._parts, self._writer
+        if self._blocked or self._scheduled or not parts or writer is None:
             return
         if self._files:
-            self._flush_with_files(self._writer)
+            self._flush_with_files(writer)
             return
-        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)  # type: ignore[arg-type]
-        self._parts.clear()
-        self._waiting = self._said = 0
-        self._writer.write(data)  # type: ignore[arg-type]
+        data = parts[0] if len(parts) == 1 else b"".join(parts)  # type: ignore[arg-type]
+        parts.clear()
+        self._own = self._said = 0
+        writer.write(data)  # type: ignore[arg-type]
 
     def _flush_with_files(self, writer: Writer) -> None:
         """One chunk of the file, or what stands before it; the rest in the reactor's next pass.
@@ -190,8 +189,9 @@ class Outbox:
             first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
             chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
             del self._parts[:first_file]
-            self._waiting -= len(chunk)
-            self._said = min(self._said, self._waiting)
+            left = self._own + self._said - len(chunk)
+            self._said = min(self._said, left)
+            self._own = left - self._said
         else:
             chunk = part.read()
             if not chunk:

@@ -2,7 +2,8 @@
 
 An event of `twisted.logger` costs 16 µs, as much as a whole request. So these lines are
 made by hand and written to the log's own file, as twisted.web does with its access log.
-Lines are gathered and written together, at the latest `FLUSH_SECONDS` after the first.
+What they are made of is gathered, and the lines are made and written together, at the
+latest `FLUSH_SECONDS` after the first.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from twisted.logger import Logger
@@ -26,6 +28,9 @@ MAX_PARAMS_CHARACTERS: Final = 1000
 """As much of a request's params is logged at most, where `log.params` asks for them."""
 
 STANDARD_OUTPUT: Final = 1
+
+_Entry = tuple[float, Connection | None, int, str, float, str]
+"""When, who, the request's number, its name, how long it took, its outcome."""
 
 _log = Logger()
 
@@ -45,7 +50,7 @@ class RequestLog:
     def __init__(self, clock: Clock, path: str = "", with_params: bool = False) -> None:
         self._clock = clock
         self._with_params = with_params
-        self._lines: list[str] = []
+        self._entries: list[_Entry] = []
         self._timer: Timer | None = None
         self._second = -1
         self._stamp = ""
@@ -59,12 +64,12 @@ class RequestLog:
 
     def connected(self, connection: Connection) -> None:
         """Writes that a client has come."""
-        self._write(f"connect client={connection.id} from={connection.remote_address}")
+        self._add(f"connect client={connection.id} from={connection.remote_address}")
 
     def disconnected(self, connection: Connection, reason: str) -> None:
         """Writes that a client has gone, and why."""
         seconds = time.time() - connection.connected_at / 1000
-        self._write(
+        self._add(
             f"disconnect client={connection.id} from={connection.remote_address} "
             f"requests={connection.requests} seconds={seconds:.3f} reason={_quoted(reason)}"
         )
@@ -74,8 +79,9 @@ class RequestLog:
         connection: Connection,
         number: int,
         name: str,
-        seconds: float,
-        error: str | None,
+        started: float,
+        finished: float,
+        error: str | None = None,
         params: dict[str, object] | None = None,
     ) -> None:
         """Writes what a client asked, and what came of it.
@@ -84,26 +90,24 @@ class RequestLog:
             connection: The client.
             number: The request's number.
             name: The verb or the action; empty where the line named none.
-            seconds: How long it took.
+            started: When it came, in seconds since 1970.
+            finished: When it was answered.
             error: What was wrong; None where nothing was.
             params: The action's params.
         """
         outcome = "ok" if error is None else f"error={_quoted(error)}"
-        extra = ""
         if params and self._with_params:
-            extra = " params=" + _quoted(params)[:MAX_PARAMS_CHARACTERS]
-        self._write(
-            f"request client={connection.id} from={connection.remote_address} number={number} "
-            f"name={name if _is_plain(name) else _quoted(shorten(name))} ms={seconds * 1000:.3f} "
-            f"{outcome}{extra}"
-        )
+            outcome += " params=" + _quoted(params)[:MAX_PARAMS_CHARACTERS]
+        self._entries.append((finished, connection, number, name, finished - started, outcome))
+        if self._timer is None or len(self._entries) >= FLUSH_LINES:
+            self._entries_came()
 
     def flush(self) -> None:
         """Writes what waits."""
         stop(self._timer)
         self._timer = None
-        data = "".join(self._lines).encode("utf-8", "backslashreplace")
-        self._lines.clear()
+        data = "".join(self._lines()).encode("utf-8", "backslashreplace")
+        self._entries.clear()
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -122,21 +126,39 @@ class RequestLog:
         if self._descriptor != STANDARD_OUTPUT:
             os.close(self._descriptor)
 
-    def _write(self, text: str) -> None:
-        now = time.time()
-        second = int(now)
+    def _add(self, text: str) -> None:
+        self._entries.append((time.time(), None, 0, text, 0.0, ""))
+        self._entries_came()
+
+    def _entries_came(self) -> None:
+        if self._timer is None:
+            self._timer = self._clock.callLater(FLUSH_SECONDS, self.flush)
+        if len(self._entries) >= FLUSH_LINES:
+            self.flush()
+
+    def _lines(self) -> Iterator[str]:
+        """What waits, as text. To write it all at once costs half of one line at a time."""
+        millisecond, stamp = -1, ""
+        for finished, connection, number, name, seconds, outcome in self._entries:
+            now = int(finished * 1000)
+            if now != millisecond:
+                millisecond, stamp = now, self._time(now)
+            if connection is None:
+                yield f"{stamp} {name}\n"
+                continue
+            if not name.isidentifier() or len(name) > MAX_ECHOED_CHARACTERS:
+                name = _quoted(shorten(name))
+            yield (
+                f"{stamp} request client={connection.id} from={connection.remote_address} "
+                f"number={number} name={name} ms={seconds * 1000:.3f} {outcome}\n"
+            )
+
+    def _time(self, milliseconds: int) -> str:
+        second, rest = divmod(milliseconds, 1000)
         if second != self._second:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        self._lines.append(f"{self._stamp}.{int((now - second) * 1000):03d}Z {text}\n")
-        if self._timer is None:
-            self._timer = self._clock.callLater(FLUSH_SECONDS, self.flush)
-        if len(self._lines) >= FLUSH_LINES:
-            self.flush()
-
-
-def _is_plain(name: str) -> bool:
-    return name.isidentifier() and len(name) <= MAX_ECHOED_CHARACTERS
+        return f"{self._stamp}.{rest:03d}Z"
 
 
 def _quoted(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from time import perf_counter
+from time import time
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from . import wire
@@ -69,18 +69,21 @@ class Router:
                 follows when the connection is halted stays in the iterator.
         """
         verbs, stats, log, outbox = self._verbs, self._stats, self._log, connection.outbox
-        started = 0.0
+        started = time() if log is not None else 0.0
         for line in lines:
             if not line:
                 continue
             number = connection.requests = connection.requests + 1
             stats.requests += 1
-            if log is not None:
-                started = perf_counter()
-            word, _, rest = line.partition(b" ")
-            verb = verbs.get(word)
+            if line[0] == _OPENING_BRACE:
+                word, rest, verb = b"", b"", None
+            else:
+                word, _, rest = line.partition(b" ")
+                verb = verbs.get(word)
             if verb is None:
                 self._serve_request(connection, number, line, word, rest, started)
+                if log is not None:
+                    started = time()
             else:
                 error = None
                 try:
@@ -90,8 +93,9 @@ class Router:
                     reply, error = self._runner.refusal(reason, number)
                 outbox.send(reply)
                 if log is not None:
-                    elapsed = perf_counter() - started
-                    log.request(connection, number, verb.name, elapsed, error)
+                    finished = time()
+                    log.request(connection, number, verb.name, started, finished, error)
+                    started = finished
             if connection.halted:
                 return
 
@@ -113,15 +117,21 @@ class Router:
             if action is None and line[0] != _OPENING_BRACE:
                 line, word, rest = self._look_closer(line)
                 action = self._by_word.get(word)
-            if action is not None:
+            if line[0] == _OPENING_BRACE:
+                document: Any = wire.loads(line.decode(), self._limits.max_json_depth)
+                name = document.get("action", "")
+                if type(name) is not str:
+                    name = ""
+                    raise ClientError('"action" must be a string, the name of an action')
+                params = self._json_params(document)
+                action = self._actions.get(name)
+                if action is None:
+                    raise _unknown(name)
+                reply = self._runner.run(connection, number, action, params, started)
+            elif action is not None:
                 name = action.name
                 params = self._sticky_params(connection, name, rest)
                 reply = self._runner.run(connection, number, action, params, started)
-            elif line[0] == _OPENING_BRACE:
-                document: Any = wire.loads(line.decode(), self._limits.max_json_depth)
-                name = _action_name(document)
-                params = self._json_params(document)
-                reply = self._runner.run(connection, number, self._action(name), params, started)
             elif (verb := self._verbs.get(word)) is not None:
                 name = verb.name
                 reply = NUMBERED % (verb.answer(connection, rest.decode()), number)
@@ -135,7 +145,7 @@ class Router:
         if reply:
             connection.outbox.send(reply)
         if self._log is not None:
-            self._log.request(connection, number, name, perf_counter() - started, error, params)
+            self._log.request(connection, number, name, started, time(), error, params)
 
     def _json_params(self, document: dict[str, Any]) -> dict[str, Any]:
         """The params of a request in JSON."""
@@ -194,20 +204,6 @@ class Router:
         if b"\t" in word:
             word, _, rest = line.partition(b"\t")
         return line, word, rest
-
-    def _action(self, name: str) -> Action:
-        action = self._actions.get(name)
-        if action is None:
-            raise _unknown(name)
-        return action
-
-
-def _action_name(document: dict[str, Any]) -> str:
-    """The name of the action that a request in JSON is for."""
-    name = document.get("action", "")
-    if type(name) is not str:
-        raise ClientError('"action" must be a string, the name of an action')
-    return name
 
 
 def _unknown(name: str) -> ClientError:

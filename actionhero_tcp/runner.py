@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -32,7 +32,7 @@ class Request:
         number: The request's number, which its response carries.
         action: What runs.
         params: With what.
-        started: When it arrived, on `time.perf_counter`.
+        started: When it arrived, in seconds since 1970.
         outcome: What the action will return.
         timer: Ends it when its time is up.
     """
@@ -117,7 +117,12 @@ class Runner:
             raise
         except BaseException:
             raise self._failed(action, Failure()) from None
-        if type(outcome) is not dict and isinstance(outcome, Deferred):
+        try:
+            if type(outcome) is dict:
+                return wire.result(outcome, number)
+        except UnserializableError as error:
+            raise self._no_json(action, error) from None
+        if isinstance(outcome, Deferred):
             self._wait(Request(connection, number, action, params, started, outcome))
             return None
         return self._response(action, outcome, number)
@@ -128,13 +133,17 @@ class Runner:
         try:
             return wire.result(outcome, number)
         except UnserializableError as error:
-            _log.error(
-                "the action {name} ({place}) did not return a JSON object: {reason}",
-                name=action.name,
-                place=action.place,
-                reason=printable(str(error)),
-            )
-            raise ClientError(self._server_error) from None
+            raise self._no_json(action, error) from None
+
+    def _no_json(self, action: Action, error: UnserializableError) -> ClientError:
+        """Logs what an action returned, and gives the error that its client gets."""
+        _log.error(
+            "the action {name} ({place}) did not return a JSON object: {reason}",
+            name=action.name,
+            place=action.place,
+            reason=printable(str(error)),
+        )
+        return ClientError(self._server_error)
 
     def _failed(self, action: Action, failure: Failure) -> ClientError:
         """Logs what an action raised, and gives the error that its client gets."""
@@ -200,9 +209,14 @@ class Runner:
                 connection.outbox.send(reply)
             connection.owner.settled()
         if self._log is not None:
-            elapsed = perf_counter() - request.started
             self._log.request(
-                connection, request.number, request.action.name, elapsed, error, request.params
+                connection,
+                request.number,
+                request.action.name,
+                request.started,
+                time(),
+                error,
+                request.params,
             )
 
     def give_up(self, request: Request, error: str) -> None:

@@ -8,10 +8,9 @@ two system calls and a pass too many for each answer (twisted issue 5303).
 from __future__ import annotations
 
 import socket
-from errno import ENOBUFS
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet import main, tcp, unix
+from twisted.internet import tcp, unix
 from twisted.internet.abstract import FileDescriptor
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
@@ -42,6 +41,7 @@ class WriteAtOnce(_Base):
     """
 
     sent_bytes = 0
+    _open = True
 
     @property
     def buffered_bytes(self) -> int:
@@ -49,23 +49,19 @@ class WriteAtOnce(_Base):
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
     def write(self, data: bytes) -> None:
-        """Sends the data, as much of it as possible at once."""
-        if (
-            self.dataBuffer
-            or self._tempDataLen
-            or not self.connected
-            or self.disconnecting
-            or self._writeDisconnecting
-            or self._aborting
-            or self.TLS
-        ):
+        """Sends the data, as much of it as the kernel takes, at once."""
+        if self._tempDataLen or self.dataBuffer or not self._open:
             super().write(data)  # type: ignore[no-untyped-call]
             return
-        sent = self.writeSomeData(data)
-        if not isinstance(sent, int):
-            # The reactor's own write meets the same error, and ends the connection.
+        try:
+            sent = self.socket.send(data)
+        except OSError:
+            # The kernel takes nothing now; or it is an error, which the reactor's own write
+            # meets too, and which then ends the connection.
             super().write(data)  # type: ignore[no-untyped-call]
-        elif sent < len(data):
+            return
+        self.sent_bytes += sent
+        if sent < len(data):
             super().write(data[sent:])  # type: ignore[no-untyped-call]
 
     def writeSequence(self, iovec: Any) -> None:
@@ -73,21 +69,42 @@ class WriteAtOnce(_Base):
         self.write(b"".join(iovec))
 
     def writeSomeData(self, data: bytes) -> int | Any:
-        """Sends what the kernel takes of the data.
+        """Sends what the kernel takes of what was buffered, and counts it.
 
         Returns:
             How many bytes it took, or an exception where the connection is lost.
         """
-        if len(data) > self.SEND_LIMIT:
-            data = memoryview(data)[: self.SEND_LIMIT]  # type: ignore[assignment]
-        try:
-            sent = self.socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            return 0 if error.errno == ENOBUFS else main.CONNECTION_LOST
-        self.sent_bytes += sent
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int):
+            self.sent_bytes += sent
         return sent
+
+    # On its way out, and under TLS of its own, all goes through the reactor.
+
+    def loseConnection(self) -> None:
+        """Closes when all is sent."""
+        self._open = False
+        super().loseConnection()  # type: ignore[no-untyped-call]
+
+    def loseWriteConnection(self) -> None:
+        """Closes our end when all is sent."""
+        self._open = False
+        super().loseWriteConnection()  # type: ignore[no-untyped-call]
+
+    def abortConnection(self) -> None:
+        """Drops the connection."""
+        self._open = False
+        super().abortConnection()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any) -> None:
+        """The connection is gone."""
+        self._open = False
+        super().connectionLost(reason)
+
+    def startTLS(self, *arguments: Any) -> None:
+        """Speaks TLS from now on."""
+        self._open = False
+        super().startTLS(*arguments)  # type: ignore[no-untyped-call]
 
 
 class TCPTransport(WriteAtOnce, tcp.Server):

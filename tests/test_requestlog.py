@@ -86,14 +86,14 @@ class LinesTests(LogTestCase):
         )
 
     def test_a_request_that_was_answered(self) -> None:
-        self.log.request(self.client, 3, "paramAdd", 0.0123456, None)
+        self.log.request(self.client, 3, "paramAdd", NOW - 0.0125, NOW, None)
         self.assertEqual(
-            f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=paramAdd ms=12.346 ok",
+            f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=paramAdd ms=12.500 ok",
             self.line(),
         )
 
     def test_a_request_that_failed(self) -> None:
-        self.log.request(self.client, 3, "hello", 1, "hello is not a known action.")
+        self.log.request(self.client, 3, "hello", NOW - 1, NOW, "hello is not a known action.")
         self.assertEqual(
             f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=hello "
             'ms=1000.000 error="hello is not a known action."',
@@ -101,7 +101,7 @@ class LinesTests(LogTestCase):
         )
 
     def test_a_request_without_a_name(self) -> None:
-        self.log.request(self.client, 3, "", 0, "")
+        self.log.request(self.client, 3, "", NOW - 0, NOW, "")
         self.assertIn(' name="" ms=0.000 error=""', self.line())
 
     def test_each_line_has_its_time(self) -> None:
@@ -120,7 +120,7 @@ class LinesTests(LogTestCase):
         )
 
     def test_names_and_errors_cannot_forge_lines(self) -> None:
-        self.log.request(self.client, 1, "a\nb\x1b[2J\u2028", 0, "c\r\nd\x9b")
+        self.log.request(self.client, 1, "a\nb\x1b[2J\u2028", NOW - 0, NOW, "c\r\nd\x9b")
         self.assertTrue(
             self.line().endswith(r'name="a\nb\u001b[2J\u2028" ms=0.000 error="c\r\nd\x9b"')
         )
@@ -134,7 +134,7 @@ class LinesTests(LogTestCase):
             ("a=b", '"a=b"'),
             (" ", '" "'),
         ):
-            self.log.request(self.client, 1, name, 0.5, "no")
+            self.log.request(self.client, 1, name, NOW - 0.5, NOW, "no")
             start, _, rest = self.line().partition(" name=")
             self.assertTrue(start.endswith(" number=1"), start)
             self.assertEqual(f'{shown} ms=500.000 error="no"', rest)
@@ -146,19 +146,19 @@ class LinesTests(LogTestCase):
             ("=" * 65, '"' + "=" * 64 + '…"'),
             ("a b=c " * 1000, '"' + ("a b=c " * 11)[:64] + '…"'),
         ):
-            self.log.request(self.client, 1, name, 0, None)
+            self.log.request(self.client, 1, name, NOW - 0, NOW, None)
             self.assertTrue(self.line().endswith(f" name={shown} ms=0.000 ok"), self.line())
 
     def test_quotes_in_an_error_are_escaped(self) -> None:
-        self.log.request(self.client, 1, "x", 0, 'say "hi" ☃')
+        self.log.request(self.client, 1, "x", NOW - 0, NOW, 'say "hi" ☃')
         self.assertTrue(self.line().endswith(r'error="say \"hi\" ☃"'))
 
     def test_lone_surrogates_are_escaped(self) -> None:
-        self.log.request(self.client, 1, "\ud800", 0, "\udfff")
+        self.log.request(self.client, 1, "\ud800", NOW - 0, NOW, "\udfff")
         self.assertTrue(self.line().endswith(r'name="\ud800" ms=0.000 error="\udfff"'))
 
     def test_names_in_other_scripts_stay(self) -> None:
-        self.log.request(self.client, 1, "größe", 0, None)
+        self.log.request(self.client, 1, "größe", NOW - 0, NOW, None)
         self.assertIn(" name=größe ", self.line())
 
     @PROPERTY
@@ -168,7 +168,7 @@ class LinesTests(LogTestCase):
     ) -> None:
         self.path.write_bytes(b"")
         log = self.make(with_params=True)
-        log.request(self.client, 1, name, 0, text, params)
+        log.request(self.client, 1, name, NOW - 0, NOW, text, params)
         log.disconnected(self.client, text)
         log.close()
         lines = self.written().split("\n")
@@ -186,18 +186,18 @@ class ParamsTests(LogTestCase):
 
     def ends(self, params: Any, expected: str) -> None:
         """Checks how the line of a request ends."""
-        self.with_params.request(self.client, 1, "act", 0, None, params)
+        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, None, params)
         self.assertEqual(expected, self.line(self.with_params).partition("ms=0.000 ")[2])
 
     def test_are_not_written_by_default(self) -> None:
-        self.log.request(self.client, 1, "act", 0, None, {"password": "secret"})
+        self.log.request(self.client, 1, "act", NOW - 0, NOW, None, {"password": "secret"})
         self.assertTrue(self.line().endswith(" ok"))
 
     def test_are_written_where_asked_for(self) -> None:
         self.ends({"key": "☃", "limit": 100}, 'ok params={"key": "☃", "limit": 100}')
 
     def test_are_written_beside_an_error(self) -> None:
-        self.with_params.request(self.client, 1, "act", 0, "no", {"a": 1})
+        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, "no", {"a": 1})
         self.assertTrue(self.line(self.with_params).endswith('error="no" params={"a": 1}'))
 
     def test_nothing_is_written_where_there_are_none(self) -> None:
@@ -215,7 +215,9 @@ class ParamsTests(LogTestCase):
 
     def test_may_hold_what_an_action_put_there_that_is_no_json(self) -> None:
         when = datetime.datetime(2012, 11, 12)
-        self.with_params.request(self.client, 1, "act", 0, None, {"when": when, "raw": b"x"})
+        self.with_params.request(
+            self.client, 1, "act", NOW - 0, NOW, None, {"when": when, "raw": b"x"}
+        )
         self.assertIn(" number=1 name=act ms=0.000 ok", self.line(self.with_params))
 
 
@@ -266,7 +268,7 @@ class FlushTests(LogTestCase):
 
     def test_lines_keep_their_order(self) -> None:
         for number in range(FLUSH_LINES + 10):
-            self.log.request(self.client, number, "x", 0, None)
+            self.log.request(self.client, number, "x", NOW - 0, NOW, None)
         self.log.flush()
         numbers = [line.split("number=")[1].split(" ")[0] for line in self.written().splitlines()]
         self.assertEqual([str(number) for number in range(FLUSH_LINES + 10)], numbers)
