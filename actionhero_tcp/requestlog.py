@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
 from typing import Final
 
 from twisted.logger import Logger
@@ -136,22 +135,30 @@ class RequestLog:
         if len(self._entries) >= FLUSH_LINES:
             self.flush()
 
-    def _lines(self) -> Iterator[str]:
-        """What waits, as text. To write it all at once costs half of one line at a time."""
+    def _lines(self) -> list[str]:
+        """What waits, as text. To make it all at once costs half of one line at a time."""
+        lines = []
         millisecond, stamp = -1, ""
+        last, who = None, ""
+        names: dict[str, str] = {}
         for finished, connection, number, name, seconds, outcome in self._entries:
             now = int(finished * 1000)
             if now != millisecond:
                 millisecond, stamp = now, self._time(now)
             if connection is None:
-                yield f"{stamp} {name}\n"
+                lines.append(f"{stamp} {name}\n")
                 continue
-            if not name.isidentifier() or len(name) > MAX_ECHOED_CHARACTERS:
-                name = _quoted(shorten(name))
-            yield (
-                f"{stamp} request client={connection.id} from={connection.remote_address} "
-                f"number={number} name={name} ms={seconds * 1000:.3f} {outcome}\n"
+            if connection is not last:
+                last = connection
+                who = f"client={connection.id} from={connection.remote_address}"
+            shown = names.get(name)
+            if shown is None:
+                shown = names[name] = _shown(name)
+            lines.append(
+                f"{stamp} request {who} number={number} name={shown} "
+                f"ms={seconds * 1000:.3f} {outcome}\n"
             )
+        return lines
 
     def _time(self, milliseconds: int) -> str:
         second, rest = divmod(milliseconds, 1000)
@@ -159,6 +166,13 @@ class RequestLog:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._stamp}.{rest:03d}Z"
+
+
+def _shown(name: str) -> str:
+    """A name as a line shows it: plain, or in quotes where it could be taken for more."""
+    if name.isidentifier() and len(name) <= MAX_ECHOED_CHARACTERS:
+        return name
+    return _quoted(shorten(name))
 
 
 def _quoted(value: object) -> str:

@@ -123,7 +123,16 @@ class Router:
                 if type(name) is not str:
                     name = ""
                     raise ClientError('"action" must be a string, the name of an action')
-                params = self._json_params(document)
+                params = document.get("params", _NO_PARAMS)
+                if type(params) is not dict:
+                    if params is not _NO_PARAMS:
+                        params = None
+                        raise ClientError('"params" must be an object')
+                    params = {}
+                if "limit" in params or "offset" in params:
+                    self._set_defaults(params)
+                else:
+                    params.update(self._defaults)
                 action = self._actions.get(name)
                 if action is None:
                     raise _unknown(name)
@@ -146,20 +155,6 @@ class Router:
             connection.outbox.send(reply)
         if self._log is not None:
             self._log.request(connection, number, name, started, time(), error, params)
-
-    def _json_params(self, document: dict[str, Any]) -> dict[str, Any]:
-        """The params of a request in JSON."""
-        params = document.get("params", _NO_PARAMS)
-        if params is _NO_PARAMS:
-            params = {}
-        elif type(params) is not dict:
-            raise ClientError('"params" must be an object')
-        if "limit" in params or "offset" in params:
-            self._set_defaults(params)
-        else:
-            params.update(self._defaults)
-        found: dict[str, Any] = params
-        return found
 
     def _sticky_params(self, connection: Connection, name: str, rest: bytes) -> dict[str, Any]:
         """A copy of the sticky params as they stand now, which a request for an action changes."""
