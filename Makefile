@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## install into .venv, so that .venv/bin/twistd acti
 dev: $(VENV)/.dev ## install what developing needs, too
 
 test: install dev ## run every test, lint and type check
-	$(BIN)/python tools/check.py $(ARGS)
+	$(BIN)/python -m tools.check $(ARGS)
 
 coverage: install dev ## measure the branch coverage of the tests
 	$(BIN)/python tools/coverage.py

@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.debian import need
+
 HERE = Path(__file__).parent
 PROGRAM = HERE / "build" / "load"
 SOURCE = HERE / "load.c"
@@ -43,21 +45,10 @@ def build() -> None:
     """
     if PROGRAM.exists() and PROGRAM.stat().st_mtime > SOURCE.stat().st_mtime:
         return
-    need("gcc", "gcc libc6-dev libssl3")
+    need("gcc", "gcc", "libc6-dev", "libssl3")
     PROGRAM.parent.mkdir(exist_ok=True)
     command = ["gcc", "-O2", "-o", str(PROGRAM), str(SOURCE), "-l:libssl.so.3"]
     subprocess.run(command, check=True)
-
-
-def need(program: str, packages: str) -> None:
-    """Has a program on the machine, from Debian's packages where it is missing."""
-    if subprocess.run(["which", program], capture_output=True).returncode == 0:
-        return
-    if os.geteuid() != 0:
-        raise SystemExit(f"{program} is needed; on Debian: apt-get install {packages}")
-    quiet = {"stdout": subprocess.DEVNULL, "check": True}
-    subprocess.run(["apt-get", "update", "-qq"], **quiet)  # type: ignore[call-overload]
-    subprocess.run(["apt-get", "install", "-y", "-qq", *packages.split()], **quiet)  # type: ignore[call-overload]
 
 
 def run(pid: int, mode: str, *arguments: object) -> Result:

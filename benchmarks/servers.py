@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .load import SERVER_CORE, need
+from tools.debian import need
+
+from .load import SERVER_CORE
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent

@@ -1,6 +1,6 @@
 """Runs every lint, type check and test; the last line says how many passed and failed.
 
-Usage: check.py [what trial is to run]
+Usage: python -m tools.check [what trial is to run]
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+from .debian import need
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -57,6 +59,7 @@ def count(output: str, status: int) -> tuple[int, int]:
 def main() -> int:
     """Runs everything; the exit status is 0 only where nothing failed."""
     names = sys.argv[1:]
+    need("openssl", "openssl")
     passed, failed = run_tests(names)
     if not names:
         more_passed, more_failed = run_checks()
