@@ -16,12 +16,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
 
 from actionhero_tcp import config, tap
 from actionhero_tcp.connection import Connection
 from actionhero_tcp.protocol import ActionHeroProtocol
 from actionhero_tcp.service import ActionHeroService
+
+PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+"""For property tests, which must not depend on how fast the machine is."""
 
 ROOT = Path(__file__).parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import Clock
@@ -16,7 +16,7 @@ from actionhero_tcp import cache
 from actionhero_tcp.cache import DEFAULT_MAX_ENTRIES, MAX_EXPIRE_MS, CacheEntry, LocalCache
 from actionhero_tcp.errors import UnserializableError
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
 
 KEYS = st.sampled_from("abcdef")
 EIGHTHS = st.integers(1, 12)

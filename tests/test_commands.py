@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,9 +15,7 @@ from actionhero_tcp.errors import ClientError
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.turn import Turn
 
-from .support import make_connection
-
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY, make_connection
 
 OK = b'{"context":"response","status":"OK","messageCount":7}\r\n'
 PARAM_OK = b'{"status":"OK","context":"response","messageCount":7}\r\n'

@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config
 from actionhero_tcp.config import Config, FieldInfo
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
 
 FIELDS = {f"{info.section_key}.{info.key}": info for info in config.fields()}
 NUMBERS = [info for info in FIELDS.values() if info.type in (int, float)]

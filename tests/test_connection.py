@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -13,9 +13,7 @@ from actionhero_tcp import connection
 from actionhero_tcp.connection import ActionConnection
 from actionhero_tcp.errors import ClientError, UnserializableError
 
-from .support import make_connection
-
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY, make_connection
 
 KEYS = st.sampled_from(["a", "b", "ü", "☃", "action", "limit", "long key"])
 

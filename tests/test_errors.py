@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import errors
 from actionhero_tcp.errors import ActionError, ClientError, printable, printable_lines, shorten
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.characters(categories=["Cc", "Cs"]))
 """Any text, also with lone surrogates in it."""
 

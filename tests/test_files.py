@@ -7,14 +7,14 @@ import os
 import socket
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.files import CHUNK_BYTES, PATH_MAX, FileReader, Files
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
 
 PARTS = st.sampled_from(
     [

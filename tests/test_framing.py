@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.framing import INTERRUPTS, TOO_LONG, LineSplitter
 
-PROPERTY = settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
+
+MORE = settings(PROPERTY, max_examples=500)
 
 CTRL_D, CTRL_C = INTERRUPTS
 LONGEST = 8
@@ -60,14 +62,14 @@ def split(longest: int, *pieces: bytes) -> list[bytes]:
 class CutTests(SynchronousTestCase):
     """Wherever the bytes are cut, the lines are the same."""
 
-    @PROPERTY
+    @MORE
     @given(LIMITS, STREAMS, CUTS)
     def test_any_cut(self, longest: int, stream: bytes, cuts: list[int]) -> None:
         places = sorted(cut % (len(stream) + 1) for cut in cuts)
         pieces = [stream[i:j] for i, j in zip([0, *places], [*places, len(stream)], strict=True)]
         self.assertEqual(expected(stream, longest), up_to_interrupt(split(longest, *pieces)))
 
-    @PROPERTY
+    @MORE
     @given(LIMITS, STREAMS)
     def test_no_cut_and_every_cut(self, longest: int, stream: bytes) -> None:
         lines = expected(stream, longest)
@@ -166,7 +168,7 @@ class MemoryTests(SynchronousTestCase):
             splitter.feed(interrupt + b"rest")
             self.assertEqual(0, self.kept(splitter))
 
-    @PROPERTY
+    @MORE
     @given(LIMITS, st.lists(TOKENS, max_size=20))
     def test_never_more_than_a_line_and_its_carriage_return(
         self, longest: int, pieces: list[bytes]

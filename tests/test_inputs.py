@@ -8,14 +8,14 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.inputs import JSON_INPUT_DEPTH, Inputs, number, read_signature
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
 
 JSON_VALUES = st.recursive(
     st.none()

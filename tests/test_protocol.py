@@ -29,6 +29,7 @@ from actionhero_tcp.protocol import LINES_PER_TURN
 from tools import certs
 
 from . import support
+from .support import PROPERTY
 
 CTRL_C = b"\xff\xf4\xff\xfd\x06"
 CTRL_D = b"\x04"
@@ -1269,7 +1270,7 @@ class AnyStreamTests(ProtocolTestCase):
         self.assertNothingIsLeft()
         return masked(answers)
 
-    @settings(deadline=None, max_examples=300)
+    @settings(PROPERTY, max_examples=300)
     @given(stream=STREAMS, cuts=CUTS)
     def test_cut_anywhere_it_is_answered_as_whole(
         self, stream: bytes, cuts: list[tuple[int, bool]]
@@ -1291,7 +1292,7 @@ class AnyStreamTests(ProtocolTestCase):
             [json.loads(line)["messageCount"] for line in whole.split(b"\r\n")[:-1]],
         )
 
-    @settings(deadline=None, max_examples=100)
+    @settings(PROPERTY, max_examples=100)
     @given(stream=STREAMS)
     def test_byte_by_byte_it_is_answered_as_whole(self, stream: bytes) -> None:
         def byte_by_byte(client: Peer) -> None:
@@ -1301,7 +1302,7 @@ class AnyStreamTests(ProtocolTestCase):
         whole = self.answers(lambda client: client.protocol.dataReceived(stream))
         self.assertEqual(whole, self.answers(byte_by_byte))
 
-    @settings(deadline=None, max_examples=100)
+    @settings(PROPERTY, max_examples=100)
     @given(stream=st.binary(max_size=400), size=st.integers(1, 50))
     def test_bytes_at_random_never_raise(self, stream: bytes, size: int) -> None:
         def in_pieces(client: Peer) -> None:
@@ -1311,7 +1312,7 @@ class AnyStreamTests(ProtocolTestCase):
         answers = self.answers(in_pieces).split(b"\r\n")[:-1]
         self.assertEqual(requests_in(stream), len(answers))
 
-    @settings(deadline=None, max_examples=100)
+    @settings(PROPERTY, max_examples=100)
     @given(
         lines=st.lists(
             st.one_of(

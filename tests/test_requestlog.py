@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.testing import Clock
 from twisted.logger import Logger
@@ -24,9 +24,8 @@ from actionhero_tcp.requestlog import (
     RequestLog,
 )
 
-from .support import make_connection
+from .support import PROPERTY, make_connection
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 ANY_TEXT = st.text(
     st.characters(exclude_categories=()) | st.characters(categories=["Cc", "Cs"]), max_size=20
 )

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,9 +16,7 @@ from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.turn import Turn
 
-from .support import make_connection
-
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY, make_connection
 
 
 class Team(str, enum.Enum):  # noqa: UP042

@@ -11,14 +11,14 @@ import uuid
 from collections import OrderedDict, namedtuple
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import wire
 from actionhero_tcp.errors import ClientError, UnserializableError
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+from .support import PROPERTY
 
 ANY_TEXT = st.text(
     st.characters(exclude_categories=()) | st.characters(categories=["Cc", "Cs"]), max_size=30
