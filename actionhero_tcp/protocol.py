@@ -121,7 +121,10 @@ class ActionHeroProtocol(LineReceiver):
         self.factory.router.serve(connection, rest)
         if connection.halted:
             if self._reason is None or self._reason is SERVER_STOPPED:
-                self._stall(deque((*rest, *(later or ()))))
+                backlog = deque() if later is None else later
+                # At the front: to copy a long backlog for each line would cost its square.
+                backlog.extendleft(reversed(list(rest)))
+                self._stall(backlog)
         elif later:
             self._stall(later)
             self.factory.turn.later(self._resume)

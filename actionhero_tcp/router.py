@@ -119,16 +119,16 @@ class Router:
                 action = self._by_word.get(word)
             if line[0] == _OPENING_BRACE:
                 document: Any = wire.loads(line.decode(), self._limits.max_json_depth)
-                name = document.get("action", "")
-                if type(name) is not str:
-                    name = ""
+                asked, given = document.get("action", ""), document.get("params", _NO_PARAMS)
+                if type(asked) is not str:
                     raise ClientError('"action" must be a string, the name of an action')
-                params = document.get("params", _NO_PARAMS)
-                if type(params) is not dict:
-                    if params is not _NO_PARAMS:
-                        params = None
-                        raise ClientError('"params" must be an object')
+                name = asked
+                if type(given) is dict:
+                    params = given
+                elif given is _NO_PARAMS:
                     params = {}
+                else:
+                    raise ClientError('"params" must be an object')
                 if "limit" in params or "offset" in params:
                     self._set_defaults(params)
                 else:
