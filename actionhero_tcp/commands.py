@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from . import wire
+from . import reasons, wire
 from .connection import Connection
-from .errors import ClientError
+from .errors import ClientError, LimitError
 from .rooms import Rooms
+
+if TYPE_CHECKING:
+    from .config import Limits
 
 _OK: Final = wire.head({"context": "response", "status": "OK"})
 _PARAM_OK: Final = wire.head({"status": "OK", "context": "response"})
@@ -101,21 +104,16 @@ class Commands:
 
     Args:
         rooms: The rooms.
-        max_params: How many sticky params a client may have.
-        max_param_bytes: How many bytes these may take.
-        max_room_name_length: How many characters a room's name may have.
+        limits: What one client may use.
 
     Attributes:
+        limits: The limits, which may be replaced while the server runs.
         table: The verbs by their words, as bytes of the line.
     """
 
-    def __init__(
-        self, rooms: Rooms, max_params: int, max_param_bytes: int, max_room_name_length: int
-    ) -> None:
+    def __init__(self, rooms: Rooms, limits: Limits) -> None:
         self._rooms = rooms
-        self._max_params = max_params
-        self._max_param_bytes = max_param_bytes
-        self._max_room_name_length = max_room_name_length
+        self.limits = limits
         param, name = "a param and its value", "the name of a param"
         self.verbs: tuple[Verb, ...] = (
             Verb(self._quit, ("quit", "exit", "close"), "", False, "say goodbye and hang up"),
@@ -146,7 +144,7 @@ class Commands:
         }
 
     def _quit(self, connection: Connection, _: str) -> bytes:
-        connection.close("quit")
+        connection.close(reasons.QUIT)
         return _BYE
 
     def _param_add(self, connection: Connection, argument: str) -> bytes:
@@ -155,7 +153,8 @@ class Commands:
             key = key.strip(" \t")
             if not equals or not key or " " in key or "\t" in key:
                 raise self.table[b"paramAdd"].wrong_argument()
-        connection.set_param(key, value, self._max_params, self._max_param_bytes)
+        limits = self.limits
+        connection.set_param(key, value, limits.max_params, limits.max_param_bytes)
         return _PARAM_OK
 
     def _param_view(self, connection: Connection, key: str) -> bytes:
@@ -174,8 +173,9 @@ class Commands:
         return _OK
 
     def _room_change(self, connection: Connection, room: str) -> bytes:
-        if len(room) > self._max_room_name_length:
-            raise ClientError(f"a room's name has at most {self._max_room_name_length} characters")
+        longest = self.limits.max_room_name_length
+        if len(room) > longest:
+            raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
         if room not in connection.rooms:
             self._rooms.leave_all(connection)
             self._rooms.join(connection, room)

@@ -112,6 +112,31 @@ class Limits:
     max_line_length: int = _option(
         65536, "bytes of one line; a longer one is refused and skipped", minimum=64
     )
+    max_connections: int = _option(
+        0,
+        "clients that may be connected at once; past it one gets an error line and is closed; "
+        "0 = as many as the limit of open files allows, less a reserve for files",
+        minimum=0,
+    )
+    max_connections_per_ip: int = _option(
+        0,
+        "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
+        "one gets an error line and is closed; 0 = no limit of its own",
+        minimum=0,
+        key="maxConnectionsPerIP",
+    )
+    request_rate: float = _option(
+        0.0,
+        "requests a second that one client may make in the long run; what comes faster waits, "
+        "and the client is not read from meanwhile; 0 = any number",
+        minimum=0,
+    )
+    request_burst: int = _option(
+        0,
+        "requests that a client may make at once after a rest, where `requestRate` is set; "
+        "0 = a second's worth",
+        minimum=0,
+    )
     max_pending_actions: int = _option(
         100,
         "actions of one client that run at once; past it the client is not read from "
@@ -134,6 +159,17 @@ class Limits:
     )
     tls_handshake_timeout: float = _option(
         10.0, "seconds that a TLS handshake may take", minimum=0.001
+    )
+    idle_timeout: float = _option(
+        0.0,
+        "seconds of silence after which a client gets a goodbye and is closed; running actions "
+        "and files on their way are no silence; 0 = never",
+        minimum=0,
+    )
+    ping_interval: float = _option(
+        0.0,
+        "seconds between two lines that tell a client that the server lives; 0 = none",
+        minimum=0,
     )
     close_timeout: float = _option(
         5.0, "seconds that a client has to take its last lines and hang up", minimum=0.001

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import wire
-from .errors import ClientError
+from . import reasons, wire
+from .errors import LimitError
 
 if TYPE_CHECKING:
     from .files import FileReader
@@ -110,7 +110,7 @@ class Connection:
         """
         self.outbox.send(wire.message_line(message))
 
-    def close(self, reason: str = "closed by the application") -> None:
+    def close(self, reason: str = reasons.CLOSED_BY_APPLICATION) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""
         self.owner.close(reason)
 
@@ -124,20 +124,23 @@ class Connection:
             max_bytes: How many bytes all keys and values may take together.
 
         Raises:
-            ClientError: There would be too many, or too much; nothing was changed.
+            LimitError: There would be too many, or too much; nothing was changed.
         """
         params = self.params
         if key not in params and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
             automatic = sum(name in params for name in UNCOUNTED_PARAMS)
             if len(params) - automatic >= max_params:
-                raise ClientError(f"a connection can hold at most {max_params} params")
+                raise LimitError("maxParams", f"a connection can hold at most {max_params} params")
         size = self._most_param_bytes + len(key) + len(value)
         if not value.isascii() or not key.isascii():
             size = self._most_param_bytes + _size(key, value)
         if size > max_bytes:
             size = sum(_size(*param) for param in {**params, key: value}.items())
             if size > max_bytes:
-                raise ClientError(f"the params of a connection can take at most {max_bytes} bytes")
+                raise LimitError(
+                    "maxParamBytes",
+                    f"the params of a connection can take at most {max_bytes} bytes",
+                )
         params[key] = value
         self._most_param_bytes = size
 

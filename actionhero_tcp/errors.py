@@ -22,6 +22,19 @@ class ClientError(Exception):
         self.fields: dict[str, object] = dict(fields or {})
 
 
+class LimitError(ClientError):
+    """A client has reached one of its limits.
+
+    Args:
+        limit: The limit's key in the config, for the counters.
+        text: What the limit is, for the client's eyes.
+    """
+
+    def __init__(self, limit: str, text: str) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+
 class ActionError(ClientError):
     """The error class for actions: raise it, and the client gets its text.
 

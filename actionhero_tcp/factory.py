@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol
 
 from . import wire
 from .clock import Clock, stop
@@ -13,6 +14,7 @@ from .connection import Connection
 from .protocol import ActionHeroProtocol
 
 if TYPE_CHECKING:
+    from .admission import Admission
     from .config import Limits
     from .requestlog import RequestLog
     from .rooms import Rooms
@@ -34,6 +36,7 @@ class ActionHeroFactory(Factory):
         stats: Counts.
         turn: The turn that all outboxes share.
         limits: What one client may use.
+        admission: Who may connect.
         clock: Calls later.
         connections: The connected clients by id, kept up to date here.
         welcome_message: What a client is greeted with.
@@ -53,6 +56,7 @@ class ActionHeroFactory(Factory):
         stats: Stats,
         turn: Turn,
         limits: Limits,
+        admission: Admission,
         clock: Clock,
         connections: dict[str, Connection],
         welcome_message: str,
@@ -64,8 +68,9 @@ class ActionHeroFactory(Factory):
         self.rooms = rooms
         self.limits = limits
         self.turn = turn
+        self.admission = admission
         self.clock = clock
-        self._stats = stats
+        self.stats = stats
         self._connections = connections
         self._default_room = default_room
         self._log = log
@@ -79,13 +84,19 @@ class ActionHeroFactory(Factory):
         """How many clients are connected, those in their TLS handshake included."""
         return len(self._protocols)
 
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """A protocol for a client, or None where it is to be dropped at once."""
+        if self.admission.drops():
+            return None
+        return super().buildProtocol(addr)  # type: ignore[return-value]
+
     def opened(self, protocol: ActionHeroProtocol) -> None:
-        """A client has connected; under TLS its handshake is still to come."""
+        """A client has connected; whether it may stay is still to be seen."""
         self._protocols.add(protocol)
 
     def welcome(self, connection: Connection) -> None:
         """Greets a client and takes it into the default room."""
-        self._stats.opened()
+        self.stats.opened()
         self._connections[connection.id] = connection
         if self._log is not None:
             self._log.connected(connection)
@@ -103,12 +114,16 @@ class ActionHeroFactory(Factory):
             reason: Why.
         """
         self._protocols.discard(protocol)
+        entrance = protocol.entrance
+        self.admission.leave(entrance.refused, entrance.network)
         if connection is None:
-            self._stats.closed[reason] += 1
+            self.stats.closed[reason] += 1
+            if self._log is not None and not entrance.refused:
+                self._log.turned_away(entrance.remote_address, reason)
         else:
             self.rooms.leave_all(connection)
             del self._connections[connection.id]
-            self._stats.ended(reason)
+            self.stats.ended(reason)
             if self._log is not None:
                 self._log.disconnected(connection, reason)
         if self._drained is not None and not self._protocols:
@@ -140,6 +155,7 @@ class ActionHeroFactory(Factory):
         last = self.clock.callLater(self.limits.close_timeout, self._abort)
         if self._drained is not None:
             self._drained.addCallback(lambda _: stop(last))
+        self.stats.limited["drainTimeout"] += 1
         for protocol in tuple(self._protocols):
             protocol.give_up(GOING_DOWN)
 

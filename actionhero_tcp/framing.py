@@ -12,6 +12,10 @@ TOO_LONG: Final = b"\n"
 
 _LONGEST_INTERRUPT: Final = max(map(len, INTERRUPTS))
 
+MAX_FRAGMENTS: Final = 256
+"""A line that drips in is joined after so many parts, for each of them takes 33 bytes more
+than it holds."""
+
 
 class LineSplitter:
     """Splits one client's bytes into lines, wherever they are cut.
@@ -76,6 +80,8 @@ class LineSplitter:
         before = self._size
         self._fragments.append(data)
         self._size += len(data)
+        if len(self._fragments) > MAX_FRAGMENTS:
+            self._fragments = [b"".join(self._fragments)]
         if before < _LONGEST_INTERRUPT:
             start = b"".join(self._fragments)
             for interrupt in INTERRUPTS:

@@ -1,43 +1,38 @@
 """The protocol of one client: bytes to lines, when to stop reading, timeouts, closing.
 
-With `outbox` the only module that touches a transport.
+With `outbox` and `linger` the only module that touches a transport.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.basic import LineReceiver
-from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from . import reasons, wire
 from . import transport as transports
+from .allowance import Allowance
+from .backlog import LINES_AT_ONCE, Backlog
 from .clock import Timer, stop
 from .connection import Connection
-from .errors import printable
+from .entrance import Entrance
 from .framing import LineSplitter
+from .heartbeat import Heartbeat
+from .linger import Linger
 from .outbox import Outbox
 
 if TYPE_CHECKING:
+    from .admission import Refusal
     from .factory import ActionHeroFactory
 
-LINES_PER_TURN: Final = 256
-"""As many lines of one client are served before the others get their turn."""
-
 GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
-
-CLIENT_CLOSED: Final = "client closed"
-CONNECTION_LOST: Final = "connection lost"
-HANDSHAKE_FAILED: Final = "TLS handshake failed"
-HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
-SERVER_STOPPED: Final = "server stopped"
-SLOW_CONSUMER: Final = "slow consumer"
-WRITE_TIMEOUT: Final = "write timeout"
+IDLE_GOODBYE: Final = {"status": "Bye!", "reason": reasons.IDLE_TIMEOUT, "context": "api"}
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
@@ -48,6 +43,7 @@ class ActionHeroProtocol(LineReceiver):
 
     Attributes:
         connection: The client's state, from its welcome until it is gone.
+        entrance: How the client came in.
     """
 
     delimiter = b"\n"
@@ -55,40 +51,57 @@ class ActionHeroProtocol(LineReceiver):
 
     # As attributes of the class these cost an idle connection no memory.
     connection: Connection | None = None
+    entrance: Entrance
     _outbox: Outbox
-    _backlog: deque[bytes] | None = None
+    _backlog: Backlog | None = None
+    _allowance: Allowance | None = None
+    _heartbeat: Heartbeat | None = None
+    _linger: Linger | None = None
+    _heard = False
     _reason: str | None = None
-    _finished = False
     _peer_finished = False
     _timer: Timer | None = None
     _write_timer: Timer | None = None
+    _rate_timer: Timer | None = None
     _progress = 0
 
     # Coming
 
     def connectionMade(self) -> None:
-        """A client is there; under TLS it is welcomed only when its handshake is done."""
+        """A client is there."""
         self._splitter = LineSplitter(self.factory.limits.max_line_length)
         self.factory.opened(self)
-        transports.set_socket_options(self.transport)
-        if isinstance(self.transport, TLSMemoryBIOProtocol):
-            seconds = self.factory.limits.tls_handshake_timeout
-            self._timer = self.factory.clock.callLater(seconds, self._abort, HANDSHAKE_TIMEOUT)
-        else:
-            self._welcome()
+        self.entrance = Entrance(self, self.transport, self.factory)
+        self.entrance.open()
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is done."""
-        self._stop_timer()
         if self.connection is None and self._reason is None:
-            self._welcome()
+            self.entrance.handshake_completed()
 
-    def _welcome(self) -> None:
-        factory = self.factory
-        transport: Any = self.transport
-        self._outbox = Outbox(factory.turn, self, factory.limits.max_outbox_bytes)
-        self._outbox.open(transport)
-        self.connection = Connection(self._outbox, self, _address(transport.getPeer()))
+    def refuse(self, refusal: Refusal) -> None:
+        """See `entrance.EntranceOwner.refuse`."""
+        self._reason = refusal.reason
+        self._transport.write(wire.error(refusal.error, 0))
+        self._close_transport()
+
+    def drop(self, reason: str) -> None:
+        """See `entrance.EntranceOwner.drop`."""
+        self._abort(reason)
+
+    def welcome(self, remote_address: str) -> None:
+        """See `entrance.EntranceOwner.welcome`."""
+        factory, limits = self.factory, self.factory.limits
+        self._outbox = Outbox(factory.turn, self, limits.max_outbox_bytes)
+        self._outbox.open(self._transport)
+        self.connection = Connection(self._outbox, self, remote_address)
+        if limits.request_rate:
+            now = factory.clock.seconds()
+            self._allowance = Allowance(limits.request_rate, limits.request_burst, now)
+        if limits.ping_interval or limits.idle_timeout:
+            self._heartbeat = Heartbeat(
+                factory.clock, self, limits.ping_interval, limits.idle_timeout
+            )
         # In no turn: where many come at once, their room hears of all of them in one write.
         factory.welcome(self.connection)
 
@@ -98,6 +111,7 @@ class ActionHeroProtocol(LineReceiver):
         """Takes in some bytes, in which lines begin and end anywhere."""
         if self._reason is not None or self.connection is None:
             return
+        self._heard = True
         lines = self._splitter.feed(data)
         if lines:
             with self.factory.turn:
@@ -105,32 +119,37 @@ class ActionHeroProtocol(LineReceiver):
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
-        if self._backlog is not None:
-            self._backlog.extend(lines)
-        elif len(lines) <= LINES_PER_TURN:
-            self._serve(lines, None)
-        else:
-            lines = [line for line in lines if line]
-            self._serve(lines[:LINES_PER_TURN], deque(lines[LINES_PER_TURN:]))
-
-    def _serve(self, lines: list[bytes], later: deque[bytes] | None) -> None:
-        """Serves lines until the client has to wait; what is left is kept with the later ones."""
         connection = self.connection
         assert connection is not None
-        rest = iter(lines)
-        self.factory.router.serve(connection, rest)
-        if connection.halted:
-            if self._reason is None or self._reason is SERVER_STOPPED:
-                backlog = deque() if later is None else later
-                # At the front: to copy a long backlog for each line would cost its square.
-                backlog.extendleft(reversed(list(rest)))
-                self._stall(backlog)
-        elif later:
-            self._stall(later)
-            self.factory.turn.later(self._resume)
+        if self._backlog is not None:
+            self._backlog.extend(lines)
+        elif len(lines) > LINES_AT_ONCE or self._allowance is not None:
+            self._serve(Backlog(lines))
+        else:
+            rest = iter(lines)
+            self.factory.router.serve(connection, rest)
+            if connection.halted:
+                self._stall(Backlog(rest))
 
-    def _stall(self, backlog: deque[bytes]) -> None:
+    def _serve(self, backlog: Backlog) -> None:
+        """Serves lines for as long as the client may go on; the rest waits."""
+        factory, connection = self.factory, self.connection
+        assert connection is not None
+        wait = backlog.serve(factory.router.serve, connection, factory.clock, self._allowance)
+        if connection.halted:
+            self._stall(backlog)
+        elif backlog:
+            self._stall(backlog)
+            if wait:
+                factory.stats.limited["requestRate"] += 1
+                self._rate_timer = factory.clock.callLater(wait, self._resume)
+            else:
+                factory.turn.later(self._resume)
+
+    def _stall(self, backlog: Backlog) -> None:
         """Keeps lines for later, and reads no more until they are served."""
+        if self._reason is not None and self._reason is not reasons.SERVER_STOPPED:
+            return
         self._backlog = backlog
         if not self._peer_finished:
             self._transport.pauseProducing()
@@ -142,17 +161,17 @@ class ActionHeroProtocol(LineReceiver):
             return
         if len(connection.pending) >= self.factory.limits.max_pending_actions:
             return
-        connection.halted = self._reason is not None and self._reason is not SERVER_STOPPED
+        connection.halted = self._reason is not None and self._reason is not reasons.SERVER_STOPPED
         if backlog is None:
             return
+        stop(self._rate_timer)
         self._backlog = None
-        lines = [backlog.popleft() for _ in range(min(LINES_PER_TURN, len(backlog)))]
         with self.factory.turn:
-            self._serve(lines, backlog)
-        if self._backlog is not None or self._finished:
+            self._serve(backlog)
+        if self._backlog is not None or self._linger is not None:
             return
         if self._peer_finished:
-            self.close(CLIENT_CLOSED)
+            self.close(reasons.CLIENT_CLOSED)
         elif self._reason is None:
             self._transport.resumeProducing()
 
@@ -179,12 +198,37 @@ class ActionHeroProtocol(LineReceiver):
 
     def outbox_filled(self) -> None:
         """See `outbox.OutboxOwner.outbox_filled`."""
-        if self.connection is not None:
+        if self.connection is not None and not self.connection.halted:
             self.connection.halted = True
+            self.factory.stats.limited["maxOutboxBytes"] += 1
 
     def outbox_overflowed(self) -> None:
         """See `outbox.OutboxOwner.outbox_overflowed`."""
-        self._abort(SLOW_CONSUMER)
+        self.factory.stats.limited["maxOutboxBytes"] += 1
+        self._abort(reasons.SLOW_CONSUMER)
+
+    def ping(self) -> None:
+        """See `heartbeat.HeartbeatOwner.ping`."""
+        if self._reason is None and self.connection is not None and not self._outbox.blocked:
+            now = int(time() * 1000)
+            message = {"context": "api", "status": "keep-alive", "serverTime": now}
+            with self.factory.turn:
+                self._outbox.say(wire.line(message))
+
+    def was_active(self) -> bool:
+        """See `heartbeat.HeartbeatOwner.was_active`."""
+        heard, self._heard = self._heard, False
+        connection = self.connection
+        if heard or connection is None or self._backlog is not None:
+            return True
+        return bool(connection.pending) or not self._outbox.empty or self._outbox.blocked
+
+    def idle(self) -> None:
+        """See `heartbeat.HeartbeatOwner.idle`."""
+        if self._reason is None and self.connection is not None:
+            self.factory.stats.limited["idleTimeout"] += 1
+            self.connection.send(IDLE_GOODBYE)
+            self.close(reasons.IDLE_TIMEOUT)
 
     def _check_progress(self) -> None:
         """Ends a connection that has taken nothing for the time of the write timeout."""
@@ -192,7 +236,8 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is None or not self._outbox.blocked:
             return
         if transports.progress(self.transport) == self._progress:
-            self._abort(WRITE_TIMEOUT)
+            self.factory.stats.limited["writeTimeout"] += 1
+            self._abort(reasons.WRITE_TIMEOUT)
         else:
             self.outbox_blocked()
 
@@ -209,7 +254,7 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._reason = reason
         self._splitter.forget()
-        if reason is not SERVER_STOPPED:
+        if reason is not reasons.SERVER_STOPPED:
             connection.halted = True
             self._backlog = None
             with self.factory.turn:
@@ -219,11 +264,11 @@ class ActionHeroProtocol(LineReceiver):
     def drain(self) -> None:
         """Says goodbye, answers what has been read, and closes."""
         if self.connection is None:
-            self._abort(SERVER_STOPPED)
+            self._abort(reasons.SERVER_STOPPED)
         elif self._reason is None:
             self.connection.send(GOODBYE)
             self._transport.pauseProducing()
-            self.close(SERVER_STOPPED)
+            self.close(reasons.SERVER_STOPPED)
 
     def give_up(self, error: str) -> None:
         """Ends the actions that still run with an error for their client."""
@@ -235,17 +280,17 @@ class ActionHeroProtocol(LineReceiver):
 
     def abort(self) -> None:
         """Drops the connection, with whatever was to be sent."""
-        self._abort(SERVER_STOPPED)
+        self._abort(reasons.SERVER_STOPPED)
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more; it gets the answers to what it has asked."""
         self._peer_finished = True
-        if self._finished:
+        if self._linger is not None:
             self._transport.loseConnection()
         elif self.connection is None:
-            self._abort(CLIENT_CLOSED)
+            self._abort(reasons.CLIENT_CLOSED)
         elif self._backlog is None:
-            self.close(CLIENT_CLOSED)
+            self.close(reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
                 seconds = self.factory.limits.close_timeout
                 error = "the client has closed the connection"
@@ -256,60 +301,41 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, however it went."""
-        self._stop_timer()
-        stop(self._write_timer)
-        self._write_timer = None
+        self._stop_timers()
         connection, self.connection = self.connection, None
         self._backlog = None
+        if self._linger is not None:
+            self._linger.stop()
         if connection is None:
-            self.factory.lost(self, None, self._reason or HANDSHAKE_FAILED)
-            return
-        self._outbox.close()
-        done = reason.check(ConnectionDone) is not None
-        why = self._reason or (CLIENT_CLOSED if done else CONNECTION_LOST)
-        self._reason = why
-        for request in tuple(connection.pending):
-            request.cancel()
-        self.factory.lost(self, connection, why)
-        # The outbox knows this protocol: without the circle both are freed at once.
-        del self._outbox
+            self.factory.lost(self, None, self._reason or reasons.HANDSHAKE_FAILED)
+        else:
+            self._outbox.close()
+            done = reason.check(ConnectionDone) is not None
+            why = self._reason or (reasons.CLIENT_CLOSED if done else reasons.CONNECTION_LOST)
+            self._reason = why
+            for request in tuple(connection.pending):
+                request.cancel()
+            self.factory.lost(self, connection, why)
+            del self._outbox
+        # These know this protocol: without the circle all are freed at once.
+        del self.entrance
 
     def _finish_if_done(self) -> None:
         """Closes our end when there is nothing left to answer or to send."""
         connection = self.connection
-        if self._reason is None or self._finished or connection is None:
+        if self._reason is None or self._linger is not None or connection is None:
             return
         if self._backlog is not None or connection.pending or not self._outbox.empty:
             return
-        self._finished = True
         self._outbox.release()
-        self._stop_timer()
-        self._progress = transports.progress(self.transport)
-        self._wait_for_close()
-        if self._peer_finished or isinstance(self.transport, TLSMemoryBIOProtocol):
-            self._transport.loseConnection()
-        else:
-            # What the client still sends is read and dropped: to close with bytes unread
-            # would reset the connection, and lose what is on its way to the client.
-            self._transport.loseWriteConnection()
-        if not self._peer_finished:
-            self._transport.resumeProducing()
+        self._close_transport()
 
-    def _wait_for_close(self) -> None:
-        seconds = self.factory.limits.close_timeout
-        self._timer = self.factory.clock.callLater(seconds, self._close_timed_out)
-
-    def _close_timed_out(self) -> None:
-        """The client has not hung up: we do, unless it is still taking what we sent."""
-        self._timer = None
-        progress = transports.progress(self.transport)
-        if not transports.is_drained(self.transport) and progress != self._progress:
-            self._progress = progress
-            self._wait_for_close()
-        elif transports.is_drained(self.transport):
-            transports.hang_up(self.transport)
-        else:
-            self._transport.abortConnection()
+    def _close_transport(self) -> None:
+        self._stop_timers()
+        factory = self.factory
+        seconds = factory.limits.close_timeout
+        self._linger = Linger(self.transport, factory.clock, seconds, factory.stats)
+        self._linger.close(self._peer_finished)
 
     def _abort(self, reason: str) -> None:
         if self._reason is None:
@@ -322,15 +348,13 @@ class ActionHeroProtocol(LineReceiver):
     def _transport(self) -> Any:
         return self.transport
 
-    def _stop_timer(self) -> None:
+    def _stop_timers(self) -> None:
+        self.entrance.stop()
         stop(self._timer)
         self._timer = None
-
-
-def _address(peer: Any) -> str:
-    """Where the client is, as people write it."""
-    host, port = getattr(peer, "host", None), getattr(peer, "port", None)
-    if host is None:
-        name = getattr(peer, "name", None)
-        return f"unix:{printable(name.decode('utf-8', 'replace'))}" if name else "unix"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        stop(self._write_timer)
+        self._write_timer = None
+        stop(self._rate_timer)
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None

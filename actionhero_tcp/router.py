@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from . import wire
 from .commands import QUIT, Verb
 from .connection import Connection
-from .errors import ClientError, shorten
+from .errors import ClientError, LimitError, shorten
 from .framing import INTERRUPTS, TOO_LONG
 from .inputs import number as to_number
 from .runner import Runner
@@ -39,6 +39,9 @@ class Router:
         limits: What one client may use.
         defaults: ``limit`` and ``offset`` of requests that do not set them.
         log: The request log, or None.
+
+    Attributes:
+        limits: The limits, which may be replaced while the server runs.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class Router:
         self._by_word = {name.encode(): action for name, action in actions.items()}
         self._verbs = verbs
         self._stats = stats
-        self._limits = limits
+        self.limits = limits
         self._defaults = defaults
         self._log = log
 
@@ -118,7 +121,7 @@ class Router:
                 line, word, rest = self._look_closer(line)
                 action = self._by_word.get(word)
             if line[0] == _OPENING_BRACE:
-                document: Any = wire.loads(line.decode(), self._limits.max_json_depth)
+                document: Any = wire.loads(line.decode(), self.limits.max_json_depth)
                 asked, given = document.get("action", ""), document.get("params", _NO_PARAMS)
                 if type(asked) is not str:
                     raise ClientError('"action" must be a string, the name of an action')
@@ -170,7 +173,7 @@ class Router:
         """Refuses an action that there is not; its name sticks all the same, if it has room."""
         if name:
             rest.decode()
-            limits = self._limits
+            limits = self.limits
             with suppress(ClientError):
                 connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
                 self._set_defaults(connection.params)
@@ -188,10 +191,11 @@ class Router:
         There may be blanks before the word and a tab behind it, and an interrupt means ``quit``.
 
         Raises:
-            ClientError: It stands for a line that was too long.
+            LimitError: It stands for a line that was too long.
         """
         if line == TOO_LONG:
-            raise ClientError(f"a line can be at most {self._limits.max_line_length} bytes long")
+            longest = self.limits.max_line_length
+            raise LimitError("maxLineLength", f"a line can be at most {longest} bytes long")
         if line.startswith(INTERRUPTS):
             return QUIT, QUIT, b""
         line = line.lstrip(b" \t") or b" "

@@ -13,7 +13,7 @@ from . import wire
 from .actions import NO_RESPONSE, Action
 from .clock import Timer, stop
 from .connection import ActionConnection, Connection
-from .errors import ClientError, UnserializableError, printable, printable_lines
+from .errors import ClientError, LimitError, UnserializableError, printable, printable_lines
 
 if TYPE_CHECKING:
     from .api import Api
@@ -79,6 +79,9 @@ class Runner:
         limits: What one client may use.
         server_error: What a client hears of an error that is none of its business.
         log: The request log, or None.
+
+    Attributes:
+        limits: The limits, which may be replaced while the server runs.
     """
 
     def __init__(
@@ -91,7 +94,7 @@ class Runner:
     ) -> None:
         self._api = api
         self._turn = turn
-        self._limits = limits
+        self.limits = limits
         self._server_error = server_error
         self._log = log
 
@@ -159,6 +162,8 @@ class Runner:
         """The response to a request that failed, and the error in it."""
         if isinstance(reason, UnicodeDecodeError):
             reason = ClientError("the line is not UTF-8")
+        elif isinstance(reason, LimitError):
+            self._api.stats.limited[reason.limit] += 1
         elif not isinstance(reason, ClientError):
             _log.failure("a request could not be handled")
             reason = ClientError(self._server_error)
@@ -173,12 +178,13 @@ class Runner:
     def _wait(self, request: Request) -> None:
         connection = request.connection
         connection.pending.add(request)
-        if len(connection.pending) >= self._limits.max_pending_actions:
+        if len(connection.pending) >= self.limits.max_pending_actions:
             connection.halted = True
-        limit = self._limits.action_timeout
+            self._api.stats.limited["maxPendingActions"] += 1
+        limit = self.limits.action_timeout
         request.timer = self._api.reactor.callLater(
             limit,
-            self.give_up,
+            self._time_out,
             request,
             f"{request.action.name} did not finish within {limit:g} seconds",
         )
@@ -218,6 +224,10 @@ class Runner:
                 error,
                 request.params,
             )
+
+    def _time_out(self, request: Request, error: str) -> None:
+        self._api.stats.limited["actionTimeout"] += 1
+        self.give_up(request, error)
 
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""

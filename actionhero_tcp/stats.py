@@ -19,9 +19,18 @@ class Stats:
         connections: Clients connected now.
         connected_ever: Clients connected since the start.
         closed: How many connections ended, by reason.
+        limited: How often each limit took effect, by its key in the config.
     """
 
-    __slots__ = ("_started", "closed", "connected_ever", "connections", "id", "requests")
+    __slots__ = (
+        "_started",
+        "closed",
+        "connected_ever",
+        "connections",
+        "id",
+        "limited",
+        "requests",
+    )
 
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
@@ -29,6 +38,7 @@ class Stats:
         self.connections = 0
         self.connected_ever = 0
         self.closed: Counter[str] = Counter()
+        self.limited: Counter[str] = Counter()
         self._started = time.monotonic()
 
     def opened(self) -> None:

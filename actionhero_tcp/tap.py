@@ -16,6 +16,7 @@ from twisted.python import usage
 
 from . import config as configuration
 from . import configfile, loader, tls
+from .admission import Admission, most_connections, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
 from .commands import Commands
@@ -183,9 +184,7 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
     general, limits = config.general, config.limits
     stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
     rooms = Rooms(turn, general.announce_limit)
-    commands = Commands(
-        rooms, limits.max_params, limits.max_param_bytes, limits.max_room_name_length
-    )
+    commands = Commands(rooms, limits)
     actions = _load_actions(general.actions_directory, commands)
     cache = LocalCache(reactor, limits.max_cache_entries)
     connections: dict[str, Connection] = {}
@@ -206,6 +205,7 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
     runner = Runner(api, turn, limits, general.server_error_message, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
+    most = most_connections(limits.max_connections, raise_descriptor_limit())
     factory = ActionHeroFactory(
         router=router,
         runner=runner,
@@ -213,6 +213,7 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
         stats=stats,
         turn=turn,
         limits=limits,
+        admission=Admission(limits, most, reactor, stats),
         clock=reactor,
         connections=connections,
         welcome_message=general.welcome_message,

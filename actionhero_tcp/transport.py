@@ -28,6 +28,9 @@ KEEPALIVE_INTERVAL_SECONDS: Final = 15
 """then every so many seconds,"""
 KEEPALIVE_PROBES: Final = 4
 """and after so many questions without an answer it is lost."""
+DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS * KEEPALIVE_PROBES
+"""So is one that has not acknowledged for so long what it was sent: while something is on its
+way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
 
 class WriteAtOnce(_Base):
@@ -130,7 +133,12 @@ def write_at_once(port: IListeningPort) -> None:
         port.transport = TCPTransport
     factory = getattr(port, "factory", None)
     if isinstance(factory, TLSMemoryBIOFactory):
-        factory.protocol = TLSMemoryBIOProtocol
+        factory.protocol = _secure  # type: ignore[assignment]
+
+
+def _secure(factory: TLSMemoryBIOFactory, inner: Any) -> TLSMemoryBIOProtocol | None:
+    """TLS around a protocol; None where there is none, for Twisted's own would fail on that."""
+    return None if inner is None else TLSMemoryBIOProtocol(factory, inner)
 
 
 def lowest(transport: Any) -> Any:
@@ -169,6 +177,7 @@ def set_socket_options(transport: Any) -> None:
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+        handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
     except OSError:
         # The client may be gone already; its loss is noticed elsewhere.
         pass

@@ -21,7 +21,7 @@ from typing import Final
 
 from ujson import dumps as _ujson_dumps
 
-from .errors import ClientError, UnserializableError
+from .errors import ClientError, LimitError, UnserializableError
 
 END_OF_LINE: Final = b"\r\n"
 """What ends every line the server sends."""
@@ -62,7 +62,7 @@ def loads(text: str, max_depth: int) -> object:
     try:
         value, end = _scan(text, 0)
     except RecursionError:
-        raise ClientError(f"the JSON is nested deeper than {max_depth} levels") from None
+        raise _too_deep(max_depth) from None
     except _RefusedError as error:
         raise ClientError(f"the line is not valid JSON: {error}") from None
     except json.JSONDecodeError as error:
@@ -80,8 +80,12 @@ def loads(text: str, max_depth: int) -> object:
         raise ClientError(f"the line is not valid JSON: Extra data at character {end + 1}")
     # Each level takes two characters.
     if len(text) > 2 * max_depth and _depth(value) > max_depth:
-        raise ClientError(f"the JSON is nested deeper than {max_depth} levels")
+        raise _too_deep(max_depth)
     return value
+
+
+def _too_deep(max_depth: int) -> LimitError:
+    return LimitError("maxJsonDepth", f"the JSON is nested deeper than {max_depth} levels")
 
 
 def _depth(value: object) -> int:

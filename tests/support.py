@@ -186,10 +186,14 @@ class Client:
         self.protocol = protocol
         self.transport = StringTransportWithDisconnection()
         self.transport.protocol = protocol
-        self.transport.abortConnection = self.transport.loseConnection
-        self.transport.loseWriteConnection = self.transport.loseConnection
+        self.prepare(self.transport)
         protocol.makeConnection(self.transport)
         reactor.advance(0)
+
+    def prepare(self, transport: Any) -> None:
+        """Gives the transport the ways to close that a `StringTransport` lacks."""
+        transport.abortConnection = transport.loseConnection
+        transport.loseWriteConnection = transport.loseConnection
 
     def send(self, data: bytes) -> None:
         """Delivers bytes to the server, in one chunk, and lets it finish its work."""

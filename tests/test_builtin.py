@@ -11,8 +11,8 @@ class BuiltinTests(SynchronousTestCase):
     """Each built-in action through the whole stack, without a network."""
 
     def setUp(self) -> None:
-        service, self.reactor = support.make_service()
-        self.client = support.Client(service, self.reactor)
+        self.service, self.reactor = support.make_service()
+        self.client = support.Client(self.service, self.reactor)
 
     def test_random_number(self) -> None:
         answer = self.client.ask("randomNumber")
@@ -45,9 +45,8 @@ class BuiltinTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         stats = self.client.ask("status")["stats"]
-        self.assertEqual(
-            ["id", "uptimeSeconds", "memoryConsumption", "cache", "socketServer"], list(stats)
-        )
+        parts = ["id", "uptimeSeconds", "memoryConsumption", "cache", "socketServer"]
+        self.assertEqual([*parts, "closed", "limits"], list(stats))
         self.assertEqual(
             {
                 "numberOfGlobalSocketRequests": 1,
@@ -57,6 +56,14 @@ class BuiltinTests(SynchronousTestCase):
             stats["socketServer"],
         )
         self.assertGreater(stats["memoryConsumption"], 1_000_000)
+        self.assertEqual(({}, {}), (stats["closed"], stats["limits"]))
+
+    def test_status_counts_what_ended_and_what_was_limited(self) -> None:
+        other = support.Client(self.service, self.reactor)
+        other.send(b"roomChange " + b"x" * 65 + b"\nquit\n")
+        stats = self.client.ask("status")["stats"]
+        self.assertEqual({"quit": 1}, stats["closed"])
+        self.assertEqual({"maxRoomNameLength": 1}, stats["limits"])
 
     def test_actions_view(self) -> None:
         actions = self.client.ask("actionsView")["actions"]

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import rooms
 from actionhero_tcp.commands import QUIT, Commands
+from actionhero_tcp.config import Limits
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.turn import Turn
@@ -31,7 +32,9 @@ class CommandsTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.rooms = Rooms(Turn(lambda call: None), 1000)
-        self.commands = Commands(self.rooms, 3, 100, 10)
+        self.commands = Commands(
+            self.rooms, Limits(max_params=3, max_param_bytes=100, max_room_name_length=10)
+        )
         self.ada, self.bob = make_connection(), make_connection()
         self.ada.id, self.bob.id = "a" * 32, "b" * 32
         self.ada.connected_at = 1346909099674

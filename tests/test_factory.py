@@ -6,9 +6,11 @@ import json
 import os
 
 from twisted.internet.error import ConnectionLost
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.entrance import Entrance
 from actionhero_tcp.protocol import ActionHeroProtocol
 
 from . import support
@@ -96,11 +98,14 @@ class FactoryTests(SynchronousTestCase):
     def test_one_that_was_never_welcomed_is_counted_by_its_reason_alone(self) -> None:
         protocol = self.factory.buildProtocol(None)
         assert isinstance(protocol, ActionHeroProtocol)
+        protocol.transport = StringTransport()
         self.factory.opened(protocol)
+        protocol.entrance = Entrance(protocol, protocol.transport, self.factory)
+        self.factory.admission.enter()
         self.assertEqual(1, self.factory.clients)
         self.factory.lost(protocol, None, "why")
         self.assertEqual(0, self.factory.clients)
-        stats = self.factory._stats
+        stats = self.factory.stats
         self.assertEqual((1, 0), (stats.closed["why"], stats.connections))
 
     def test_without_clients_it_is_drained_at_once(self) -> None:

@@ -21,6 +21,9 @@ ALLOWED: dict[str, set[str]] = {
     # Leaves.
     "clock": set(),
     "errors": set(),
+    "reasons": set(),
+    "allowance": set(),
+    "backlog": set(),
     "stats": set(),
     "api": set(),
     "config": set(),
@@ -36,23 +39,41 @@ ALLOWED: dict[str, set[str]] = {
     "cache": {"clock", "wire"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
-    "connection": {"errors", "wire"},
+    "connection": {"errors", "reasons", "wire"},
     "rooms": {"connection", "wire"},
     "requestlog": {"clock", "connection", "errors"},
     # What a line can ask for.
     "actions": {"connection", "errors", "inputs"},
-    "commands": {"connection", "errors", "rooms", "wire"},
+    "commands": {"connection", "errors", "reasons", "rooms", "wire"},
     "runner": {"actions", "clock", "connection", "errors", "wire"},
     "router": {"commands", "connection", "errors", "framing", "inputs", "runner", "wire"},
     "loader": {"actions", "errors"},
     # The network.
-    "protocol": {"clock", "connection", "errors", "framing", "outbox", "transport"},
+    "admission": {"errors", "reasons"},
+    "entrance": {"admission", "clock", "errors", "reasons", "transport"},
+    "heartbeat": {"clock"},
+    "linger": {"clock", "transport"},
+    "protocol": {
+        "allowance",
+        "backlog",
+        "clock",
+        "connection",
+        "entrance",
+        "framing",
+        "heartbeat",
+        "linger",
+        "outbox",
+        "reasons",
+        "transport",
+        "wire",
+    },
     "factory": {"clock", "connection", "protocol", "wire"},
     "service": {"factory", "transport"},
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
     # The only place that wires.
     "tap": {
+        "admission",
         "api",
         "cache",
         "commands",
@@ -185,9 +206,9 @@ class ImportTests(SynchronousTestCase):
         for module, tree in self.trees.items():
             self.assertNotIn("tap", own(tree) | own(tree, type_checking=True), module)
 
-    def test_only_protocol_outbox_service_and_transport_touch_transports(self) -> None:
+    def test_only_these_touch_transports(self) -> None:
         knowing = {module for module, tree in self.trees.items() if "transport" in own(tree)}
-        self.assertEqual({"protocol", "service"}, knowing)
+        self.assertEqual({"entrance", "linger", "protocol", "service"}, knowing)
 
     def test_what_has_no_network_imports_no_reactor_and_no_transport(self) -> None:
         for module in NO_NETWORK:

@@ -7,12 +7,11 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionAborted, ConnectionLost
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import Factory, Protocol
@@ -23,9 +22,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from actionhero_tcp import backlog, tls
 from actionhero_tcp import protocol as module
-from actionhero_tcp import tls
-from actionhero_tcp.protocol import LINES_PER_TURN
+from actionhero_tcp.backlog import LINES_AT_ONCE
 from tools import certs
 
 from . import support
@@ -50,12 +49,13 @@ class Peer(support.Client):
     """
 
     def __init__(self, service: Any, reactor: Any) -> None:
-        super().__init__(service, reactor)
         self.half_closed = False
         self.aborted = False
-        wire: Any = self.transport
-        wire.loseWriteConnection = self._half_close
-        wire.abortConnection = self._abort
+        super().__init__(service, reactor)
+
+    def prepare(self, transport: Any) -> None:
+        transport.loseWriteConnection = self._half_close
+        transport.abortConnection = self._abort
 
     def _half_close(self) -> None:
         self.half_closed = True
@@ -99,7 +99,8 @@ class ProtocolTestCase(SynchronousTestCase):
     """A daemon without a network, and its clients."""
 
     def start(self, **limits: Any) -> None:
-        """A daemon with these limits."""
+        """A daemon with these limits, whose turns end at the first look at the clock."""
+        self.patch(backlog, "TURN_SECONDS", 0)
         values = {("limits", name): value for name, value in limits.items()}
         folder = self.mktemp()
         os.mkdir(folder)
@@ -118,7 +119,7 @@ class ProtocolTestCase(SynchronousTestCase):
 
     def closed(self) -> dict[str, int]:
         """How many connections have ended, by reason."""
-        return dict(self.factory._stats.closed)
+        return dict(self.factory.stats.closed)
 
     def assertNothingIsLeft(self) -> None:
         """No timer runs and no client is known."""
@@ -303,37 +304,37 @@ class LineTests(ProtocolTestCase):
         self.assertEqual([16], [data.count(b"\r\n") for data in writes])
 
     def test_more_lines_than_a_turn_takes_are_all_served_in_order(self) -> None:
-        count = LINES_PER_TURN * 2 + 10
+        count = LINES_AT_ONCE * 2 + 10
         self.client.protocol.dataReceived(b"say a\n" * count)
-        self.assertEqual(list(range(1, LINES_PER_TURN + 1)), self.client.numbers())
+        self.assertEqual(list(range(1, LINES_AT_ONCE + 1)), self.client.numbers())
         self.assertTrue(self.client.paused)
         self.reactor.advance(0)
-        self.assertEqual(list(range(LINES_PER_TURN + 1, count + 1)), self.client.numbers())
+        self.assertEqual(list(range(LINES_AT_ONCE + 1, count + 1)), self.client.numbers())
         self.assertFalse(self.client.paused)
 
     def test_others_get_their_turn_between_the_lines_of_a_burst(self) -> None:
         other = self.peer()
-        self.client.protocol.dataReceived(b"detailsView\n" * (LINES_PER_TURN + 1))
+        self.client.protocol.dataReceived(b"detailsView\n" * (LINES_AT_ONCE + 1))
         other.protocol.dataReceived(b"detailsView\n")
         self.assertEqual([1], other.numbers())
-        self.assertEqual(LINES_PER_TURN, len(self.client.numbers()))
+        self.assertEqual(LINES_AT_ONCE, len(self.client.numbers()))
         self.reactor.advance(0)
-        self.assertEqual([LINES_PER_TURN + 1], self.client.numbers())
+        self.assertEqual([LINES_AT_ONCE + 1], self.client.numbers())
 
     def test_what_arrives_while_lines_wait_follows_them(self) -> None:
-        self.client.protocol.dataReceived(b"say a\n" * LINES_PER_TURN + b"say b\nsa")
+        self.client.protocol.dataReceived(b"say a\n" * LINES_AT_ONCE + b"say b\nsa")
         self.client.protocol.dataReceived(b"y c\nparamAdd k=last\nparamView k\n")
         self.client.protocol.dataReceived(b"x" * 100)
         self.reactor.advance(0)
         answers = self.client.lines()
         self.assertEqual(
-            list(range(1, LINES_PER_TURN + 6)), [line["messageCount"] for line in answers]
+            list(range(1, LINES_AT_ONCE + 6)), [line["messageCount"] for line in answers]
         )
         self.assertEqual({"k": "last"}, answers[-2]["params"])
-        self.assertTooLong(answers[-1], LINES_PER_TURN + 5)
+        self.assertTooLong(answers[-1], LINES_AT_ONCE + 5)
 
     def test_a_client_lost_while_lines_wait_is_served_no_more(self) -> None:
-        self.client.protocol.dataReceived(b"say a\n" * (LINES_PER_TURN + 1))
+        self.client.protocol.dataReceived(b"say a\n" * (LINES_AT_ONCE + 1))
         self.client.lose(ConnectionLost())
         self.client.raw()
         self.reactor.advance(0)
@@ -393,9 +394,9 @@ class InterruptTests(ProtocolTestCase):
             self.assertSaysBye()
 
     def test_they_wait_for_their_turn_behind_lines_that_wait(self) -> None:
-        self.client.protocol.dataReceived(b"say a\n" * (LINES_PER_TURN + 1))
+        self.client.protocol.dataReceived(b"say a\n" * (LINES_AT_ONCE + 1))
         self.client.send(CTRL_D)
-        self.assertSaysBye(LINES_PER_TURN + 2)
+        self.assertSaysBye(LINES_AT_ONCE + 2)
 
     def test_what_follows_is_not_served(self) -> None:
         self.client.send(CTRL_D + b"say a")
@@ -465,7 +466,7 @@ class PauseTests(ProtocolTestCase):
         client.send(b"paramAdd k=" + b"v" * 10_000 + b"\n" + b"paramsView\n" * 20)
         self.assertTrue(client.paused)
         self.assertEqual(b"", client.raw())
-        served = self.factory._stats.requests
+        served = self.factory.stats.requests
         self.assertLess(served, 10)
         client.unblock()
         self.assertEqual(list(range(1, 22)), client.numbers())
@@ -518,9 +519,9 @@ class PauseTests(ProtocolTestCase):
         client = self.peer()
         client.block()
         client.send(sleep(10) + b"paramAdd k=" + b"v" * 16_000 + b"\n" + b"paramsView\n" * 20)
-        served = self.factory._stats.requests
+        served = self.factory.stats.requests
         self.reactor.advance(0.011)
-        self.assertEqual(served, self.factory._stats.requests)
+        self.assertEqual(served, self.factory.stats.requests)
         self.assertTrue(client.paused)
 
     def test_two_files_are_as_many_as_wait(self) -> None:
@@ -529,7 +530,7 @@ class PauseTests(ProtocolTestCase):
         client = self.peer()
         client.protocol.dataReceived(b'{"action":"file","params":{"fileName":"a.txt"}}\n' * 5)
         self.assertTrue(client.paused)
-        self.assertEqual(2, self.factory._stats.requests)
+        self.assertEqual(2, self.factory.stats.requests)
         self.reactor.advance(0)
         self.assertEqual((b"A" * 10 + b"\r\n") * 5, client.raw())
         self.assertFalse(client.paused)
@@ -695,7 +696,7 @@ class QuitTests(ProtocolTestCase):
         self.assertFalse(self.client.paused)
         self.client.send(b"say a\n")
         self.assertEqual(b"", self.client.raw())
-        self.assertEqual(1, self.factory._stats.requests)
+        self.assertEqual(1, self.factory.stats.requests)
 
     def test_pending_actions_are_answered_first(self) -> None:
         self.client.send(sleep(100) + sleep(200) + b"quit\n")
@@ -1002,27 +1003,6 @@ class LossTests(ProtocolTestCase):
         self.assertTrue(self.client.half_closed)
 
 
-class AddressTests(ProtocolTestCase):
-    """Where a client is, as people write it."""
-
-    def address(self, peer: Any) -> str:
-        self.start()
-        protocol = self.factory.buildProtocol(peer)
-        protocol.makeConnection(StringTransportWithDisconnection(peerAddress=peer))
-        return protocol.connection.remote_address  # type: ignore[attr-defined, no-any-return]
-
-    def test_ipv4(self) -> None:
-        self.assertEqual("10.1.2.3:4000", self.address(IPv4Address("TCP", "10.1.2.3", 4000)))
-
-    def test_ipv6(self) -> None:
-        self.assertEqual("[::1]:4000", self.address(IPv6Address("TCP", "::1", 4000)))
-
-    def test_unix(self) -> None:
-        self.assertEqual("unix:/run/a.sock", self.address(UNIXAddress(b"/run/a.sock")))
-        self.assertEqual("unix", self.address(UNIXAddress(None)))
-        self.assertEqual("unix", self.address(SimpleNamespace()))
-
-
 class TLSTests(ProtocolTestCase):
     """What differs under TLS: the client is welcomed when its handshake is done."""
 
@@ -1074,7 +1054,7 @@ class TLSTests(ProtocolTestCase):
         self.assertEqual(b"", self.wire.value())
         self.assertEqual(1, self.factory.clients)
         self.assertEqual({}, self.factory._connections)
-        self.assertEqual(0, self.factory._stats.connections)
+        self.assertEqual(0, self.factory.stats.connections)
 
     def test_the_client_is_welcomed_when_it_is_done(self) -> None:
         self.connect()
@@ -1256,7 +1236,8 @@ class AnyStreamTests(ProtocolTestCase):
     def setUp(self) -> None:
         self.start(max_line_length=LIMIT)
         # So that bursts stall and resume here too.
-        self.patch(module, "LINES_PER_TURN", 4)
+        self.patch(module, "LINES_AT_ONCE", 4)
+        self.patch(backlog, "LINES_AT_ONCE", 4)
 
     def answers(self, feed: Callable[[Peer], None]) -> bytes:
         """What a new client hears of what it is fed."""
@@ -1338,4 +1319,118 @@ class AnyStreamTests(ProtocolTestCase):
             self.reactor.advance(0.05)
         expected = sum(line != b"\n" for line in lines) + 1
         self.assertEqual(list(range(1, expected + 1)), sorted(client.numbers()))
+        self.assertTrue(client.half_closed)
+
+
+class RateTests(ProtocolTestCase):
+    """A client that may make so many requests a second."""
+
+    def test_what_comes_too_fast_is_delayed_and_not_lost(self) -> None:
+        self.start(request_rate=10, request_burst=5)
+        client = self.peer()
+        client.send(b"say a\n" * 12)
+        self.assertEqual([1, 2, 3, 4, 5], client.numbers())
+        self.assertTrue(client.paused)
+        self.reactor.advance(0.1)
+        self.assertEqual([6], client.numbers())
+        for _ in range(6):
+            self.reactor.advance(0.1)
+        self.assertEqual([7, 8, 9, 10, 11, 12], client.numbers())
+        self.assertFalse(client.paused)
+        self.assertEqual(7, self.factory.stats.limited["requestRate"])
+
+    def test_just_as_many_as_may_are_not_delayed(self) -> None:
+        self.start(request_rate=10, request_burst=5)
+        client = self.peer()
+        client.send(b"say a\n" * 5)
+        self.assertEqual([1, 2, 3, 4, 5], client.numbers())
+        self.assertFalse(client.paused)
+        self.assertEqual({}, dict(self.factory.stats.limited))
+
+    def test_others_are_not_delayed(self) -> None:
+        self.start(request_rate=1)
+        fast, other = self.peer(), self.peer()
+        fast.send(b"say a\n" * 10)
+        other.send(b"paramsView\n")
+        self.assertEqual([1], other.numbers())
+
+    def test_an_action_that_ends_meanwhile_brings_no_request_forward(self) -> None:
+        self.start(request_rate=1, request_burst=2)
+        client = self.peer()
+        client.send(sleep(100) + b"say a\n" * 3)
+        self.assertEqual([2], client.numbers())
+        self.reactor.advance(0.2)
+        self.assertEqual([1], client.numbers())
+        self.reactor.advance(1)
+        self.assertEqual([3], client.numbers())
+
+    def test_a_client_that_is_lost_while_it_waits_leaves_nothing(self) -> None:
+        self.start(request_rate=1)
+        client = self.peer()
+        client.send(b"say a\n" * 10)
+        client.lose(ConnectionLost())
+        self.assertNothingIsLeft()
+
+    def test_one_that_closes_its_end_while_it_waits_gets_all_its_answers(self) -> None:
+        self.start(request_rate=1)
+        client = self.peer()
+        client.send(b"say a\n" * 3)
+        client.protocol.readConnectionLost()
+        self.reactor.pump([1] * 3)
+        self.assertEqual([1, 2, 3], client.numbers())
+        self.assertEqual({"client closed": 1}, self.closed())
+
+
+class SilenceTests(ProtocolTestCase):
+    """What a silent client gets."""
+
+    def test_pings(self) -> None:
+        self.start(ping_interval=10)
+        client = self.peer()
+        self.reactor.advance(10)
+        (line,) = client.lines()
+        self.assertEqual(["context", "status", "serverTime"], list(line))
+        self.assertEqual(("api", "keep-alive"), (line["context"], line["status"]))
+        self.assertIsInstance(line["serverTime"], int)
+        client.lose(ConnectionLost())
+        self.assertNothingIsLeft()
+
+    def test_a_client_that_takes_nothing_is_not_pinged(self) -> None:
+        self.start(ping_interval=10)
+        client = self.peer()
+        client.block()
+        self.reactor.pump([10] * 2)
+        client.unblock()
+        self.assertEqual([], client.lines())
+
+    def test_a_goodbye_after_the_idle_timeout(self) -> None:
+        self.start(idle_timeout=8)
+        client = self.peer()
+        self.reactor.pump([2] * 3)
+        self.assertEqual([], client.lines())
+        self.reactor.advance(2)
+        (line,) = client.lines()
+        self.assertEqual({"status": "Bye!", "reason": "idle timeout", "context": "api"}, line)
+        self.assertTrue(client.half_closed)
+        self.assertEqual(1, self.factory.stats.limited["idleTimeout"])
+        client.lose(ConnectionLost())
+        self.assertEqual({"idle timeout": 1}, self.closed())
+        self.assertNothingIsLeft()
+
+    def test_any_byte_is_a_sign_of_life(self) -> None:
+        self.start(idle_timeout=8)
+        client = self.peer()
+        for _ in range(5):
+            self.reactor.pump([2] * 3)
+            client.send(b"\n")
+        self.assertFalse(client.half_closed)
+
+    def test_a_client_that_waits_for_an_answer_is_not_idle(self) -> None:
+        self.start(idle_timeout=8, action_timeout=100)
+        client = self.peer()
+        client.send(sleep(50_000))
+        self.reactor.pump([2] * 26)
+        self.assertEqual([1], client.numbers())
+        self.assertFalse(client.half_closed)
+        self.reactor.pump([2] * 5)
         self.assertTrue(client.half_closed)

@@ -344,12 +344,13 @@ class HelperTests(SynchronousTestCase):
         self.assertEqual(60, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPIDLE])
         self.assertEqual(15, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPINTVL])
         self.assertEqual(4, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPCNT])
+        self.assertEqual(120_000, sock.options[socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT])
 
     def test_ipv6_sockets_too(self) -> None:
         sock = FakeSocket()
         sock.family = socket.AF_INET6
         transport.set_socket_options(SimpleNamespace(socket=sock))
-        self.assertEqual(5, len(sock.options))
+        self.assertEqual(6, len(sock.options))
 
     def test_other_sockets_are_left_alone(self) -> None:
         sock = FakeSocket()
@@ -372,12 +373,20 @@ class HelperTests(SynchronousTestCase):
         self.assertIs(UNIXTransport, unix_port.transport)
 
     def test_a_tls_port_loses_its_buffer_of_small_writes(self) -> None:
-        factory = TLSMemoryBIOFactory(CertificateOptions(), True, Factory())
+        factory = TLSMemoryBIOFactory(CertificateOptions(), False, Factory.forProtocol(Protocol))
         port = tcp.Port(0, factory, reactor=MemoryReactor())
         self.assertIsNot(TLSMemoryBIOProtocol, factory.protocol)
         transport.write_at_once(port)
-        self.assertIs(TLSMemoryBIOProtocol, factory.protocol)
+        secure = factory.buildProtocol(None)
+        self.assertIs(TLSMemoryBIOProtocol, type(secure))
         self.assertIs(TCPTransport, port.transport)
+
+    def test_a_tls_client_that_gets_no_protocol_is_dropped(self) -> None:
+        inner = Factory()
+        inner.buildProtocol = lambda addr: None  # type: ignore[method-assign]
+        factory = TLSMemoryBIOFactory(CertificateOptions(), False, inner)
+        transport.write_at_once(tcp.Port(0, factory, reactor=MemoryReactor()))
+        self.assertIsNone(factory.buildProtocol(None))
 
     def test_other_ports_keep_theirs(self) -> None:
         port: Any = SimpleNamespace(transport=None)

@@ -16,6 +16,8 @@ from actionhero_tcp import ActionConnection, Api, action
                 "numberOfLocalSocketRequests": 1,
                 "numberOfLocalActiveSocketClients": 1,
             },
+            "closed": {"quit": 3, "client closed": 12},
+            "limits": {"maxLineLength": 1},
         }
     },
 )
@@ -33,5 +35,7 @@ async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
                 "numberOfLocalSocketRequests": stats.requests,
                 "numberOfLocalActiveSocketClients": stats.connections,
             },
+            "closed": dict(stats.closed),
+            "limits": dict(stats.limited),
         }
     }

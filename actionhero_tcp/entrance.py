@@ -1,0 +1,111 @@
+"""A client on its way in: whether it may stay, its TLS handshake, its address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+from . import reasons
+from . import transport as transports
+from .admission import Refusal, network_of
+from .clock import Timer, stop
+from .errors import printable
+
+if TYPE_CHECKING:
+    from .factory import ActionHeroFactory
+
+
+class EntranceOwner(Protocol):
+    """Who is on its way in: the protocol, or a stand-in in tests."""
+
+    def welcome(self, remote_address: str) -> None:
+        """The client is in."""
+
+    def refuse(self, refusal: Refusal) -> None:
+        """The client may not stay, and can be told so."""
+
+    def drop(self, reason: str) -> None:
+        """The client is to be dropped without a word."""
+
+
+class Entrance:
+    """What stands between a connection and its welcome.
+
+    Args:
+        owner: Is told how it went.
+        transport: The client's transport.
+        factory: The limits, the clock and the admission.
+
+    Attributes:
+        network: What it is counted as by its address; None where it is not counted.
+    """
+
+    __slots__ = ("_factory", "_owner", "_refusal", "_timer", "_transport", "network")
+
+    def __init__(self, owner: EntranceOwner, transport: Any, factory: ActionHeroFactory) -> None:
+        self._owner = owner
+        self._transport = transport
+        self._factory = factory
+        self._timer: Timer | None = None
+        self._refusal: Refusal | None = None
+        self.network: str | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the client may not stay."""
+        return self._refusal is not None
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address, such as ``127.0.0.1:54321``."""
+        return address_text(self._transport.getPeer())
+
+    def open(self) -> None:
+        """The client has connected; under TLS it comes in only when its handshake is done."""
+        transports.set_socket_options(self._transport)
+        self._refusal = self._factory.admission.enter()
+        if self._refusal is None:
+            self._enter_network()
+        if isinstance(self._transport, TLSMemoryBIOProtocol):
+            seconds = self._factory.limits.tls_handshake_timeout
+            self._timer = self._factory.clock.callLater(seconds, self._handshake_timed_out)
+        else:
+            self._come_in()
+
+    def handshake_completed(self) -> None:
+        """The TLS handshake is done."""
+        self.stop()
+        self._come_in()
+
+    def stop(self) -> None:
+        """Calls off the timer."""
+        stop(self._timer)
+
+    def _enter_network(self) -> None:
+        """Has the client counted for its address."""
+        host = getattr(self._transport.getPeer(), "host", None)
+        if host is not None:
+            network = network_of(host)
+            self._refusal = self._factory.admission.enter_network(network)
+            if self._refusal is None:
+                self.network = network
+
+    def _come_in(self) -> None:
+        if self._refusal is not None:
+            self._owner.refuse(self._refusal)
+        else:
+            self._owner.welcome(self.remote_address)
+
+    def _handshake_timed_out(self) -> None:
+        self._factory.stats.limited["tlsHandshakeTimeout"] += 1
+        self._owner.drop(reasons.HANDSHAKE_TIMEOUT)
+
+
+def address_text(peer: Any) -> str:
+    """Where a client is, as people write it."""
+    host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+    if host is None:
+        name = getattr(peer, "name", None)
+        return f"unix:{printable(name.decode('utf-8', 'replace'))}" if name else "unix"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,34 @@
+"""Why connections end: every one has one of these reasons, in the log and in the counters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+QUIT: Final = "quit"
+CLIENT_CLOSED: Final = "client closed"
+CONNECTION_LOST: Final = "connection lost"
+CLOSED_BY_APPLICATION: Final = "closed by the application"
+SERVER_STOPPED: Final = "server stopped"
+SLOW_CONSUMER: Final = "slow consumer"
+WRITE_TIMEOUT: Final = "write timeout"
+IDLE_TIMEOUT: Final = "idle timeout"
+HANDSHAKE_FAILED: Final = "TLS handshake failed"
+HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
+TOO_MANY_CONNECTIONS: Final = "too many connections"
+TOO_MANY_OF_ADDRESS: Final = "too many connections of one address"
+
+MEANINGS: Final = {
+    QUIT: "the client said `quit`, `exit` or `close`, or sent Ctrl-D or Ctrl-C",
+    CLIENT_CLOSED: "the client hung up",
+    CONNECTION_LOST: "the connection broke: a reset, or a peer that no longer answers",
+    CLOSED_BY_APPLICATION: "an action called `connection.close()`",
+    SERVER_STOPPED: "the server stopped",
+    SLOW_CONSUMER: "more of what others said waited for the client than `maxOutboxBytes`",
+    WRITE_TIMEOUT: "the client took nothing of what waited for it for `writeTimeout`",
+    IDLE_TIMEOUT: "the client was silent for `idleTimeout`",
+    HANDSHAKE_FAILED: "the TLS handshake failed, or the client left during it",
+    HANDSHAKE_TIMEOUT: "the TLS handshake took longer than `tlsHandshakeTimeout`",
+    TOO_MANY_CONNECTIONS: "`maxConnections` clients were connected already",
+    TOO_MANY_OF_ADDRESS: "`maxConnectionsPerIP` clients of its address were connected already",
+}
+"""Each reason and what it means; docs/operations.md has the same list."""
