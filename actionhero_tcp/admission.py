@@ -67,17 +67,23 @@ class Admission:
 
     Args:
         limits: ``maxConnections`` and ``maxConnectionsPerIP``.
-        most: How many connections the process can hold at all.
+        descriptors: The process's limit of open files.
         clock: Tells the time.
         stats: Counts the refusals.
 
     Attributes:
-        limits: The limits, which may be replaced while the server runs.
+        limits: The limits; a reload may replace them.
+
+    Raises:
+        StartError: ``maxConnections`` is more than the process can hold.
     """
 
-    def __init__(self, limits: Limits, most: int, clock: Clock, stats: Stats) -> None:
+    def __init__(self, limits: Limits, descriptors: int, clock: Clock, stats: Stats) -> None:
         self.limits = limits
-        self._most = most
+        self._descriptors = descriptors
+        reserve = min(max(RESERVED_DESCRIPTORS, descriptors // 100), descriptors // 2)
+        self._most = descriptors - reserve
+        self.check(limits.max_connections)
         self._clock = clock
         self._stats = stats
         self._admitted = 0
@@ -85,6 +91,19 @@ class Admission:
         self._by_network: Counter[str] = Counter()
         self._unlogged = 0
         self._logged_at = float("-inf")
+
+    def check(self, max_connections: int) -> None:
+        """Checks whether the process can hold so many connections.
+
+        Raises:
+            StartError: It cannot.
+        """
+        if max_connections > self._most:
+            raise StartError(
+                f"limits.maxConnections is {max_connections}, but the limit of open files "
+                f"({self._descriptors}, less a reserve for files) allows {self._most}; raise it "
+                "(`ulimit -n`, or LimitNOFILE= in the systemd unit), or set fewer connections"
+            )
 
     def drops(self) -> bool:
         """Whether a further client is to be dropped at once, without an answer.
@@ -195,24 +214,3 @@ def raise_descriptor_limit() -> int:
         return DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return wanted
-
-
-def most_connections(max_connections: int, descriptors: int) -> int:
-    """How many connections the limit of open files allows, less the reserve.
-
-    Args:
-        max_connections: ``limits.maxConnections``, 0 for as many as there can be.
-        descriptors: The limit of open files.
-
-    Raises:
-        StartError: More were asked for.
-    """
-    reserve = min(max(RESERVED_DESCRIPTORS, descriptors // 100), descriptors // 2)
-    most = descriptors - reserve
-    if max_connections > most:
-        raise StartError(
-            f"limits.maxConnections is {max_connections}, but the limit of open files "
-            f"({descriptors}, less {reserve} kept for files) allows {most}; raise it "
-            "(`ulimit -n`, or LimitNOFILE= in the systemd unit), or set fewer connections"
-        )
-    return most

@@ -40,6 +40,10 @@ class Api:
     connections: Mapping[str, Connection]
     reactor: Any
 
+    def renew(self, config: Config) -> None:
+        """A reload has changed the configuration."""
+        object.__setattr__(self, "config", config)
+
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]
     ) -> bool:

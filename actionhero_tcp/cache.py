@@ -101,7 +101,7 @@ class LocalCache:
 
     def __init__(self, clock: Clock, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
         self._clock = clock
-        self._max_entries = max_entries
+        self.max_entries = max_entries
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
         self._timer: Timer | None = None
@@ -123,7 +123,7 @@ class LocalCache:
             record.deadline = self._clock.seconds() + expire_ms / 1000
         self._records[key] = record
         self._expire_later(key, record)
-        if len(self._records) > self._max_entries:
+        while len(self._records) > self.max_entries:
             self._records.popitem(last=False)
         return NEW_RECORD if known is None else UPDATED_RECORD
 

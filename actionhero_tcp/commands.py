@@ -107,7 +107,7 @@ class Commands:
         limits: What one client may use.
 
     Attributes:
-        limits: The limits, which may be replaced while the server runs.
+        limits: The limits; a reload may replace them.
         table: The verbs by their words, as bytes of the line.
     """
 

@@ -24,6 +24,7 @@ def _option(
     key: str | None = None,
     option: str | None = None,
     path: bool = False,
+    live: bool = False,
 ) -> Any:
     """A field of the configuration.
 
@@ -35,6 +36,7 @@ def _option(
         key: Its key in config.json, where that is not the name in camelCase.
         option: Its option, where that is not the name with dashes.
         path: It is a path, and counts from the config file's folder.
+        live: A reload changes it while the server runs.
     """
     facts = {
         "help": help,
@@ -43,6 +45,7 @@ def _option(
         "key": key,
         "option": option,
         "path": path,
+        "live": live,
     }
     return field(default=default, metadata=facts)
 
@@ -53,14 +56,16 @@ class General:
 
     server_name: str = _option("actionHero API", "the name of the server, for its log")
     welcome_message: str = _option(
-        "Hello! Welcome to the actionHero api", "what a client is greeted with"
+        "Hello! Welcome to the actionHero api", "what a client is greeted with", live=True
     )
-    default_chat_room: str = _option("defaultRoom", "the room that every client starts in")
+    default_chat_room: str = _option(
+        "defaultRoom", "the room that every client starts in", live=True
+    )
     default_limit: int = _option(
-        100, "the param `limit` of a request that does not set it", minimum=0
+        100, "the param `limit` of a request that does not set it", minimum=0, live=True
     )
     default_offset: int = _option(
-        0, "the param `offset` of a request that does not set it", minimum=0
+        0, "the param `offset` of a request that does not set it", minimum=0, live=True
     )
     flat_file_directory: str = _option(
         "./public/", "the folder that `file` serves", option="public", path=True
@@ -74,11 +79,13 @@ class General:
     server_error_message: str = _option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",
+        live=True,
     )
     announce_limit: int = _option(
         1000,
         "rooms of more members than this do not announce who comes and goes; 0 = never announce",
         minimum=0,
+        live=True,
     )
 
 
@@ -92,11 +99,21 @@ class TcpServer:
         5000, "the port to listen on; 0 lets the system choose one", minimum=0, maximum=65535
     )
     bind_ip: str = _option("0.0.0.0", "the address to listen on", key="bindIP")
-    key_file: str = _option("./certs/server-key.pem", "the private key for TLS, as PEM", path=True)
+    key_file: str = _option(
+        "./certs/server-key.pem", "the private key for TLS, as PEM", path=True, live=True
+    )
     cert_file: str = _option(
         "./certs/server-cert.pem",
         "the certificate for TLS, as PEM, and after it those that link it to its authority",
         path=True,
+        live=True,
+    )
+    ca_file: str = _option(
+        "",
+        "the certificates, as PEM, of the authorities whose clients may come in: with it each "
+        "client has to show a certificate that one of them has signed",
+        path=True,
+        live=True,
     )
     listen: tuple[str, ...] = _option(
         (),
@@ -110,13 +127,14 @@ class Limits:
     """What one client may use. Times are in seconds, sizes in bytes."""
 
     max_line_length: int = _option(
-        65536, "bytes of one line; a longer one is refused and skipped", minimum=64
+        65536, "bytes of one line; a longer one is refused and skipped", minimum=64, live=True
     )
     max_connections: int = _option(
         0,
         "clients that may be connected at once; past it one gets an error line and is closed; "
         "0 = as many as the limit of open files allows, less a reserve for files",
         minimum=0,
+        live=True,
     )
     max_connections_per_ip: int = _option(
         0,
@@ -124,71 +142,88 @@ class Limits:
         "one gets an error line and is closed; 0 = no limit of its own",
         minimum=0,
         key="maxConnectionsPerIP",
+        live=True,
     )
     request_rate: float = _option(
         0.0,
         "requests a second that one client may make in the long run; what comes faster waits, "
         "and the client is not read from meanwhile; 0 = any number",
         minimum=0,
+        live=True,
     )
     request_burst: int = _option(
         0,
         "requests that a client may make at once after a rest, where `requestRate` is set; "
         "0 = a second's worth",
         minimum=0,
+        live=True,
     )
     max_pending_actions: int = _option(
         100,
         "actions of one client that run at once; past it the client is not read from "
         "until one ends",
         minimum=1,
+        live=True,
     )
     action_timeout: float = _option(
-        30.0, "seconds that an action may run before its client gets an error", minimum=0.001
+        30.0,
+        "seconds that an action may run before its client gets an error",
+        minimum=0.001,
+        live=True,
     )
     max_outbox_bytes: int = _option(
         1024 * 1024,
         "bytes of what others say that wait for a client which does not read; "
         "past it the client is closed as a slow consumer",
         minimum=1024,
+        live=True,
     )
     write_timeout: float = _option(
         30.0,
         "seconds without any progress in sending to a client before it is closed",
         minimum=0.001,
+        live=True,
     )
     tls_handshake_timeout: float = _option(
-        10.0, "seconds that a TLS handshake may take", minimum=0.001
+        10.0, "seconds that a TLS handshake may take", minimum=0.001, live=True
     )
     idle_timeout: float = _option(
         0.0,
         "seconds of silence after which a client gets a goodbye and is closed; running actions "
         "and files on their way are no silence; 0 = never",
         minimum=0,
+        live=True,
     )
     ping_interval: float = _option(
         0.0,
         "seconds between two lines that tell a client that the server lives; 0 = none",
         minimum=0,
+        live=True,
     )
     close_timeout: float = _option(
-        5.0, "seconds that a client has to take its last lines and hang up", minimum=0.001
+        5.0,
+        "seconds that a client has to take its last lines and hang up",
+        minimum=0.001,
+        live=True,
     )
     drain_timeout: float = _option(
-        20.0, "seconds that running actions have to end when the server stops", minimum=0
+        20.0, "seconds that running actions have to end when the server stops", minimum=0, live=True
     )
     max_params: int = _option(
-        100, "sticky params of one client, beside action, limit and offset", minimum=1
+        100, "sticky params of one client, beside action, limit and offset", minimum=1, live=True
     )
     max_param_bytes: int = _option(
-        16384, "bytes of all sticky params of one client, keys and values", minimum=256
+        16384, "bytes of all sticky params of one client, keys and values", minimum=256, live=True
     )
-    max_room_name_length: int = _option(64, "characters of a room's name", minimum=1)
-    max_json_depth: int = _option(64, "levels of nesting in a JSON request", minimum=2, maximum=500)
+    max_room_name_length: int = _option(64, "characters of a room's name", minimum=1, live=True)
+    max_json_depth: int = _option(
+        64, "levels of nesting in a JSON request", minimum=2, maximum=500, live=True
+    )
     max_cache_entries: int = _option(
         10_000,
         "entries of the cache; past it the least recently used one goes",
         minimum=1,
+        live=True,
     )
 
 
@@ -238,6 +273,7 @@ class FieldInfo:
         minimum: The smallest number allowed, or None.
         maximum: The largest number allowed, or None.
         path: Whether it is a path.
+        live: Whether a reload changes it while the server runs.
     """
 
     section: str
@@ -251,6 +287,7 @@ class FieldInfo:
     minimum: float | None
     maximum: float | None
     path: bool
+    live: bool
 
     def check(self, value: object) -> Any:
         """The value, checked, as the field's type.
@@ -336,11 +373,28 @@ def fields() -> Iterator[FieldInfo]:
                 minimum=facts["minimum"],
                 maximum=facts["maximum"],
                 path=facts["path"],
+                live=facts["live"],
             )
 
 
 def _section_class(name: str) -> Any:
     return get_type_hints(Config)[name]
+
+
+def as_json(config: Config) -> str:
+    """The configuration as a config file of it would be written."""
+    sections: dict[str, dict[str, Any]] = {}
+    for info in fields():
+        value = getattr(getattr(config, info.section), info.name)
+        sections.setdefault(info.section_key, {})[info.key] = plain(value)
+    return json.dumps(sections, indent=2, ensure_ascii=False)
+
+
+def plain(value: Any) -> Any:
+    """A value as a config file has it: whole numbers without a decimal point."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
 
 
 def build(*layers: Mapping[tuple[str, str], Any]) -> Config:

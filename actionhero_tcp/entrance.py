@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from . import reasons
+from . import reasons, tls
 from . import transport as transports
 from .admission import Refusal, network_of
 from .clock import Timer, stop
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class EntranceOwner(Protocol):
     """Who is on its way in: the protocol, or a stand-in in tests."""
 
-    def welcome(self, remote_address: str) -> None:
-        """The client is in."""
+    def welcome(self, remote_address: str, attributes: dict[str, Any]) -> None:
+        """The client is in; its attributes say who it is, where it has shown a certificate."""
 
     def refuse(self, refusal: Refusal) -> None:
         """The client may not stay, and can be told so."""
@@ -95,7 +95,14 @@ class Entrance:
         if self._refusal is not None:
             self._owner.refuse(self._refusal)
         else:
-            self._owner.welcome(self.remote_address)
+            self._owner.welcome(self.remote_address, self._attributes())
+
+    def _attributes(self) -> dict[str, Any]:
+        if isinstance(self._transport, TLSMemoryBIOProtocol):
+            certificate = self._transport.getPeerCertificate()
+            if certificate is not None:
+                return {"certificate": tls.identity(certificate)}
+        return {}
 
     def _handshake_timed_out(self) -> None:
         self._factory.stats.limited["tlsHandshakeTimeout"] += 1

@@ -42,6 +42,9 @@ class ActionHeroFactory(Factory):
         welcome_message: What a client is greeted with.
         default_room: The room it starts in.
         log: The request log, or None.
+
+    Attributes:
+        limits: The limits; a reload may replace them.
     """
 
     protocol = ActionHeroProtocol  # type: ignore[assignment]
@@ -72,12 +75,16 @@ class ActionHeroFactory(Factory):
         self.clock = clock
         self.stats = stats
         self._connections = connections
-        self._default_room = default_room
         self._log = log
         self._protocols: set[ActionHeroProtocol] = set()
         self._drained: Deferred[None] | None = None
-        greeting = {"welcome": welcome_message, "room": default_room, "context": "api"}
+        self.greet_with(welcome_message, default_room)
+
+    def greet_with(self, message: str, room: str) -> None:
+        """Sets what a client is greeted with, and the room it starts in."""
+        greeting = {"welcome": message, "room": room, "context": "api"}
         self._greeting = wire.NUMBERED % (wire.head(greeting), 0)
+        self._default_room = room
 
     @property
     def clients(self) -> int:
@@ -144,18 +151,26 @@ class ActionHeroFactory(Factory):
             drained.callback(None)
             return drained
         self._drained = drained
-        timeout = self.clock.callLater(self.limits.drain_timeout, self._give_up)
+        timeout = self.clock.callLater(self.limits.drain_timeout, self._drain_timed_out)
         drained.addCallback(lambda _: stop(timeout))
         with self.turn:
             for protocol in tuple(self._protocols):
                 protocol.drain()
         return drained
 
+    def cut_short(self) -> None:
+        """Ends all that still runs, and drops what is still to be sent."""
+        self._give_up()
+        self.clock.callLater(0, self._abort)
+
+    def _drain_timed_out(self) -> None:
+        self.stats.limited["drainTimeout"] += 1
+        self._give_up()
+
     def _give_up(self) -> None:
         last = self.clock.callLater(self.limits.close_timeout, self._abort)
         if self._drained is not None:
             self._drained.addCallback(lambda _: stop(last))
-        self.stats.limited["drainTimeout"] += 1
         for protocol in tuple(self._protocols):
             protocol.give_up(GOING_DOWN)
 

@@ -89,12 +89,13 @@ class ActionHeroProtocol(LineReceiver):
         """See `entrance.EntranceOwner.drop`."""
         self._abort(reason)
 
-    def welcome(self, remote_address: str) -> None:
+    def welcome(self, remote_address: str, attributes: dict[str, Any]) -> None:
         """See `entrance.EntranceOwner.welcome`."""
         factory, limits = self.factory, self.factory.limits
         self._outbox = Outbox(factory.turn, self, limits.max_outbox_bytes)
         self._outbox.open(self._transport)
         self.connection = Connection(self._outbox, self, remote_address)
+        self.connection.attributes.update(attributes)
         if limits.request_rate:
             now = factory.clock.seconds()
             self._allowance = Allowance(limits.request_rate, limits.request_burst, now)

@@ -33,11 +33,14 @@ class Rooms:
     Args:
         turn: What is said in one turn goes out in one write for each member.
         announce_limit: Rooms with more members than this do not announce who comes and goes.
+
+    Attributes:
+        announce_limit: The same; a reload may replace it.
     """
 
     def __init__(self, turn: Turn, announce_limit: int) -> None:
         self._turn = turn
-        self._announce_limit = announce_limit
+        self.announce_limit = announce_limit
         self._rooms: dict[str, dict[Connection, None]] = {}
 
     def __len__(self) -> int:
@@ -105,7 +108,7 @@ class Rooms:
 
     def _announce(self, connection: Connection, room: str, message: str) -> None:
         members = self._rooms[room]
-        if 1 < len(members) <= self._announce_limit:
+        if 1 < len(members) <= self.announce_limit:
             _deliver(_said(message, room, connection.id, "user"), tuple(members), connection)
 
 

@@ -41,7 +41,8 @@ class Router:
         log: The request log, or None.
 
     Attributes:
-        limits: The limits, which may be replaced while the server runs.
+        limits: The limits; a reload may replace them, and
+        defaults: these.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Router:
         self._verbs = verbs
         self._stats = stats
         self.limits = limits
-        self._defaults = defaults
+        self.defaults = defaults
         self._log = log
 
     def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
@@ -135,7 +136,7 @@ class Router:
                 if "limit" in params or "offset" in params:
                     self._set_defaults(params)
                 else:
-                    params.update(self._defaults)
+                    params.update(self.defaults)
                 action = self._actions.get(name)
                 if action is None:
                     raise _unknown(name)
@@ -181,7 +182,7 @@ class Router:
 
     def _set_defaults(self, params: dict[str, Any]) -> None:
         """Sets ``limit`` and ``offset`` where they are not set, and makes numbers of texts."""
-        for key, default in self._defaults.items():
+        for key, default in self.defaults.items():
             value = params.get(key)
             params[key] = default if value is None else _number(key, value)
 

@@ -81,7 +81,8 @@ class Runner:
         log: The request log, or None.
 
     Attributes:
-        limits: The limits, which may be replaced while the server runs.
+        limits: The limits; a reload may replace them, and
+        server_error: this text.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Runner:
         self._api = api
         self._turn = turn
         self.limits = limits
-        self._server_error = server_error
+        self.server_error = server_error
         self._log = log
 
     def run(
@@ -146,7 +147,7 @@ class Runner:
             place=action.place,
             reason=printable(str(error)),
         )
-        return ClientError(self._server_error)
+        return ClientError(self.server_error)
 
     def _failed(self, action: Action, failure: Failure) -> ClientError:
         """Logs what an action raised, and gives the error that its client gets."""
@@ -156,7 +157,7 @@ class Runner:
             place=action.place,
             traceback=printable_lines(failure.getTraceback()),
         )
-        return ClientError(self._server_error)
+        return ClientError(self.server_error)
 
     def refusal(self, reason: Exception, number: int) -> tuple[bytes, str]:
         """The response to a request that failed, and the error in it."""
@@ -166,7 +167,7 @@ class Runner:
             self._api.stats.limited[reason.limit] += 1
         elif not isinstance(reason, ClientError):
             _log.failure("a request could not be handled")
-            reason = ClientError(self._server_error)
+            reason = ClientError(self.server_error)
         try:
             return wire.error(reason.text, number, reason.fields), reason.text
         except UnserializableError as error:

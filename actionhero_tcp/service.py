@@ -45,6 +45,11 @@ class ActionHeroService(Service):
         fail: Called with a line of text where it cannot listen; ends the process.
         cache: Is closed when all clients are gone.
         request_log: Is closed then, too.
+        stopped: Called at the very end.
+
+    Attributes:
+        ports: The ports that listen.
+        reload: Reads the configuration and the certificates anew; set by who wires.
     """
 
     def __init__(
@@ -55,14 +60,17 @@ class ActionHeroService(Service):
         fail: Callable[[str], object],
         cache: LocalCache,
         request_log: RequestLog | None = None,
+        stopped: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self.factory = factory
         self.ports: list[Any] = []
+        self.reload: Callable[[], object] = lambda: None
         self._listeners = listeners
         self._fail = fail
         self._cache = cache
         self._request_log = request_log
+        self._call_stopped = stopped
         self._privileged = False
         self._error: str | None = None
 
@@ -105,6 +113,12 @@ class ActionHeroService(Service):
         if self._request_log is not None:
             self._request_log.close()
         _log.info("{name} has stopped", name=self.name)
+        self._call_stopped()
+
+    def cut_short(self) -> None:
+        """Ends a stop that is under way: what still runs is cancelled, and connections dropped."""
+        _log.warn("{name} is told to stop again, and ends at once", name=self.name)
+        self.factory.cut_short()
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)

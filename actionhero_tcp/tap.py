@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,7 +18,7 @@ from twisted.python import usage
 
 from . import config as configuration
 from . import configfile, loader, tls
-from .admission import Admission, most_connections, raise_descriptor_limit
+from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
 from .commands import Commands
@@ -26,11 +28,13 @@ from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .polling import poll_directly
+from .reload import Parts, Reload
 from .requestlog import RequestLog
 from .rooms import Rooms
 from .router import Router
 from .runner import Runner
 from .service import ActionHeroService, Listener
+from .signals import Signals, end_process_after
 from .stats import Stats
 from .turn import Turn
 
@@ -80,6 +84,7 @@ class Options(usage.Options):
         *([info.option, None, None, _help(info), _coerce(info)] for info in _PARAMETERS),
     ]
     optFlags = [
+        ["check-config", None, "check everything, print the configuration in force, and end"],
         *([info.option, None, _help(info)] for info in _FLAGS),
         *([f"no-{info.option}", None, f"the opposite of --{info.option}"] for info in _FLAGS),
     ]
@@ -119,15 +124,27 @@ class Options(usage.Options):
             StartError: The config file is wrong, or a folder is missing; the text says what
                 is wrong, and where.
         """
-        given = self._given()
-        in_file = configfile.read_file(self["config"]) if self["config"] else {}
-        self.configuration = configuration.build(in_file, given)
-        _check_folders(self.configuration, {*in_file, *given})
+        if self["config"]:
+            # A daemon may change its folder.
+            self["config"] = os.path.abspath(self["config"])
+        self.configuration = self.read()
         server = self.configuration.tcp_server
         if not server.enable and not server.listen:
             raise usage.UsageError(
                 "nothing to listen on: tcpServer.enable is false, and there is no --listen"
             )
+
+    def read(self) -> Config:
+        """Reads the config file, and puts it together with the defaults and the options.
+
+        Raises:
+            StartError: The file is wrong, or a folder is missing; the text says what and where.
+        """
+        given = self._given()
+        in_file = configfile.read_file(self["config"]) if self["config"] else {}
+        config = configuration.build(in_file, given)
+        _check_folders(config, {*in_file, *given})
+        return config
 
     def _given(self) -> dict[tuple[str, str], Any]:
         """The values that the command line sets, by section and field."""
@@ -167,16 +184,42 @@ def makeService(options: Options) -> ActionHeroService:
     """
     from twisted.internet import reactor
 
+    config = options.configuration
     try:
-        service = build(options.configuration, reactor)
+        if options["check-config"]:
+            check(config, reactor)
+            raise SystemExit(0)
+        service = build(config, reactor, options.read)
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handlers = Signals(reactor, service.cut_short, {signal.SIGHUP: service.reload})
+    reactor.callWhenRunning(handlers.install)
     return service
 
 
-def build(config: Config, reactor: Any) -> ActionHeroService:
+def check(config: Config, reactor: Any) -> None:
+    """Checks all that a start would, but opens no log and no port; prints the configuration.
+
+    Raises:
+        StartError: Something is not right.
+    """
+    quiet = dataclasses.replace(config.log, requests=False)
+    build(dataclasses.replace(config, log=quiet), reactor)
+    print(configuration.as_json(config))
+
+
+def build(
+    config: Config, reactor: Any, read: Callable[[], Config] | None = None
+) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
+
+    Args:
+        config: The configuration.
+        reactor: The reactor.
+        read: Reads the configuration anew, for a reload.
 
     Raises:
         StartError: An action, a certificate or an endpoint is not right.
@@ -198,14 +241,15 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
         connections=MappingProxyType(connections),
         reactor=reactor,
     )
-    listeners = _listeners(config, reactor)
+    certificates = _certificates(config)
+    listeners = _listeners(config, certificates, reactor)
     log = None
     if config.log.requests:
         log = RequestLog(reactor, config.log.request_file, config.log.params)
     runner = Runner(api, turn, limits, general.server_error_message, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
-    most = most_connections(limits.max_connections, raise_descriptor_limit())
+    admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
     factory = ActionHeroFactory(
         router=router,
         runner=runner,
@@ -213,16 +257,25 @@ def build(config: Config, reactor: Any) -> ActionHeroService:
         stats=stats,
         turn=turn,
         limits=limits,
-        admission=Admission(limits, most, reactor, stats),
+        admission=admission,
         clock=reactor,
         connections=connections,
         welcome_message=general.welcome_message,
         default_room=general.default_chat_room,
         log=log,
     )
-    return ActionHeroService(
-        general.server_name, factory, listeners, partial(_end_process, reactor), cache, log
+    parts = Parts(api, rooms, cache, commands, runner, router, admission, factory, certificates)
+    service = ActionHeroService(
+        general.server_name,
+        factory,
+        listeners,
+        partial(_end_process, reactor),
+        cache,
+        log,
+        partial(_leave_threads, reactor, limits.close_timeout),
     )
+    service.reload = Reload(config, read or (lambda: config), parts.prepare)
+    return service
 
 
 def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:
@@ -234,16 +287,26 @@ def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:
     return actions
 
 
-def _listeners(config: Config, reactor: Any) -> list[Listener]:
+def _certificates(config: Config) -> tls.Certificates | None:
+    server = config.tcp_server
+    if server.secure and not server.listen:
+        return tls.Certificates(tls.load(server.key_file, server.cert_file, server.ca_file))
+    if server.ca_file and not server.secure:
+        raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
+    return None
+
+
+def _listeners(
+    config: Config, certificates: tls.Certificates | None, reactor: Any
+) -> list[Listener]:
     server = config.tcp_server
     if server.listen:
         return [_described(text, reactor) for text in server.listen]
     place = f"{server.bind_ip}:{server.port}"
-    if not server.secure:
+    if certificates is None:
         endpoint = TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
         return [Listener(endpoint, f"TCP {place}")]
-    options = tls.load(server.key_file, server.cert_file)
-    secure = SSL4ServerEndpoint(reactor, server.port, options, interface=server.bind_ip)
+    secure = SSL4ServerEndpoint(reactor, server.port, certificates, interface=server.bind_ip)
     return [Listener(secure, f"TLS {place}")]
 
 
@@ -269,6 +332,18 @@ def _end_process(reactor: Any, error: str) -> None:
     print(f"{PROGRAM}: {error}", file=sys.__stderr__)
     reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
     reactor.stop()
+
+
+def _leave_threads(reactor: Any, seconds: float) -> None:
+    """Has the process end without the blocking actions that do not return."""
+    pool = getattr(reactor, "threadpool", None)
+    if pool is not None and pool.working:
+        _log.warn(
+            "{count} blocking actions still run; the process ends without them in {seconds} s",
+            count=len(pool.working),
+            seconds=f"{seconds:g}",
+        )
+        end_process_after(seconds, reactor._exitSignal or signal.SIGTERM)
 
 
 def _show_error(kind: type[BaseException], error: BaseException, trace: Any) -> None:

@@ -17,10 +17,10 @@ from actionhero_tcp.stats import Stats
 class AdmissionTests(SynchronousTestCase):
     """How many may connect."""
 
-    def start(self, most: int = 1000, **limits: int) -> None:
-        """An admission of these limits."""
+    def start(self, most: int = 60, **limits: int) -> None:
+        """An admission of these limits, in a process that can hold so many connections."""
         self.clock, self.stats = Clock(), Stats()
-        self.admission = Admission(Limits(**limits), most, self.clock, self.stats)
+        self.admission = Admission(Limits(**limits), most * 2, self.clock, self.stats)
 
     def test_just_as_many_as_may_are_let_in(self) -> None:
         self.start(max_connections=3)
@@ -52,12 +52,13 @@ class AdmissionTests(SynchronousTestCase):
     def test_when_too_many_are_being_refused_the_rest_is_dropped(self) -> None:
         self.start(max_connections=1)
         self.assertFalse(self.admission.drops())
-        for _ in range(1 + admission.REFUSED_AT_ONCE):
+        told = 60 // 8
+        for _ in range(1 + told):
             self.assertFalse(self.admission.drops())
             self.admission.enter()
         self.assertTrue(self.admission.drops())
         self.assertEqual({"too many connections": 1}, self.stats.closed)
-        self.assertEqual({"maxConnections": admission.REFUSED_AT_ONCE + 1}, self.stats.limited)
+        self.assertEqual({"maxConnections": told + 1}, self.stats.limited)
         self.admission.leave(refused=True, network=None)
         self.assertFalse(self.admission.drops())
 
@@ -113,11 +114,13 @@ class DescriptorTests(SynchronousTestCase):
 
     def test_some_are_kept_for_files(self) -> None:
         for descriptors, most in ((100, 50), (1000, 936), (20_000, 19_800)):
-            self.assertEqual(most, admission.most_connections(0, descriptors))
-            self.assertEqual(most, admission.most_connections(most, descriptors))
+            made = Admission(Limits(max_connections=most), descriptors, Clock(), Stats())
+            made.check(most)
+            self.assertRaises(StartError, made.check, most + 1)
 
     def test_to_ask_for_more_is_an_error_that_says_what_to_do(self) -> None:
-        error = self.assertRaises(StartError, admission.most_connections, 937, 1000)
+        limits = Limits(max_connections=937)
+        error = self.assertRaises(StartError, Admission, limits, 1000, Clock(), Stats())
         self.assertIn("limits.maxConnections is 937", str(error))
         self.assertIn("allows 936", str(error))
         self.assertIn("LimitNOFILE", str(error))

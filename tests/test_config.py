@@ -103,6 +103,7 @@ class FieldsTests(SynchronousTestCase):
             "general.actionsDirectory",
             "tcpServer.keyFile",
             "tcpServer.certFile",
+            "tcpServer.caFile",
             "log.requestFile",
         }
         self.assertEqual(expected, paths)

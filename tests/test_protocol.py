@@ -1009,7 +1009,7 @@ class TLSTests(ProtocolTestCase):
     def setUp(self) -> None:
         self.start(tls_handshake_timeout=10.0, close_timeout=5.0)
         files = certs.make(Path(self.mktemp()))
-        options = tls.load(*map(str, files))
+        options = tls.Certificates(tls.load(*map(str, files)))
         wrapper = TLSMemoryBIOFactory(options, False, self.factory, self.reactor)
         wrapper.protocol = TLSMemoryBIOProtocol
         self.server = wrapper.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))

@@ -91,7 +91,7 @@ class OptionsTests(OptionsTestCase):
 
     def test_there_is_no_option_without_a_field(self) -> None:
         options = tap.Options()
-        known = {info.option for info in FIELDS} | {"config", "help", "version"}
+        known = {info.option for info in FIELDS} | {"check-config", "config", "help", "version"}
         known |= {f"no-{info.option}" for info in FIELDS if info.type is bool}
         found = {name.rstrip("=") for name in options.longOpt}
         self.assertEqual(known, found)

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
-from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import tls
@@ -44,7 +43,7 @@ class LoadTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.key, self.cert = certs.make(self.folder)
 
-    def load(self) -> CertificateOptions:
+    def load(self) -> SSL.Context:
         return tls.load(str(self.key), str(self.cert))
 
     def refusal(self) -> str:
@@ -54,17 +53,17 @@ class LoadTests(SynchronousTestCase):
         return text
 
     def handshake(
-        self, options: CertificateOptions, version: int | None = None, ciphers: bytes = b"ALL"
+        self, context: SSL.Context, version: int | None = None, ciphers: bytes = b"ALL"
     ) -> SSL.Connection:
         """The client's end of a handshake in memory."""
-        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-        context.set_cipher_list(ciphers)
+        wanted = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        wanted.set_cipher_list(ciphers)
         if version is not None:
-            context.set_min_proto_version(version)
-            context.set_max_proto_version(version)
-        client = SSL.Connection(context, None)
+            wanted.set_min_proto_version(version)
+            wanted.set_max_proto_version(version)
+        client = SSL.Connection(wanted, None)
         client.set_connect_state()
-        server = SSL.Connection(options.getContext(), None)
+        server = tls.Certificates(context).serverConnectionForTLS(None)
         server.set_accept_state()
         for _ in range(10):
             for end, other in ((client, server), (server, client)):
@@ -98,7 +97,7 @@ class LoadTests(SynchronousTestCase):
             self.handshake(self.load(), SSL.TLS1_1_VERSION, b"ALL:@SECLEVEL=0")
 
     def test_renegotiation_is_refused(self) -> None:
-        options = self.load().getContext().set_options(0)
+        options = self.load().set_options(0)
         self.assertTrue(options & (1 << 30))
         self.assertTrue(options & SSL.OP_NO_COMPRESSION)
 

@@ -482,7 +482,7 @@ class RealSocketTests(TestCase):
         elif kind == "tls":
             files = certs.make(Path(self.mktemp()))
             endpoint = SSL4ServerEndpoint(
-                reactor, 0, tls.load(*map(str, files)), interface="127.0.0.1"
+                reactor, 0, tls.Certificates(tls.load(*map(str, files))), interface="127.0.0.1"
             )
             target = lambda port: wrapClientTLS(  # noqa: E731
                 _Trusting(), TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from actionhero_tcp.config import FieldInfo, fields
+from actionhero_tcp.config import Config, FieldInfo, as_json, fields, plain
 
 ROOT: Final = Path(__file__).parent.parent
 PAGE: Final = ROOT / "docs" / "configuration.md"
@@ -39,8 +39,13 @@ def table() -> str:
     for info in fields():
         if info.section_key != section:
             section = info.section_key
-            lines += ["", f"### {section}", "", "| key | option | type | default | meaning |"]
-            lines.append("| --- | --- | --- | --- | --- |")
+            lines += [
+                "",
+                f"### {section}",
+                "",
+                "| key | option | type | default | reload | meaning |",
+            ]
+            lines.append("| --- | --- | --- | --- | --- | --- |")
         lines.append(_row(info))
     return "\n".join(lines).strip("\n") + "\n"
 
@@ -63,15 +68,13 @@ def page(text: str) -> str:
 
 def sample() -> str:
     """A config file that holds every key with its default."""
-    sections: dict[str, dict[str, Any]] = {}
-    for info in fields():
-        sections.setdefault(info.section_key, {})[info.key] = _plain(info.default)
-    return json.dumps(sections, indent=2, ensure_ascii=False) + "\n"
+    return as_json(Config()) + "\n"
 
 
 def _row(info: FieldInfo) -> str:
-    default = json.dumps(_plain(info.default), ensure_ascii=False)
-    cells = (f"`{info.key}`", _option(info), _type(info), f"`{default}`", info.help)
+    default = json.dumps(plain(info.default), ensure_ascii=False)
+    live = "yes" if info.live else ""
+    cells = (f"`{info.key}`", _option(info), _type(info), f"`{default}`", live, info.help)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -90,15 +93,6 @@ def _type(info: FieldInfo) -> str:
     if info.maximum is not None:
         return f"{name}, at most {info.maximum:g}"
     return name
-
-
-def _plain(value: Any) -> Any:
-    """A default as JSON has it: whole numbers without a decimal point."""
-    if isinstance(value, tuple):
-        return list(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def main() -> None:

@@ -1,0 +1,88 @@
+"""Tests of `actionhero_tcp.signals`, in a process of their own where a signal is to end it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp import signals as module
+from actionhero_tcp.signals import Signals
+
+from .support import PATIENCE, ROOT, Reactor
+
+
+class SignalTests(SynchronousTestCase):
+    """The handlers, called as Python calls them."""
+
+    def setUp(self) -> None:
+        self.calls: list[str] = []
+        self.handlers: dict[int, Callable[..., Any]] = {
+            signal.SIGTERM: lambda number, frame: self.calls.append(f"twisted {number}"),
+            signal.SIGINT: lambda number, frame: self.calls.append(f"twisted {number}"),
+        }
+        self.now = 100.0
+        self.patch(module.signal, "getsignal", self.handlers.get)
+        self.patch(module.signal, "signal", self.handlers.__setitem__)
+        self.patch(module.time, "monotonic", lambda: self.now)
+        self.patch(module.os, "kill", lambda pid, number: self.calls.append(f"kill {number}"))
+        cut_short = lambda: self.calls.append("cut short")  # noqa: E731
+        reload = lambda: self.calls.append("reload")  # noqa: E731
+        Signals(Reactor(), cut_short, {signal.SIGHUP: reload}).install()
+
+    def send(self, number: int, later: float = 0.0) -> None:
+        """A signal arrives."""
+        self.now += later
+        self.handlers[number](number, None)
+
+    def test_the_first_one_is_twisteds(self) -> None:
+        self.send(signal.SIGTERM)
+        self.assertEqual(["twisted 15"], self.calls)
+
+    def test_thirty_two_at_once_are_one(self) -> None:
+        for _ in range(32):
+            self.send(signal.SIGTERM, 0.007)
+        self.assertEqual(["twisted 15"], self.calls)
+
+    def test_a_second_one_cuts_short_and_a_third_ends(self) -> None:
+        self.send(signal.SIGTERM)
+        self.send(signal.SIGTERM, 0.26)
+        self.assertEqual(["twisted 15", "cut short"], self.calls)
+        self.send(signal.SIGTERM, 0.26)
+        self.assertEqual(["twisted 15", "cut short", "kill 15"], self.calls)
+        self.assertEqual(signal.SIG_DFL, self.handlers[signal.SIGTERM])
+
+    def test_the_second_may_be_of_the_other_kind(self) -> None:
+        self.send(signal.SIGTERM)
+        self.send(signal.SIGINT, 1)
+        self.assertEqual(["twisted 15", "cut short"], self.calls)
+
+    def test_others_are_called_every_time(self) -> None:
+        self.send(signal.SIGHUP)
+        self.send(signal.SIGHUP)
+        self.assertEqual(["reload", "reload"], self.calls)
+
+
+class EndTests(SynchronousTestCase):
+    """Processes that end themselves."""
+
+    def end(self, program: str) -> int:
+        """The exit status of a program that hangs in a thread."""
+        program = (
+            "import signal, threading\n"
+            "from actionhero_tcp.signals import end_process, end_process_after\n"
+            "threading.Thread(target=threading.Event().wait).start()\n" + program
+        )
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, timeout=PATIENCE
+        ).returncode
+
+    def test_at_once(self) -> None:
+        self.assertEqual(-signal.SIGTERM, self.end("end_process(signal.SIGTERM)"))
+
+    def test_after_some_time(self) -> None:
+        self.assertEqual(-signal.SIGINT, self.end("end_process_after(0.1, signal.SIGINT)"))
