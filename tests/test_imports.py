@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "framing": set(),
     "outbox": set(),
     "polling": set(),
+    "proxyheader": set(),
     "transport": set(),
     "turn": set(),
     "wire": {"errors"},
