@@ -120,6 +120,12 @@ class TcpServer:
         "a Twisted server endpoint description to listen on, instead of port and IP, "
         "such as `unix:/run/actionhero.sock`; may be given several times",
     )
+    trusted_proxies: tuple[str, ...] = _option(
+        ("127.0.0.0/8", "::1"),
+        "an address or network of the proxies that may connect to a `haproxy:` endpoint of "
+        "`listen`; may be given several times",
+        live=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +192,9 @@ class Limits:
     )
     tls_handshake_timeout: float = _option(
         10.0, "seconds that a TLS handshake may take", minimum=0.001, live=True
+    )
+    proxy_header_timeout: float = _option(
+        5.0, "seconds that a proxy has to send the whole PROXY header", minimum=0.001, live=True
     )
     idle_timeout: float = _option(
         0.0,

@@ -38,10 +38,14 @@ class Entrance:
         factory: The limits, the clock and the admission.
 
     Attributes:
+        lost_reason: Why the connection ended where it was lost on its way in.
         network: What it is counted as by its address; None where it is not counted.
+        error: What was wrong with what the client sent, for the log; None where nothing was.
     """
 
-    __slots__ = ("_factory", "_owner", "_refusal", "_timer", "_transport", "network")
+    __slots__ = ("_factory", "_owner", "_refusal", "_timer", "_transport", "error", "network")
+
+    lost_reason = reasons.HANDSHAKE_FAILED
 
     def __init__(self, owner: EntranceOwner, transport: Any, factory: ActionHeroFactory) -> None:
         self._owner = owner
@@ -50,6 +54,7 @@ class Entrance:
         self._timer: Timer | None = None
         self._refusal: Refusal | None = None
         self.network: str | None = None
+        self.error: str | None = None
 
     @property
     def refused(self) -> bool:
@@ -57,21 +62,28 @@ class Entrance:
         return self._refusal is not None
 
     @property
+    def peer(self) -> Any:
+        """The client's address, as Twisted has it."""
+        return self._transport.getPeer()
+
+    @property
     def remote_address(self) -> str:
         """The client's address, such as ``127.0.0.1:54321``."""
-        return address_text(self._transport.getPeer())
+        return address_text(self.peer)
 
     def open(self) -> None:
-        """The client has connected; under TLS it comes in only when its handshake is done."""
+        """The client has connected."""
         transports.set_socket_options(self._transport)
         self._refusal = self._factory.admission.enter()
-        if self._refusal is None:
-            self._enter_network()
-        if isinstance(self._transport, TLSMemoryBIOProtocol):
-            seconds = self._factory.limits.tls_handshake_timeout
-            self._timer = self._factory.clock.callLater(seconds, self._handshake_timed_out)
-        else:
-            self._come_in()
+        self._begin()
+
+    def received(self, data: bytes) -> bytes:
+        """Takes in what was sent before the client is in.
+
+        Returns:
+            What of it is the client's own, once it is in.
+        """
+        return b""
 
     def handshake_completed(self) -> None:
         """The TLS handshake is done."""
@@ -82,14 +94,31 @@ class Entrance:
         """Calls off the timer."""
         stop(self._timer)
 
+    def _begin(self) -> None:
+        """Lets the client in; under TLS only when its handshake is done."""
+        self._enter_network()
+        if isinstance(self._transport, TLSMemoryBIOProtocol):
+            seconds = self._factory.limits.tls_handshake_timeout
+            self._wait(seconds, "tlsHandshakeTimeout", reasons.HANDSHAKE_TIMEOUT)
+        else:
+            self._come_in()
+
     def _enter_network(self) -> None:
         """Has the client counted for its address."""
-        host = getattr(self._transport.getPeer(), "host", None)
-        if host is not None:
+        host = getattr(self.peer, "host", None)
+        if self._refusal is None and host is not None:
             network = network_of(host)
             self._refusal = self._factory.admission.enter_network(network)
             if self._refusal is None:
                 self.network = network
+
+    def _wait(self, seconds: float, limit: str, reason: str) -> None:
+        """Drops the client for a reason if it is not in after this time, a limit of this key."""
+        self._timer = self._factory.clock.callLater(seconds, self._timed_out, limit, reason)
+
+    def _timed_out(self, limit: str, reason: str) -> None:
+        self._factory.stats.limited[limit] += 1
+        self._owner.drop(reason)
 
     def _come_in(self) -> None:
         if self._refusal is not None:
@@ -103,10 +132,6 @@ class Entrance:
             if certificate is not None:
                 return {"certificate": tls.identity(certificate)}
         return {}
-
-    def _handshake_timed_out(self) -> None:
-        self._factory.stats.limited["tlsHandshakeTimeout"] += 1
-        self._owner.drop(reasons.HANDSHAKE_TIMEOUT)
 
 
 def address_text(peer: Any) -> str:

@@ -126,7 +126,7 @@ class ActionHeroFactory(Factory):
         if connection is None:
             self.stats.closed[reason] += 1
             if self._log is not None and not entrance.refused:
-                self._log.turned_away(entrance.remote_address, reason)
+                self._log.turned_away(entrance.remote_address, reason, entrance.error)
         else:
             self.rooms.leave_all(connection)
             del self._connections[connection.id]

@@ -5,6 +5,7 @@ With `outbox` and `linger` the only module that touches a transport.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +22,7 @@ from .allowance import Allowance
 from .backlog import LINES_AT_ONCE, Backlog
 from .clock import Timer, stop
 from .connection import Connection
-from .entrance import Entrance
+from .entrance import Entrance, EntranceOwner
 from .framing import LineSplitter
 from .heartbeat import Heartbeat
 from .linger import Linger
@@ -44,6 +45,7 @@ class ActionHeroProtocol(LineReceiver):
     Attributes:
         connection: The client's state, from its welcome until it is gone.
         entrance: How the client came in.
+        way_in: Makes the entrance.
     """
 
     delimiter = b"\n"
@@ -52,6 +54,7 @@ class ActionHeroProtocol(LineReceiver):
     # As attributes of the class these cost an idle connection no memory.
     connection: Connection | None = None
     entrance: Entrance
+    way_in: Callable[[EntranceOwner, Any, ActionHeroFactory], Entrance] = Entrance
     _outbox: Outbox
     _backlog: Backlog | None = None
     _allowance: Allowance | None = None
@@ -71,7 +74,7 @@ class ActionHeroProtocol(LineReceiver):
         """A client is there."""
         self._splitter = LineSplitter(self.factory.limits.max_line_length)
         self.factory.opened(self)
-        self.entrance = Entrance(self, self.transport, self.factory)
+        self.entrance = self.way_in(self, self.transport, self.factory)
         self.entrance.open()
 
     def handshakeCompleted(self) -> None:
@@ -110,6 +113,8 @@ class ActionHeroProtocol(LineReceiver):
 
     def dataReceived(self, data: bytes) -> None:
         """Takes in some bytes, in which lines begin and end anywhere."""
+        if self.connection is None and self._reason is None:
+            data = self.entrance.received(data)
         if self._reason is not None or self.connection is None:
             return
         self._heard = True
@@ -308,7 +313,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._linger is not None:
             self._linger.stop()
         if connection is None:
-            self.factory.lost(self, None, self._reason or reasons.HANDSHAKE_FAILED)
+            self.factory.lost(self, None, self._reason or self.entrance.lost_reason)
         else:
             self._outbox.close()
             done = reason.check(ConnectionDone) is not None

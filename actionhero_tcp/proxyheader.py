@@ -76,10 +76,11 @@ class HeaderReader:
         Raises:
             HeaderError: It is malformed, or there is none; told as soon as that is certain.
         """
-        self._data += data
-        if self._data.startswith(V2_SIGNATURE[:1]):
-            return _read_v2(self._data)
-        return _read_v1(self._data)
+        data = self._data + data
+        read = _read_v2 if data.startswith(V2_SIGNATURE[:1]) else _read_v1
+        header = read(data)
+        self._data = data if header is None else b""
+        return header
 
 
 def _read_v1(data: bytes) -> Header | None:

@@ -14,6 +14,9 @@ WRITE_TIMEOUT: Final = "write timeout"
 IDLE_TIMEOUT: Final = "idle timeout"
 HANDSHAKE_FAILED: Final = "TLS handshake failed"
 HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
+UNTRUSTED_PROXY: Final = "untrusted proxy"
+BAD_PROXY_HEADER: Final = "bad PROXY header"
+PROXY_HEADER_TIMEOUT: Final = "PROXY header timeout"
 TOO_MANY_CONNECTIONS: Final = "too many connections"
 TOO_MANY_OF_ADDRESS: Final = "too many connections of one address"
 
@@ -28,6 +31,9 @@ MEANINGS: Final = {
     IDLE_TIMEOUT: "the client was silent for `idleTimeout`",
     HANDSHAKE_FAILED: "the TLS handshake failed, or the client left during it",
     HANDSHAKE_TIMEOUT: "the TLS handshake took longer than `tlsHandshakeTimeout`",
+    UNTRUSTED_PROXY: "it came to a `haproxy:` endpoint from none of `trustedProxies`",
+    BAD_PROXY_HEADER: "what came first was no PROXY header; the log says what was wrong with it",
+    PROXY_HEADER_TIMEOUT: "the PROXY header took longer than `proxyHeaderTimeout`",
     TOO_MANY_CONNECTIONS: "`maxConnections` clients were connected already",
     TOO_MANY_OF_ADDRESS: "`maxConnectionsPerIP` clients of its address were connected already",
 }

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from . import tls
 from .config import Config, build, fields
 from .errors import StartError
+from .proxied import TrustedProxies
 
 if TYPE_CHECKING:
     from .admission import Admission
@@ -43,6 +44,7 @@ class Parts:
     router: Router
     admission: Admission
     factory: ActionHeroFactory
+    proxies: TrustedProxies
     certificates: Certificates | None
 
     def prepare(self, config: Config) -> Commit:
@@ -56,10 +58,12 @@ class Parts:
         """
         self.admission.check(config.limits.max_connections)
         server, context = config.tcp_server, None
+        proxies = TrustedProxies(server.trusted_proxies)
         if self.certificates is not None:
             context = tls.load(server.key_file, server.cert_file, server.ca_file)
 
         def commit() -> None:
+            self.proxies.networks = proxies.networks
             if self.certificates is not None and context is not None:
                 self.certificates.context = context
             self._bring_into_force(config)

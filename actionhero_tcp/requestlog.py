@@ -73,9 +73,10 @@ class RequestLog:
             f"requests={connection.requests} seconds={seconds:.3f} reason={_quoted(reason)}"
         )
 
-    def turned_away(self, remote_address: str, reason: str) -> None:
-        """Writes that a client has gone that was never welcomed, and why."""
-        self._add(f"disconnect from={remote_address} reason={_quoted(reason)}")
+    def turned_away(self, remote_address: str, reason: str, error: str | None = None) -> None:
+        """Writes that a client has gone that was never welcomed, why, and what was wrong."""
+        more = "" if error is None else f" error={_quoted(error)}"
+        self._add(f"disconnect from={remote_address} reason={_quoted(reason)}{more}")
 
     def request(
         self,

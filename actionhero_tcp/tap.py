@@ -28,6 +28,7 @@ from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .polling import poll_directly
+from .proxied import ProxiedEndpoint, TrustedProxies
 from .reload import Parts, Reload
 from .requestlog import RequestLog
 from .rooms import Rooms
@@ -42,6 +43,9 @@ BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""
 
 PROGRAM = "twistd actionhero"
+
+PROXIED_ENDPOINTS = ("tcp", "tcp6", "unix", "systemd")
+"""Kinds of endpoints that a proxy with PROXY headers can connect to: those without TLS."""
 
 _log = Logger()
 
@@ -60,11 +64,14 @@ def _help(info: FieldInfo) -> str:
     default = info.default
     if isinstance(default, bool):
         default = "yes" if default else "no"
-    return f"{info.help} [default: {default}]" if default not in ("", ()) else info.help
+    elif isinstance(default, tuple):
+        default = ", ".join(default)
+    return f"{info.help} [default: {default}]" if default != "" else info.help
 
 
 _PARAMETERS = [info for info in configuration.fields() if info.type not in (bool, tuple)]
 _FLAGS = [info for info in configuration.fields() if info.type is bool]
+_LISTS = [info for info in configuration.fields() if info.type is tuple]
 
 
 class Options(usage.Options):
@@ -72,6 +79,7 @@ class Options(usage.Options):
 
     Attributes:
         configuration: The whole configuration, once the options are parsed.
+        lists: What options that may be given several times were given, by section and field.
     """
 
     synopsis = "[options]"
@@ -91,15 +99,8 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         self.configuration = Config()
-        self._listen: tuple[str, ...] = ()
+        self.lists: dict[tuple[str, str], tuple[str, ...]] = {}
         super().__init__()  # type: ignore[no-untyped-call]
-
-    def opt_listen(self, description: str) -> None:
-        self._listen += (description,)
-
-    opt_listen.__doc__ = next(
-        info.help for info in configuration.fields() if info.option == "listen"
-    )
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Reads the command line; what is wrong with it ends the start with one line."""
@@ -148,7 +149,7 @@ class Options(usage.Options):
 
     def _given(self) -> dict[tuple[str, str], Any]:
         """The values that the command line sets, by section and field."""
-        given: dict[tuple[str, str], Any] = {}
+        given: dict[tuple[str, str], Any] = {**self.lists}
         for info in _PARAMETERS:
             if self[info.option] is not None:
                 given[info.section, info.name] = self[info.option]
@@ -158,9 +159,22 @@ class Options(usage.Options):
                 raise usage.UsageError(f"--{info.option} and --no-{info.option} contradict")
             if on or off:
                 given[info.section, info.name] = bool(on)
-        if self._listen:
-            given["tcp_server", "listen"] = self._listen
         return given
+
+
+def _add_list_option(info: FieldInfo) -> None:
+    """Gives `Options` an option that may be given several times, which `usage` has as methods."""
+
+    def add(self: Options, text: str) -> None:
+        field = info.section, info.name
+        self.lists[field] = (*self.lists.get(field, ()), text)
+
+    add.__doc__ = _help(info)
+    setattr(Options, f"opt_{info.option.replace('-', '_')}", add)
+
+
+for _info in _LISTS:
+    _add_list_option(_info)
 
 
 def _check_folders(config: Config, given: set[tuple[str, str]]) -> None:
@@ -242,7 +256,8 @@ def build(
         reactor=reactor,
     )
     certificates = _certificates(config)
-    listeners = _listeners(config, certificates, reactor)
+    proxies = TrustedProxies(config.tcp_server.trusted_proxies)
+    listeners = _listeners(config, proxies, certificates, reactor)
     log = None
     if config.log.requests:
         log = RequestLog(reactor, config.log.request_file, config.log.params)
@@ -264,7 +279,9 @@ def build(
         default_room=general.default_chat_room,
         log=log,
     )
-    parts = Parts(api, rooms, cache, commands, runner, router, admission, factory, certificates)
+    parts = Parts(
+        api, rooms, cache, commands, runner, router, admission, factory, proxies, certificates
+    )
     service = ActionHeroService(
         general.server_name,
         factory,
@@ -297,11 +314,11 @@ def _certificates(config: Config) -> tls.Certificates | None:
 
 
 def _listeners(
-    config: Config, certificates: tls.Certificates | None, reactor: Any
+    config: Config, proxies: TrustedProxies, certificates: tls.Certificates | None, reactor: Any
 ) -> list[Listener]:
     server = config.tcp_server
     if server.listen:
-        return [_described(text, reactor) for text in server.listen]
+        return [_described(text, proxies, reactor) for text in server.listen]
     place = f"{server.bind_ip}:{server.port}"
     if certificates is None:
         endpoint = TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
@@ -310,11 +327,22 @@ def _listeners(
     return [Listener(secure, f"TLS {place}")]
 
 
-def _described(text: str, reactor: Any) -> Listener:
+def _described(text: str, proxies: TrustedProxies, reactor: Any) -> Listener:
+    """The listener of an endpoint description; Twisted's own ``haproxy:`` is not used.
+
+    That one takes headers from anybody, waits for them without a time limit, and hides the
+    transport.
+    """
+    description = text.removeprefix("haproxy:")
+    proxied = description != text
+    if proxied and description.partition(":")[0] not in PROXIED_ENDPOINTS:
+        known = ", ".join(f"haproxy:{kind}:" for kind in PROXIED_ENDPOINTS)
+        raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
     try:
-        return Listener(serverFromString(reactor, text), text)
+        endpoint = serverFromString(reactor, description)
     except Exception as error:
         raise StartError(f"--listen {text}: this is no endpoint description: {error}") from None
+    return Listener(ProxiedEndpoint(endpoint, proxies) if proxied else endpoint, text)
 
 
 def _end_process(reactor: Any, error: str) -> None:

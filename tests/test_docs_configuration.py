@@ -13,9 +13,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import config, configfile, tls
+from actionhero_tcp import config, configfile, tap, tls
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.tap import Options
 from tools import certs, config_reference
 
 from . import support
@@ -146,8 +145,16 @@ class ExampleTests(SynchronousTestCase):
             "--no-tcp-server",
             "--actions nope",
         ):
-            error = self.assertRaises(SystemExit, Options().parseOptions, shlex.split(options))
+            error = self.assertRaises(SystemExit, tap.Options().parseOptions, shlex.split(options))
             self._shown(str(error).removeprefix("twistd actionhero: "))
+
+    def test_messages_about_proxies(self) -> None:
+        for server in (
+            config.TcpServer(listen=("haproxy:ssl:5001",)),
+            config.TcpServer(trusted_proxies=("10.0.0.1/8",)),
+        ):
+            whole = config.Config(tcp_server=server)
+            self._shown(str(self.assertRaises(StartError, tap.build, whole, support.Reactor())))
 
     def test_messages_about_certificates(self) -> None:
         key, cert = (str(path) for path in certs.make(self.folder / "a"))

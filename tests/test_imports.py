@@ -38,7 +38,6 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "tls": {"errors"},
     "signals": set(),
-    "reload": {"config", "errors", "tls"},
     "cache": {"clock", "wire"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
@@ -56,6 +55,7 @@ ALLOWED: dict[str, set[str]] = {
     "entrance": {"admission", "clock", "errors", "reasons", "tls", "transport"},
     "heartbeat": {"clock"},
     "linger": {"clock", "transport"},
+    "proxied": {"entrance", "errors", "proxyheader", "reasons"},
     "protocol": {
         "allowance",
         "backlog",
@@ -71,6 +71,7 @@ ALLOWED: dict[str, set[str]] = {
         "wire",
     },
     "factory": {"clock", "connection", "protocol", "wire"},
+    "reload": {"config", "errors", "proxied", "tls"},
     "service": {"factory", "transport"},
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
@@ -88,6 +89,7 @@ ALLOWED: dict[str, set[str]] = {
         "files",
         "loader",
         "polling",
+        "proxied",
         "reload",
         "requestlog",
         "rooms",
@@ -104,6 +106,7 @@ ALLOWED: dict[str, set[str]] = {
 
 NO_NETWORK = (
     "framing",
+    "proxyheader",
     "router",
     "runner",
     "commands",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.logger import globalLogPublisher
@@ -85,6 +86,21 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual(("hi", "hall"), (welcome["welcome"], welcome["room"]))
         self.client.ask("randomNumber")
         self.assertEqual(7, self.client.ask("paramsView")["params"]["limit"])
+
+    def test_other_proxies_are_trusted(self) -> None:
+        self.start({("tcp_server", "listen"): ("haproxy:tcp:0",)})
+        self.service.privilegedStartService()
+        ((_, proxied, *_),) = self.reactor.tcpServers
+        proxy = SimpleNamespace(factory=proxied)
+        self.assertFalse(support.Client(proxy, self.reactor).transport.connected)
+        self.values["tcp_server", "trusted_proxies"] = ("192.168.1.1",)
+        self.assertTrue(self.service.reload())
+        client = support.Client(proxy, self.reactor)
+        client.send(b"PROXY UNKNOWN\r\n")
+        self.assertIn("welcome", client.lines()[0])
+        self.values["tcp_server", "trusted_proxies"] = ("192.168.1.1/8",)
+        self.assertFalse(self.service.reload())
+        self.assertIn("tcpServer.trustedProxies: 192.168.1.1/8 has host bits set", self.said[-1])
 
     def test_the_log_says_what_has_changed_and_what_needs_a_restart(self) -> None:
         self.start()

@@ -84,6 +84,17 @@ class LinesTests(LogTestCase):
             self.line(),
         )
 
+    def test_one_went_that_was_never_welcomed(self) -> None:
+        self.log.turned_away("192.0.2.1:4321", "TLS handshake timeout")
+        self.assertEqual(
+            'disconnect from=192.0.2.1:4321 reason="TLS handshake timeout"', self.line()
+        )
+        self.log.turned_away("192.0.2.1:4321", "bad PROXY header", "it is '\\x1b'")
+        self.assertEqual(
+            'disconnect from=192.0.2.1:4321 reason="bad PROXY header" error="it is \'\\\\x1b\'"',
+            self.line(),
+        )
+
     def test_a_request_that_was_answered(self) -> None:
         self.log.request(self.client, 3, "paramAdd", NOW - 0.0125, NOW, None)
         self.assertEqual(

@@ -21,6 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config, tap
 from actionhero_tcp.errors import StartError
+from actionhero_tcp.proxied import ProxiedEndpoint
 from actionhero_tcp.service import ActionHeroService
 from tools import certs
 
@@ -116,6 +117,11 @@ class OptionsTests(OptionsTestCase):
     def test_listen_may_be_given_several_times(self) -> None:
         server = self.parse("--listen", "tcp:1", "--listen", "unix:/x").tcp_server
         self.assertEqual(("tcp:1", "unix:/x"), server.listen)
+
+    def test_so_may_other_lists_and_they_replace_the_default(self) -> None:
+        self.assertEqual(("127.0.0.0/8", "::1"), self.parse().tcp_server.trusted_proxies)
+        server = self.parse("--trusted-proxies=10.0.0.0/8", "--trusted-proxies", "::2").tcp_server
+        self.assertEqual(("10.0.0.0/8", "::2"), server.trusted_proxies)
 
     def test_options_win_over_the_file_and_the_file_over_the_defaults(self) -> None:
         file = self.file(
@@ -257,10 +263,40 @@ class BuildTests(OptionsTestCase):
         self.assertEqual("unix:/run/x.sock", two.description)
 
     def test_what_is_no_endpoint_does_not_start(self) -> None:
-        for text in ("nope", "nope:1", "tcp:x", "ssl:1:privateKey=/none", ""):
+        for text in ("nope", "nope:1", "tcp:x", "ssl:1:privateKey=/none", "", "haproxy:tcp:x"):
             error = self.assertRaises(StartError, self.build, listen=(text,))
             self.assertTrue(str(error).startswith(f"--listen {text}: "), error)
             self.assertEqual(1, len(str(error).splitlines()))
+
+    def test_behind_a_proxy_it_listens_where_the_rest_of_the_description_says(self) -> None:
+        one, two, three = self.listeners(
+            listen=("haproxy:tcp:0", "haproxy:unix:/run/x.sock", "tcp:0"),
+        )
+        self.assertIsInstance(one.endpoint, ProxiedEndpoint)
+        self.assertIsInstance(one.endpoint.endpoint, TCP4ServerEndpoint)
+        self.assertEqual("haproxy:tcp:0", one.description)
+        self.assertIsInstance(two.endpoint.endpoint, UNIXServerEndpoint)
+        self.assertIsInstance(three.endpoint, TCP4ServerEndpoint)
+
+    def test_behind_a_proxy_there_is_no_tls(self) -> None:
+        for rest in ("ssl:5001", "ssl:5001:privateKey=/none", "haproxy:tcp:0", "nope", ""):
+            error = self.assertRaises(StartError, self.build, listen=(f"haproxy:{rest}",))
+            self.assertEqual(
+                f"--listen haproxy:{rest}: known are haproxy:tcp:, haproxy:tcp6:, haproxy:unix:, "
+                "haproxy:systemd:; TLS has to end in the proxy",
+                str(error),
+            )
+
+    def test_a_trusted_proxy_that_is_none_does_not_start(self) -> None:
+        for listen in ((), ("haproxy:tcp:0",)):
+            error = self.assertRaises(
+                StartError, self.build, trusted_proxies=("10.0.0.1/8",), listen=listen
+            )
+            self.assertEqual(
+                "tcpServer.trustedProxies: 10.0.0.1/8 has host bits set; "
+                "expected are addresses, and networks such as 10.0.0.0/8",
+                str(error),
+            )
 
     def test_the_values_of_the_configuration_reach_the_parts(self) -> None:
         service, reactor = support.make_service(

@@ -60,6 +60,7 @@ def main() -> int:
     """Runs everything; the exit status is 0 only where nothing failed."""
     names = sys.argv[1:]
     need("openssl", "openssl")
+    need("haproxy", "haproxy")
     passed, failed = run_tests(names)
     if not names:
         more_passed, more_failed = run_checks()
