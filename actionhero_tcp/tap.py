@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -101,6 +102,11 @@ class Options(usage.Options):
         self.configuration = Config()
         self.lists: dict[tuple[str, str], tuple[str, ...]] = {}
         super().__init__()  # type: ignore[no-untyped-call]
+
+    def opt_version(self) -> None:
+        """Display the version of the server, and of Twisted, and exit."""
+        print(f"actionhero-tcp {version('actionhero-tcp')} on Twisted {version('Twisted')}")
+        raise SystemExit(0)
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Reads the command line; what is wrong with it ends the start with one line."""

@@ -90,6 +90,12 @@ class OptionsTests(OptionsTestCase):
                 self.assertNotEqual(info.default, value)
                 self.assertIs(info.type, type(value))
 
+    def test_the_version_is_the_servers(self) -> None:
+        with redirect_stdout(io.StringIO()) as output:
+            ended = self.assertRaises(SystemExit, tap.Options().parseOptions, ["--version"])
+        self.assertEqual(0, ended.code)
+        self.assertRegex(output.getvalue(), r"\Aactionhero-tcp \d\S* on Twisted \d+\.\S+\n\Z")
+
     def test_there_is_no_option_without_a_field(self) -> None:
         options = tap.Options()
         known = {info.option for info in FIELDS} | {"check-config", "config", "help", "version"}
