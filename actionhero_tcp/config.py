@@ -94,7 +94,7 @@ class TcpServer:
     """Where the server listens, and with which certificate."""
 
     enable: bool = _option(True, "listen on `port`", option="tcp-server")
-    secure: bool = _option(False, "speak TLS on `port`")
+    secure: bool = _option(False, "speak TLS, on `port` and on everything in `listen`")
     port: int = _option(
         5000, "the port to listen on; 0 lets the system choose one", minimum=0, maximum=65535
     )

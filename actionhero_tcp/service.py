@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
@@ -18,6 +20,10 @@ from .transport import write_at_once
 if TYPE_CHECKING:
     from .cache import LocalCache
     from .requestlog import RequestLog
+    from .systemd import Notifier
+
+STOP_RESERVE_SECONDS: Final = 5.0
+"""What stopping may take beyond its time limits before systemd ends it by force."""
 
 _log = Logger()
 
@@ -43,13 +49,15 @@ class ActionHeroService(Service):
         factory: Serves the clients.
         listeners: Where to listen.
         fail: Called with a line of text where it cannot listen; ends the process.
+        notifier: Is told when it serves, reloads and stops.
         cache: Is closed when all clients are gone.
         request_log: Is closed then, too.
         stopped: Called at the very end.
 
     Attributes:
+        notifier: See above.
         ports: The ports that listen.
-        reload: Reads the configuration and the certificates anew; set by who wires.
+        read_anew: Reads the configuration and the certificates anew; set by who wires.
     """
 
     def __init__(
@@ -58,14 +66,16 @@ class ActionHeroService(Service):
         factory: ActionHeroFactory,
         listeners: Sequence[Listener],
         fail: Callable[[str], object],
+        notifier: Notifier,
         cache: LocalCache,
         request_log: RequestLog | None = None,
         stopped: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self.factory = factory
+        self.notifier = notifier
         self.ports: list[Any] = []
-        self.reload: Callable[[], object] = lambda: None
+        self.read_anew: Callable[[], bool] = lambda: True
         self._listeners = listeners
         self._fail = fail
         self._cache = cache
@@ -91,6 +101,15 @@ class ActionHeroService(Service):
         if self._request_log is not None and self._request_log.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
         _log.info("{name} has started", name=self.name)
+        self._tell_if_ready()
+
+    def reload(self) -> bool:
+        """Reads the configuration and the certificates anew; gives whether all was well."""
+        self.notifier.reloading()
+        try:
+            return self.read_anew()
+        finally:
+            self._tell_if_ready()
 
     def stopService(self) -> Deferred[None]:
         """Stops accepting, says goodbye, lets what runs finish, flushes and closes.
@@ -101,6 +120,10 @@ class ActionHeroService(Service):
         super().stopService()  # type: ignore[no-untyped-call]
         count = self.factory.clients
         _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
+        limits = self.factory.limits
+        # Twice the second one: blocking actions that do not return get as long again.
+        seconds = limits.drain_timeout + 2 * limits.close_timeout + STOP_RESERVE_SECONDS
+        self.notifier.stopping(f"stopping, with {count} clients connected", seconds)
         closing = [maybeDeferred(port.stopListening) for port in self.ports]
         self.ports.clear()
         stopped: Deferred[Any] = DeferredList(closing, consumeErrors=True)
@@ -112,6 +135,7 @@ class ActionHeroService(Service):
         self._cache.close()
         if self._request_log is not None:
             self._request_log.close()
+        self.notifier.close()
         _log.info("{name} has stopped", name=self.name)
         self._call_stopped()
 
@@ -128,6 +152,13 @@ class ActionHeroService(Service):
             address=address_text(port.getHost()),
             description=listener.description,
         )
+        self._tell_if_ready()
+
+    def _tell_if_ready(self) -> None:
+        """Tells that it serves, once it has started and listens everywhere."""
+        if self.running and len(self.ports) == len(self._listeners):
+            places = ", ".join(address_text(port.getHost()) for port in self.ports)
+            self.notifier.ready(f"listening on {places}")
 
     def _cannot_listen(self, failure: Failure, listener: Listener) -> None:
         error = failure.value
@@ -143,6 +174,8 @@ class ActionHeroService(Service):
 
 def address_text(host: Any) -> str:
     """A bound address as people write it."""
+    if isinstance(host, UNIXAddress):
+        return f"unix:{os.fsdecode(host.name or b'')}"
     if getattr(host, "host", None) is None:
-        return str(getattr(host, "name", host))
-    return f"{host.host}:{host.port}"
+        return str(host)
+    return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 from twisted.python import usage
 
 from . import config as configuration
-from . import configfile, loader, tls
+from . import configfile, endpoints, loader, systemd, tls
 from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
@@ -29,7 +29,7 @@ from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .polling import poll_directly
-from .proxied import ProxiedEndpoint, TrustedProxies
+from .proxied import TrustedProxies
 from .reload import Parts, Reload
 from .requestlog import RequestLog
 from .rooms import Rooms
@@ -38,15 +38,13 @@ from .runner import Runner
 from .service import ActionHeroService, Listener
 from .signals import Signals, end_process_after
 from .stats import Stats
+from .systemd import Notifier
 from .turn import Turn
 
 BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""
 
 PROGRAM = "twistd actionhero"
-
-PROXIED_ENDPOINTS = ("tcp", "tcp6", "unix", "systemd")
-"""Kinds of endpoints that a proxy with PROXY headers can connect to: those without TLS."""
 
 _log = Logger()
 
@@ -209,7 +207,8 @@ def makeService(options: Options) -> ActionHeroService:
         if options["check-config"]:
             check(config, reactor)
             raise SystemExit(0)
-        service = build(config, reactor, options.read)
+        notifier = systemd.from_environment(os.environ, reactor)
+        service = build(config, reactor, options.read, notifier)
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
@@ -232,7 +231,10 @@ def check(config: Config, reactor: Any) -> None:
 
 
 def build(
-    config: Config, reactor: Any, read: Callable[[], Config] | None = None
+    config: Config,
+    reactor: Any,
+    read: Callable[[], Config] | None = None,
+    notifier: Notifier | None = None,
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -240,6 +242,7 @@ def build(
         config: The configuration.
         reactor: The reactor.
         read: Reads the configuration anew, for a reload.
+        notifier: Is told how the daemon is; None where nobody wants to know.
 
     Raises:
         StartError: An action, a certificate or an endpoint is not right.
@@ -293,11 +296,12 @@ def build(
         factory,
         listeners,
         partial(_end_process, reactor),
+        notifier or Notifier(reactor),
         cache,
         log,
         partial(_leave_threads, reactor, limits.close_timeout),
     )
-    service.reload = Reload(config, read or (lambda: config), parts.prepare)
+    service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     return service
 
 
@@ -312,9 +316,9 @@ def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:
 
 def _certificates(config: Config) -> tls.Certificates | None:
     server = config.tcp_server
-    if server.secure and not server.listen:
+    if server.secure:
         return tls.Certificates(tls.load(server.key_file, server.cert_file, server.ca_file))
-    if server.ca_file and not server.secure:
+    if server.ca_file:
         raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
     return None
 
@@ -322,33 +326,23 @@ def _certificates(config: Config) -> tls.Certificates | None:
 def _listeners(
     config: Config, proxies: TrustedProxies, certificates: tls.Certificates | None, reactor: Any
 ) -> list[Listener]:
+    """Where to listen: `port`, or what `listen` describes; with TLS where that is wanted."""
     server = config.tcp_server
-    if server.listen:
-        return [_described(text, proxies, reactor) for text in server.listen]
-    place = f"{server.bind_ip}:{server.port}"
-    if certificates is None:
+    listeners = [
+        Listener(endpoints.described(text, proxies, reactor), text) for text in server.listen
+    ]
+    if not listeners:
         endpoint = TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
-        return [Listener(endpoint, f"TCP {place}")]
-    secure = SSL4ServerEndpoint(reactor, server.port, certificates, interface=server.bind_ip)
-    return [Listener(secure, f"TLS {place}")]
+        listeners = [Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")]
+    return (
+        listeners if certificates is None else [_secure(each, certificates) for each in listeners]
+    )
 
 
-def _described(text: str, proxies: TrustedProxies, reactor: Any) -> Listener:
-    """The listener of an endpoint description; Twisted's own ``haproxy:`` is not used.
-
-    That one takes headers from anybody, waits for them without a time limit, and hides the
-    transport.
-    """
-    description = text.removeprefix("haproxy:")
-    proxied = description != text
-    if proxied and description.partition(":")[0] not in PROXIED_ENDPOINTS:
-        known = ", ".join(f"haproxy:{kind}:" for kind in PROXIED_ENDPOINTS)
-        raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
-    try:
-        endpoint = serverFromString(reactor, description)
-    except Exception as error:
-        raise StartError(f"--listen {text}: this is no endpoint description: {error}") from None
-    return Listener(ProxiedEndpoint(endpoint, proxies) if proxied else endpoint, text)
+def _secure(listener: Listener, certificates: tls.Certificates) -> Listener:
+    text = listener.description
+    endpoint = endpoints.secured(text, listener.endpoint, certificates)
+    return Listener(endpoint, f"{text}, with TLS")
 
 
 def _end_process(reactor: Any, error: str) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -260,22 +260,35 @@ def wait_for(condition: Any, what: str) -> Any:
 
 
 @contextmanager
-def daemon(*options: str, folder: str | None = None) -> Iterator[Daemon]:
+def daemon(
+    *options: str,
+    folder: str | None = None,
+    launcher: Sequence[str] = (),
+    descriptors: Sequence[int] = (),
+) -> Iterator[Daemon]:
     """A running daemon, on a free port of 127.0.0.1 unless the options say otherwise.
 
     Args:
         options: More options for ``twistd actionhero``.
         folder: Its working folder; a new empty one by default.
+        launcher: A command that becomes the command which follows it.
+        descriptors: What the launcher inherits.
     """
     with tempfile.TemporaryDirectory() as temporary:
         where = Path(folder or temporary)
-        command = [str(TWISTD), "--nodaemon", "--pidfile=", "actionhero", "--bind-ip=127.0.0.1"]
+        command = [*launcher, str(TWISTD), "--nodaemon", "--pidfile=", "actionhero"]
+        command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
             command.append("--port=0")
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with open(where / "log.txt", "wb") as log:
             process = subprocess.Popen(
-                [*command, *options], cwd=where, stdout=log, stderr=log, env=environment
+                [*command, *options],
+                cwd=where,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=descriptors,
             )
         running = Daemon(process, where, 0)
         try:

@@ -119,7 +119,7 @@ class ReloadTests(SynchronousTestCase):
         def read() -> Config:
             raise StartError("config.json: something is wrong")
 
-        self.service.reload._read = read  # type: ignore[attr-defined]
+        self.service.read_anew._read = read  # type: ignore[attr-defined]
         self.assertFalse(self.service.reload())
         self.assertIn("changed nothing: config.json: something is wrong", self.said[0])
 
@@ -142,7 +142,7 @@ class ReloadTests(SynchronousTestCase):
                 ("tcp_server", "cert_file"): str(cert),
             }
         )
-        certificates = self.service.reload._prepare.__self__.certificates  # type: ignore[attr-defined]
+        certificates = self.service.read_anew._prepare.__self__.certificates  # type: ignore[attr-defined]
         first = certificates.context
         self.assertTrue(self.service.reload())
         second = certificates.context

@@ -6,13 +6,14 @@ import errno
 import os
 from typing import Any
 
-from twisted.internet.address import IPv4Address, UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from actionhero_tcp.config import Limits
 from actionhero_tcp.service import ActionHeroService, Listener, address_text
 from actionhero_tcp.transport import TCPTransport
 
@@ -60,8 +61,29 @@ class FakeCloser:
         self.order.append(f"close {self.name}")
 
 
+class FakeNotifier:
+    """A notifier that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def ready(self, status: str) -> None:
+        self.told.append(("ready", status))
+
+    def reloading(self) -> None:
+        self.told.append(("reloading",))
+
+    def stopping(self, status: str, seconds: float) -> None:
+        self.told.append(("stopping", status, seconds))
+
+    def close(self) -> None:
+        self.told.append(("close",))
+
+
 class FakeFactory:
     """A factory whose clients go when the test says so."""
+
+    limits = Limits(drain_timeout=20, close_timeout=5)
 
     def __init__(self, order: list[str]) -> None:
         self.clients = 2
@@ -80,6 +102,7 @@ class ServiceTests(SynchronousTestCase):
         self.order: list[str] = []
         self.failures: list[str] = []
         self.factory = FakeFactory(self.order)
+        self.notifier = FakeNotifier()
         self.request_log: FakeCloser | None = FakeCloser(self.order, "log")
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
@@ -94,6 +117,7 @@ class ServiceTests(SynchronousTestCase):
             self.factory,  # type: ignore[arg-type]
             listeners,
             self.failures.append,
+            self.notifier,  # type: ignore[arg-type]
             FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
             self.request_log,  # type: ignore[arg-type]
         )
@@ -201,6 +225,57 @@ class ServiceTests(SynchronousTestCase):
         self.service().startService()
         self.assertTrue([line for line in self.log if "/dev/null" in line])
 
+    def test_it_tells_that_it_is_ready_once_it_listens_everywhere_and_has_started(self) -> None:
+        late: Deferred[Any] = Deferred()
+        service = self.service(late, FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual([], self.notifier.told)
+        late.callback(FakePort(self.order))
+        ready = ("ready", "listening on 127.0.0.1:4000, 127.0.0.1:4000")
+        self.assertEqual([ready], self.notifier.told)
+
+    def test_it_is_not_ready_before_it_has_started(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        self.assertEqual([], self.notifier.told)
+        service.startService()
+        self.assertEqual([("ready", "listening on 127.0.0.1:4000")], self.notifier.told)
+
+    def test_it_is_never_ready_where_it_cannot_listen_everywhere(self) -> None:
+        service = self.service(FakePort(self.order), fail(ValueError("no")))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual([], self.notifier.told)
+
+    def test_it_tells_that_it_stops_and_how_long_that_may_take(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        stopped = service.stopService()
+        stopping = ("stopping", "stopping, with 2 clients connected", 35.0)
+        self.assertEqual([stopping], self.notifier.told[1:])
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual([stopping, ("close",)], self.notifier.told[1:])
+
+    def test_it_tells_that_it_reloads_and_when_it_has(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.read_anew = lambda: self.notifier.told.append(("read anew",)) is None
+        self.assertTrue(service.reload())
+        ready = ("ready", "listening on 127.0.0.1:4000")
+        self.assertEqual([ready, ("reloading",), ("read anew",), ready], self.notifier.told)
+
+    def test_it_is_ready_after_a_reload_that_failed(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.read_anew = lambda: 1 / 0
+        self.assertRaises(ZeroDivisionError, service.reload)
+        self.assertEqual("ready", self.notifier.told[-1][0])
+
     def test_one_that_never_listened_can_stop(self) -> None:
         service = self.service()
         self.factory.drained.callback(None)
@@ -244,8 +319,12 @@ class AddressTextTests(SynchronousTestCase):
     def test_ip_addresses(self) -> None:
         self.assertEqual("127.0.0.1:80", address_text(IPv4Address("TCP", "127.0.0.1", 80)))
 
+    def test_ipv6_addresses(self) -> None:
+        self.assertEqual("[::1]:80", address_text(IPv6Address("TCP", "::1", 80)))
+
     def test_unix_addresses(self) -> None:
-        self.assertIn("/run/a.sock", address_text(UNIXAddress(b"/run/a.sock")))
+        self.assertEqual("unix:/run/a.sock", address_text(UNIXAddress(b"/run/a.sock")))
+        self.assertEqual("unix:", address_text(UNIXAddress(None)))
 
     def test_anything_else(self) -> None:
         self.assertEqual(os.devnull, address_text(os.devnull))

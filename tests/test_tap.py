@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import socket
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.endpoints import (
     SSL4ServerEndpoint,
@@ -20,6 +22,7 @@ from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config, tap
+from actionhero_tcp.endpoints import TLSEndpoint
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.proxied import ProxiedEndpoint
 from actionhero_tcp.service import ActionHeroService
@@ -252,8 +255,9 @@ class BuildTests(OptionsTestCase):
     def test_secure_listens_with_tls(self) -> None:
         key, cert = map(str, certs.make(self.folder))
         (listener,) = self.listeners(secure=True, port=5001, key_file=key, cert_file=cert)
-        self.assertIsInstance(listener.endpoint, SSL4ServerEndpoint)
-        self.assertEqual("TLS 0.0.0.0:5001", listener.description)
+        self.assertIsInstance(listener.endpoint, TLSEndpoint)
+        self.assertIsInstance(listener.endpoint.endpoint, TCP4ServerEndpoint)
+        self.assertEqual("TCP 0.0.0.0:5001, with TLS", listener.description)
 
     def test_secure_without_a_certificate_does_not_start(self) -> None:
         key, _ = map(str, certs.make(self.folder))
@@ -263,10 +267,48 @@ class BuildTests(OptionsTestCase):
         self.assertIn("/none: cannot read the certificate", str(error))
 
     def test_listen_stands_in_place_of_port_and_ip(self) -> None:
-        one, two = self.listeners(listen=("tcp:0", "unix:/run/x.sock"), secure=True)
+        one, two = self.listeners(listen=("tcp:0", "unix:/run/x.sock"))
         self.assertIsInstance(one.endpoint, TCP4ServerEndpoint)
         self.assertIsInstance(two.endpoint, UNIXServerEndpoint)
         self.assertEqual("unix:/run/x.sock", two.description)
+
+    def test_secure_holds_wherever_it_listens(self) -> None:
+        key, cert = map(str, certs.make(self.folder))
+        one, two = self.listeners(
+            listen=("tcp:0", "unix:/run/x.sock"), secure=True, key_file=key, cert_file=cert
+        )
+        self.assertIsInstance(one.endpoint.endpoint, TCP4ServerEndpoint)
+        self.assertIsInstance(two.endpoint.endpoint, UNIXServerEndpoint)
+        self.assertEqual("unix:/run/x.sock, with TLS", two.description)
+
+    def test_a_tls_of_its_own_goes_without_secure_only(self) -> None:
+        key, cert = map(str, certs.make(self.folder))
+        own = f"ssl:0:privateKey={key}:certKey={cert}"
+        (listener,) = self.listeners(listen=(own,))
+        self.assertIsInstance(listener.endpoint, SSL4ServerEndpoint)
+        pair = {"secure": True, "key_file": key, "cert_file": cert}
+        error = self.assertRaises(StartError, self.build, listen=("tcp:0", own), **pair)
+        self.assertEqual(
+            f"--listen {own}: this has a TLS of its own, but tcpServer.secure is set; "
+            "leave out one of them",
+            str(error),
+        )
+
+    def test_a_proxy_goes_without_secure_only(self) -> None:
+        key, cert = map(str, certs.make(self.folder))
+        pair = {"secure": True, "key_file": key, "cert_file": cert}
+        error = self.assertRaises(StartError, self.build, listen=("haproxy:tcp:0",), **pair)
+        self.assertEqual(
+            "--listen haproxy:tcp:0: its TLS ends in the proxy, but tcpServer.secure is set; "
+            "leave out one of them",
+            str(error),
+        )
+
+    def test_secure_needs_the_pair_for_listen_too(self) -> None:
+        error = self.assertRaises(
+            StartError, self.build, listen=("tcp:0",), secure=True, key_file="/none"
+        )
+        self.assertIn("/none: cannot read the private key", str(error))
 
     def test_what_is_no_endpoint_does_not_start(self) -> None:
         for text in ("nope", "nope:1", "tcp:x", "ssl:1:privateKey=/none", "", "haproxy:tcp:x"):
@@ -344,6 +386,21 @@ class BuildTests(OptionsTestCase):
         for table in (api.actions, api.connections):
             with self.assertRaises(TypeError):
                 table["x"] = None  # type: ignore[index]
+
+    def test_make_service_takes_from_the_environment_what_systemd_asks_for(self) -> None:
+        path = str(self.folder / "notify")
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+            patch.dict(os.environ, {"NOTIFY_SOCKET": path}),
+        ):
+            manager.bind(path)
+            options = tap.Options()
+            options.parseOptions(["--no-log-requests"])
+            notifier = tap.makeService(options).notifier
+            self.addCleanup(notifier.close)
+            self.assertNotIn("NOTIFY_SOCKET", os.environ)
+            notifier.ready()
+            self.assertEqual(b"READY=1", manager.recv(100))
 
     def test_make_service_wires_the_daemon_of_the_options(self) -> None:
         options = tap.Options()
