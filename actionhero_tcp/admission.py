@@ -212,5 +212,9 @@ def raise_descriptor_limit() -> int:
         wanted = min(wanted, hard)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        # A sandbox may forbid it, or the system's own limit be lower than it says.
+        return soft
     return wanted

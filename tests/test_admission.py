@@ -125,6 +125,16 @@ class DescriptorTests(SynchronousTestCase):
         self.assertIn("allows 936", str(error))
         self.assertIn("LimitNOFILE", str(error))
 
+    def test_where_it_may_not_be_raised_it_stays(self) -> None:
+        for error in (PermissionError(), ValueError()):
+
+            def refuse(*_: object, error: Exception = error) -> None:
+                raise error
+
+            self.patch(resource, "getrlimit", lambda _: (100, 4000))
+            self.patch(resource, "setrlimit", refuse)
+            self.assertEqual(100, admission.raise_descriptor_limit())
+
     def test_the_soft_limit_is_raised_to_the_hard_one(self) -> None:
         for before, after in (
             ((100, 4000), (4000, 4000)),
