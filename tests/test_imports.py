@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"errors"},
     "signals": set(),
     "cache": {"clock", "wire"},
+    "redislink": {"clock", "errors"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
     "connection": {"errors", "reasons", "wire"},

@@ -1,0 +1,391 @@
+"""The line to Redis: two connections, which come back by themselves and never keep anybody waiting.
+
+One connection carries commands, the other hears what is published. Only when both are there is
+Redis *here*; otherwise it is *away*, and every call fails at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .clock import Clock, Timer, stop
+from .errors import StartError, printable
+
+PING_SECONDS: Final = 1.0
+"""A connection that is up is asked so often whether Redis still answers."""
+
+SILENCE_SECONDS: Final = 3.5
+"""One that does not answer for so long is given up, and with it all calls on it: no call takes
+longer than the two of these together."""
+
+CONNECT_SECONDS: Final = 4.0
+"""An attempt to connect may take so long."""
+
+FIRST_RETRY_SECONDS: Final = 0.25
+LONGEST_RETRY_SECONDS: Final = 4.0
+"""Attempts come at growing intervals from the one to the other."""
+
+MAX_IN_FLIGHT: Final = 50_000
+"""As many commands may wait for their replies; what is asked beyond them fails at once."""
+
+SAME_ERROR_SECONDS: Final = 60.0
+"""An error that stays the same is logged once in so many seconds."""
+
+_log = Logger()
+
+
+class RedisAwayError(Exception):
+    """Redis cannot be reached, does not answer, or refuses; the text says which."""
+
+
+class RedisAddress:
+    """Where Redis is.
+
+    Args:
+        url: ``redis://[:password@]host[:port][/db]``, ``rediss://…`` for TLS, or
+            ``unix:[password@]/path[?db=N]``.
+
+    Raises:
+        StartError: It is none of these; the text does not repeat the password.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            self.port = parts.port or 6379
+        except ValueError as error:
+            raise StartError(f"redis.url is not a URL: {error}") from None
+        self.scheme, self.host, self.path = parts.scheme, parts.hostname or "", ""
+        self.username = unquote(parts.username) if parts.username else None
+        self.password = unquote(parts.password) if parts.password else None
+        database = parts.path.strip("/")
+        if self.scheme == "unix":
+            secret, at, path = parts.path.rpartition("@")
+            self.password = unquote(secret) if at else None
+            self.path = path
+            database = parts.query.removeprefix("db=")
+        if self.scheme not in ("redis", "rediss", "unix") or not (self.host or self.path):
+            raise StartError(
+                "redis.url must be redis://[:password@]host:port/db, rediss://… or unix:/path?db=N"
+            )
+        if database and not database.isdecimal():
+            raise StartError("redis.url: the database must be a number, as in redis://host:6379/0")
+        self.database = int(database) if database else 0
+
+    def __str__(self) -> str:
+        """The address, without the password."""
+        place = self.path or f"//{self.host}:{self.port}/{self.database}"
+        return printable(f"{self.scheme}:{place}")
+
+    def endpoint(self, reactor: Any) -> Any:
+        """A client endpoint that leads there."""
+        if self.path:
+            return UNIXClientEndpoint(reactor, self.path, CONNECT_SECONDS)
+        endpoint = HostnameEndpoint(reactor, self.host, self.port, CONNECT_SECONDS)
+        if self.scheme == "rediss":
+            secure: Any = wrapClientTLS(optionsForClientTLS(self.host), endpoint)  # type: ignore[arg-type]
+            return secure
+        return endpoint
+
+
+class RedisLink:
+    """The two connections.
+
+    Args:
+        address: Where Redis is.
+        reactor: The reactor.
+        came: Called when Redis is here, also when it is here again; nothing is subscribed then.
+        went: Called when it is away.
+        heard: Called with the channel and the message of what was published.
+
+    Raises:
+        StartError: The client library is not installed.
+    """
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        reactor: Any,
+        came: Callable[[], object],
+        went: Callable[[], object],
+        heard: Callable[[bytes, bytes], object],
+    ) -> None:
+        self._address = address
+        self._came = came
+        self._went = went
+        self._here = False
+        self._error = ""
+        self._logged_at = float("-inf")
+        self._clock: Clock = reactor
+        commands, subscriber = _protocols(heard)
+        self._commands = _Connection(self, commands, address, reactor)
+        self._subscriber = _Connection(self, subscriber, address, reactor)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether Redis answers."""
+        return self._here
+
+    @property
+    def error(self) -> str:
+        """Why Redis is away; empty while it is here."""
+        return "" if self._here else self._error or "it has not been reached yet"
+
+    def start(self) -> None:
+        """Starts to connect."""
+        self._commands.start()
+        self._subscriber.start()
+
+    def stop(self) -> None:
+        """Closes both connections, and connects no more."""
+        self._commands.stop()
+        self._subscriber.stop()
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """Sends a command.
+
+        Returns:
+            A Deferred of the reply, strings as bytes. It fails with a `RedisAwayError` where
+            there is none within the time limit, at once where Redis is away, and where Redis
+            answers with an error.
+        """
+        return self._commands.call(*command)
+
+    def tell(self, commands: Iterable[tuple[str | bytes | int, ...]]) -> None:
+        """Sends commands in one go, and does not wait for replies; where Redis is away, none."""
+        self._commands.tell(commands)
+
+    def subscribe(self, channel: str) -> Deferred[Any]:
+        """Subscribes; the Deferred fires when what is published from now on will be heard.
+
+        One at a time: of several channels in one command txredisapi takes the further
+        replies for those of other commands.
+        """
+        return self._subscriber.call("SUBSCRIBE", channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        """Ends a subscription."""
+        self._subscriber.tell([("UNSUBSCRIBE", channel)])
+
+    def changed(self) -> None:
+        """One of the connections has come or gone."""
+        here = self._commands.is_here and self._subscriber.is_here
+        if here == self._here:
+            return
+        self._here = here
+        if here:
+            self._error = ""
+            _log.info("Redis is here ({address})", address=self._address)
+            self._came()
+        else:
+            # What one of them has missed the other must not act on.
+            self._commands.drop()
+            self._subscriber.drop()
+            self._went()
+
+    def note(self, error: str) -> None:
+        """Something is wrong: it is logged when it is new, and now and then."""
+        now = self._clock.seconds()
+        if error != self._error or now - self._logged_at >= SAME_ERROR_SECONDS:
+            self._logged_at = now
+            _log.warn(
+                "Redis is away ({address}): {error}; this node goes on alone",
+                address=self._address,
+                error=printable(error),
+            )
+        self._error = error
+
+    def note_loss(self) -> None:
+        """A connection was lost; if something was wrong with it, that is known already."""
+        if not self._error:
+            self.note("the connection was lost")
+
+
+class _Connection(Factory):
+    """One connection, made anew whenever it is lost; the factory of txredisapi's protocols.
+
+    Twisted's `ClientService` is not used: it logs every attempt, and is content with a
+    connection on which Redis does not answer.
+    """
+
+    noisy = False
+    isLazy = False
+
+    def __init__(
+        self,
+        link: RedisLink,
+        make: Callable[[RedisAddress], Any],
+        address: RedisAddress,
+        reactor: Any,
+    ) -> None:
+        self._link = link
+        self._make = make
+        self._address = address
+        self._clock: Clock = reactor
+        self._endpoint = address.endpoint(reactor)
+        self._protocol: Any = None
+        self._transport: Any = None
+        self._timer: Timer | None = None
+        self._attempts = 0
+        self._stopped = False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is connected, logged in, and Redis has answered on it."""
+        return self._protocol is not None
+
+    def start(self) -> None:
+        """Connects."""
+        self._endpoint.connect(self).addErrback(self._not_connected)
+
+    def stop(self) -> None:
+        """Closes it, and connects no more."""
+        self._stopped = True
+        stop(self._timer)
+        if self._transport is not None:
+            self._transport.loseConnection()
+
+    def drop(self) -> None:
+        """Drops the connection; it is made anew."""
+        if self._transport is not None:
+            self._transport.abortConnection()
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """See `RedisLink.call`."""
+        protocol = self._protocol
+        if protocol is None:
+            return fail(RedisAwayError(f"Redis is away: {self._link.error}"))
+        if len(protocol.replyQueue.waiting) >= MAX_IN_FLIGHT:
+            return fail(RedisAwayError(f"{MAX_IN_FLIGHT} commands wait for Redis already"))
+        reply: Deferred[Any] = protocol.execute_command(*command)
+        return reply.addErrback(_as_away)
+
+    def tell(self, commands: Iterable[tuple[str | bytes | int, ...]]) -> None:
+        """See `RedisLink.tell`."""
+        for command in commands:
+            self.call(*command).addErrback(lambda _: None)
+
+    def buildProtocol(self, addr: object) -> Any:
+        """A protocol for a connection that was just made."""
+        protocol = self._make(self._address)
+        protocol.factory = self
+        protocol.whenConnected().addCallback(self._ask)
+        protocol.whenDisconnected().addCallback(self._lost)
+        self._watch(protocol)
+        return protocol
+
+    def stopTrying(self) -> None:
+        """txredisapi asks for this where it cannot log in; we try for ever."""
+
+    def connectionError(self, why: object) -> None:
+        """txredisapi tells why it could not log in."""
+        self._link.note(str(why))
+
+    def _watch(self, protocol: Any) -> None:
+        """Gives the connection up if Redis does not answer in time, be it to the log-in."""
+        stop(self._timer)
+        self._timer = self._clock.callLater(SILENCE_SECONDS, self._silent, protocol)
+
+    def _ask(self, protocol: Any) -> None:
+        """Asks whether Redis is there: it may be connected, and hang or load its data."""
+        self._transport = protocol.transport
+        if self._stopped:
+            protocol.transport.loseConnection()
+            return
+        self._watch(protocol)
+        asked = protocol.execute_command("PING")
+        asked.addCallback(self._answered, protocol)
+        asked.addErrback(self._refused, protocol)
+
+    def _answered(self, _: object, protocol: Any) -> None:
+        stop(self._timer)
+        if self._stopped:
+            return
+        self._attempts = 0
+        self._timer = self._clock.callLater(PING_SECONDS, self._ask, protocol)
+        if self._protocol is not protocol:
+            self._protocol = protocol
+            self._link.changed()
+
+    def _silent(self, protocol: Any) -> None:
+        self._link.note(f"it has not answered for {SILENCE_SECONDS:g} s")
+        protocol.transport.abortConnection()
+
+    def _refused(self, failure: Failure, protocol: Any) -> None:
+        if protocol.connected:
+            self._link.note(failure.getErrorMessage())
+            protocol.transport.abortConnection()
+
+    def _lost(self, protocol: Any) -> None:
+        self._transport = None
+        if self._protocol is not None:
+            self._protocol = None
+            if not self._stopped:
+                self._link.note_loss()
+                self._link.changed()
+        self._retry()
+
+    def _not_connected(self, failure: Failure) -> None:
+        self._link.note(failure.getErrorMessage())
+        self._retry()
+
+    def _retry(self) -> None:
+        stop(self._timer)
+        if not self._stopped:
+            self._timer = self._clock.callLater(_retry_seconds(self._attempts), self.start)
+            self._attempts += 1
+
+
+def _as_away(failure: Failure) -> Failure:
+    return Failure(RedisAwayError(failure.getErrorMessage()))
+
+
+def _retry_seconds(attempts: int) -> float:
+    """How long to wait before the next attempt, with some chance in it, for nodes are many."""
+    seconds = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 1.5 ** min(attempts, 20))
+    return seconds * random.uniform(0.8, 1.0)  # noqa: S311
+
+
+def _protocols(
+    heard: Callable[[bytes, bytes], object],
+) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
+    """The protocols of txredisapi, which is imported only where Redis is asked for."""
+    try:
+        import hiredis  # noqa: F401
+        import txredisapi
+    except ImportError:
+        raise StartError(
+            "redis is asked for, but its client is not installed: "
+            "pip install 'actionhero-tcp[redis]'"
+        ) from None
+
+    class Subscriber(txredisapi.SubscriberProtocol):  # type: ignore[misc]
+        """Hears what is published."""
+
+        def messageReceived(self, pattern: object, channel: bytes, message: bytes) -> None:
+            heard(channel, message)
+
+    def make(kind: Any, address: RedisAddress) -> Any:
+        # As they come: by default "007" would come back as the number 7.
+        return kind(
+            charset=None,
+            convertNumbers=False,
+            username=address.username,
+            password=address.password,
+            dbid=address.database or None,
+        )
+
+    return (
+        lambda address: make(txredisapi.RedisProtocol, address),
+        lambda address: make(Subscriber, address),
+    )

@@ -1,0 +1,100 @@
+"""A real Redis for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+
+from tests.support import PATIENCE, wait_for
+
+
+class RedisServer:
+    """A `redis-server` on a port of its own, which can be stopped, hung and started again.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+        options: Its options.
+    """
+
+    def __init__(self, *options: str) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self.options = options
+        self.folder = tempfile.mkdtemp()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Its address, for `redis.url`."""
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts it, empty, and waits until it answers."""
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", *self.options]
+        self.process = subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for(self.answers, "an answer of Redis")
+
+    def answers(self) -> bool:
+        """Whether it answers anything at all."""
+        with contextlib.suppress(OSError), self._connect() as stream:
+            stream.sendall(b"PING\r\n")
+            return bool(stream.recv(1))
+        return False
+
+    def ask(self, *command: str) -> bytes:
+        """The raw reply to a command."""
+        with self._connect() as stream:
+            words = [word.encode() for word in command]
+            parts = [b"*%d\r\n" % len(words), *(b"$%d\r\n%b\r\n" % (len(w), w) for w in words)]
+            stream.sendall(b"".join(parts) + b"PING\r\n")
+            reply = b""
+            while not reply.endswith(b"+PONG\r\n"):
+                chunk = stream.recv(65536)
+                assert chunk, reply
+                reply += chunk
+        return reply.removesuffix(b"+PONG\r\n")
+
+    def keys(self) -> list[str]:
+        """All its keys, sorted."""
+        lines = self.ask("KEYS", "*").decode().split("\r\n")
+        return sorted(lines[2::2])
+
+    def send(self, number: int) -> None:
+        """Sends it a signal: SIGSTOP hangs it, SIGCONT lets it go on."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Ends it at once; what it held is gone."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.send_signal(signal.SIGCONT)
+            self.process.wait()
+            self.process = None
+
+    def close(self) -> None:
+        """Ends it for good."""
+        self.kill()
+        shutil.rmtree(self.folder)
+
+    def _connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+
+
+@contextlib.contextmanager
+def redis_server(*options: str) -> Iterator[RedisServer]:
+    """A running Redis."""
+    server = RedisServer(*options)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
