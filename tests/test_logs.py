@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.config import Config
+from actionhero_tcp.loglines import FORMS, UNSHOWN
 from actionhero_tcp.logs import Logs
 from actionhero_tcp.requestlog import RequestLog
 from actionhero_tcp.serverlog import ServerLog
 
-from .support import make_connection
+from .support import ROOT, make_connection
 
 
 class LogsTests(SynchronousTestCase):
@@ -100,3 +104,39 @@ class LogsTests(SynchronousTestCase):
         self.assertFalse(self.logs.goes_nowhere)
         self.assertFalse(Logs(self.server).goes_nowhere)
         self.assertTrue(Logs(requests=RequestLog(Clock(), "/dev/null")).goes_nowhere)
+
+
+class PageTests(SynchronousTestCase):
+    """What docs/operations.md says of the logs."""
+
+    def setUp(self) -> None:
+        page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+        self.text = page.partition("## Logs")[2].partition("\n## ")[0]
+
+    def fields(self, *lines: str) -> set[str]:
+        """The fields of lines in JSON."""
+        return {field for line in lines for field in json.loads(line)}
+
+    def test_names_every_field_of_the_lines_in_json(self) -> None:
+        path = Path(self.mktemp())
+        server = ServerLog(str(path), json=True)
+        server({"log_format": "x{traceback}", "traceback": "y", "log_time": 0.0})
+        requests = RequestLog(Clock(), str(path), True, FORMS["json"])
+        client = make_connection()
+        requests.connected(client)
+        for params in ({"a": 1}, UNSHOWN):
+            requests.request(client, 1, "x", 0.0, 0.0, "no", params)  # type: ignore[arg-type]
+        requests.disconnected(client, "quit")
+        requests.close()
+        table = self.text.partition("### JSON")[2].partition("\n### ")[0]
+        documented = set(re.findall(r"(?m)^\| `(\w+)` \|", table))
+        self.assertEqual(self.fields(*path.read_text().splitlines()), documented)
+
+    def test_its_lines_in_json_have_no_other_fields(self) -> None:
+        (examples,) = re.findall(r"(?ms)^```json\n(.*?)^```", self.text)
+        for field in self.fields(*examples.splitlines()):
+            self.assertIn(f"\n| `{field}` |", self.text)
+
+    def test_names_the_params_whose_values_are_hidden(self) -> None:
+        for name in Config().log.filter_params:
+            self.assertIn(f"`{name}`", self.text)
