@@ -119,7 +119,7 @@ class ActionHeroService(Service):
         """
         self.notifier.reloading()
         try:
-            self.reopen_logs()
+            self._reopen_logs()
             return self.read_anew()
         finally:
             self._tell_if_ready()
@@ -152,12 +152,15 @@ class ActionHeroService(Service):
         self._call_stopped()
 
     def reopen_logs(self) -> None:
-        """Opens the files of both logs anew, after they were moved away."""
+        """Opens the files of both logs anew, after they were moved away, and says so."""
+        if self._reopen_logs():
+            _log.info("opened the logs anew")
+
+    def _reopen_logs(self) -> bool:
         errors = self.logs.reopen()
         for error in errors:
             _log.error("{error}; the old file is written on", error=error)
-        if not errors:
-            _log.info("opened the logs anew")
+        return not errors
 
     def cut_short(self) -> None:
         """Ends a stop that is under way: what still runs is cancelled, and connections dropped."""

@@ -397,13 +397,14 @@ class DaemonizedTests(LogsTestCase):
 class RotationTests(LogsTestCase):
     """Logs that something moves away while clients ask."""
 
-    def rotate(self, running: Daemon, number: int, signal_number: int) -> None:
-        """Does what logrotate does."""
+    def rotate(self, running: Daemon, number: int) -> None:
+        """Does what logrotate does, with either of the signals."""
         for name in ("own.log", "requests.log"):
             path = running.folder / name
             path.rename(path.with_name(f"{name}.{number}"))
-        running.process.send_signal(signal_number)
-        self.wait_for_text(running.folder / "own.log", REOPENED)
+        sent, text = ((signal.SIGUSR1, REOPENED), (signal.SIGHUP, "reloaded"))[number % 2]
+        running.process.send_signal(sent)
+        self.wait_for_text(running.folder / "own.log", text)
 
     def test_no_line_is_lost(self) -> None:
         options = ("--log-file=own.log", "--request-log=requests.log", "--announce-limit=0")
@@ -418,7 +419,7 @@ class RotationTests(LogsTestCase):
         loading.start()
         for number in range(rounds):
             client.ask(request("leak", password="x"))
-            self.rotate(running, number, (signal.SIGUSR1, signal.SIGHUP)[number % 2])
+            self.rotate(running, number)
         loading.join(PATIENCE)
         client.close()
         other.close()

@@ -293,6 +293,16 @@ class ServiceTests(SynchronousTestCase):
         service.setServiceParent(parent)
         self.assertEqual([service], list(parent))
 
+    def test_a_reload_opens_the_logs_anew_and_tells_only_what_went_wrong(self) -> None:
+        service = self.service()
+        service.read_anew = lambda: False
+        self.assertFalse(service.reload())
+        self.assertEqual([], self.log)
+        self.logs.errors = ["/a: cannot open it"]
+        service.read_anew = lambda: True
+        self.assertTrue(service.reload())
+        self.assertEqual(["/a: cannot open it; the old file is written on"], self.log)
+
     def test_it_tells_what_came_of_opening_the_logs_anew(self) -> None:
         service = self.service()
         service.reopen_logs()
