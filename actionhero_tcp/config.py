@@ -25,6 +25,7 @@ def _option(
     option: str | None = None,
     path: bool = False,
     live: bool = False,
+    choices: tuple[str, ...] = (),
 ) -> Any:
     """A field of the configuration.
 
@@ -37,6 +38,7 @@ def _option(
         option: Its option, where that is not the name with dashes.
         path: It is a path, and counts from the config file's folder.
         live: A reload changes it while the server runs.
+        choices: All that it can be, where that is a few words.
     """
     facts = {
         "help": help,
@@ -46,6 +48,7 @@ def _option(
         "option": option,
         "path": path,
         "live": live,
+        "choices": choices,
     }
     return field(default=default, metadata=facts)
 
@@ -238,21 +241,38 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What is written about connections and requests."""
+    """What is written about connections, requests and the server itself, and where."""
 
+    format: str = _option(
+        "text",
+        "how the lines of both logs look: text, or JSON with one object a line",
+        option="log-format",
+        choices=("text", "json"),
+    )
+    file: str = _option(
+        "",
+        "the file of the server's own log; empty for where twistd puts it",
+        option="log-file",
+        path=True,
+    )
     requests: bool = _option(
         True,
         "log each connection and each request (who, what, how long, outcome)",
         option="log-requests",
-    )
-    params: bool = _option(
-        False, "write the params of requests to the log too", option="log-params"
     )
     request_file: str = _option(
         "",
         "the file of the request log; empty for standard output",
         option="request-log",
         path=True,
+    )
+    params: bool = _option(
+        False, "write the params of requests to the log too", option="log-params"
+    )
+    filter_params: tuple[str, ...] = _option(
+        ("password", "passwd", "secret", "token", "authorization"),
+        "params whose values no log shows, in upper or lower case; may be given several times",
+        option="filter-param",
     )
 
 
@@ -283,6 +303,7 @@ class FieldInfo:
         maximum: The largest number allowed, or None.
         path: Whether it is a path.
         live: Whether a reload changes it while the server runs.
+        choices: All that it can be; empty where it can be anything.
     """
 
     section: str
@@ -297,6 +318,7 @@ class FieldInfo:
     maximum: float | None
     path: bool
     live: bool
+    choices: tuple[str, ...]
 
     def check(self, value: object) -> Any:
         """The value, checked, as the field's type.
@@ -314,6 +336,8 @@ class FieldInfo:
             raise self._wrong_type(shown(value))
         if self.type in (int, float):
             self._check_range(value)
+        if self.choices and value not in self.choices:
+            raise ValueError(f"must be {' or '.join(self.choices)}, not {shown(value)}")
         return value
 
     def parse(self, text: str) -> Any:
@@ -383,6 +407,7 @@ def fields() -> Iterator[FieldInfo]:
                 maximum=facts["maximum"],
                 path=facts["path"],
                 live=facts["live"],
+                choices=facts["choices"],
             )
 
 

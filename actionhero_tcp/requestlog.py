@@ -8,8 +8,6 @@ latest `FLUSH_SECONDS` after the first.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from typing import Final
 
@@ -17,19 +15,20 @@ from twisted.logger import Logger
 
 from .clock import Clock, Timer, stop
 from .connection import Connection
-from .errors import MAX_ECHOED_CHARACTERS, StartError, printable, shorten
+from .errors import shorten
+from .logfile import LogFile
+from .loglines import FORMS, UNSHOWN, Form, stamp
+from .paramfilter import ParamFilter
 
 FLUSH_SECONDS: Final = 0.5
 FLUSH_LINES: Final = 1000
 """As many lines wait in memory at most."""
 
-MAX_PARAMS_CHARACTERS: Final = 1000
-"""As much of a request's params is logged at most, where `log.params` asks for them."""
+_MILLISECONDS: Final = [f"0.{microseconds:03d}" for microseconds in range(1000)]
+"""Most requests take less than one. To format a float costs twice as much as to look it up."""
 
-STANDARD_OUTPUT: Final = 1
-
-_Entry = tuple[float, Connection | None, int, str, float, str]
-"""When, who, the request's number, its name, how long it took, its outcome."""
+_Entry = tuple[Connection | None, int, str, float, float, str | None]
+"""Who, the request's number, its name, when it came, when it was answered, its outcome."""
 
 _log = Logger()
 
@@ -41,42 +40,47 @@ class RequestLog:
         clock: Calls later.
         path: The file to append to; empty for standard output.
         with_params: Whether the params of requests are written too.
+        form: How the lines look.
+        filter: Hides the values of some params.
 
     Raises:
         StartError: The file cannot be opened; the text names it.
     """
 
-    def __init__(self, clock: Clock, path: str = "", with_params: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        path: str = "",
+        with_params: bool = False,
+        form: Form = FORMS["text"],
+        filter: ParamFilter | None = None,
+    ) -> None:
         self._clock = clock
         self._with_params = with_params
+        self._form = form
+        self._filter = filter or ParamFilter()
         self._entries: list[_Entry] = []
         self._timer: Timer | None = None
-        self._second = -1
-        self._stamp = ""
         self._failing = False
-        self._descriptor = _open(path)
+        self._file = LogFile(path, "the request log")
 
     @property
     def goes_nowhere(self) -> bool:
         """Whether the lines go to /dev/null, as a daemon's standard output does."""
-        return os.fstat(self._descriptor).st_rdev == os.stat(os.devnull).st_rdev
+        return self._file.goes_nowhere
 
     def connected(self, connection: Connection) -> None:
         """Writes that a client has come."""
-        self._add(f"connect client={connection.id} from={connection.remote_address}")
+        self._add(self._form.connected(connection))
 
     def disconnected(self, connection: Connection, reason: str) -> None:
         """Writes that a client has gone, and why."""
         seconds = time.time() - connection.connected_at / 1000
-        self._add(
-            f"disconnect client={connection.id} from={connection.remote_address} "
-            f"requests={connection.requests} seconds={seconds:.3f} reason={_quoted(reason)}"
-        )
+        self._add(self._form.disconnected(connection, seconds, reason))
 
     def turned_away(self, remote_address: str, reason: str, error: str | None = None) -> None:
         """Writes that a client has gone that was never welcomed, why, and what was wrong."""
-        more = "" if error is None else f" error={_quoted(error)}"
-        self._add(f"disconnect from={remote_address} reason={_quoted(reason)}{more}")
+        self._add(self._form.turned_away(remote_address, reason, error))
 
     def request(
         self,
@@ -99,10 +103,10 @@ class RequestLog:
             error: What was wrong; None where nothing was.
             params: The action's params.
         """
-        outcome = "ok" if error is None else f"error={_quoted(error)}"
-        if params and self._with_params:
-            outcome += " params=" + _quoted(params)[:MAX_PARAMS_CHARACTERS]
-        self._entries.append((finished, connection, number, name, finished - started, outcome))
+        outcome = None
+        if error is not None or (params and self._with_params):
+            outcome = self._outcome(name, error, params)
+        self._entries.append((connection, number, name, started, finished, outcome))
         if self._timer is None or len(self._entries) >= FLUSH_LINES:
             self._entries_came()
 
@@ -113,8 +117,7 @@ class RequestLog:
         data = "".join(self._lines()).encode("utf-8", "backslashreplace")
         self._entries.clear()
         try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+            self._file.write(data)
             self._failing = False
         except OSError as error:
             if not self._failing:
@@ -124,14 +127,41 @@ class RequestLog:
                     reason=error.strerror,
                 )
 
+    def reopen(self) -> None:
+        """Writes what waits, opens the file anew and goes on there.
+
+        Raises:
+            StartError: It cannot be opened; the old file is written on.
+        """
+        self.flush()
+        self._file.reopen()
+
     def close(self) -> None:
         """Writes what waits, and closes the file."""
         self.flush()
-        if self._descriptor != STANDARD_OUTPUT:
-            os.close(self._descriptor)
+        self._file.close()
+
+    def _outcome(self, name: str, error: str | None, params: object) -> str:
+        """What came of a request, with no value in it that is to be hidden."""
+        if error is not None:
+            error = self._filter.text(error, params)
+            if not name.isidentifier():
+                # It may be repeated in the error.
+                error = self._filter.assignments(error)
+        shown: object = None
+        if self._with_params:
+            try:
+                shown = self._filter.params(params)
+            except RecursionError:
+                shown = UNSHOWN
+        return self._form.outcome(error, shown)
+
+    def _name(self, name: str) -> str:
+        return self._form.name(self._filter.assignments(shorten(name)))
 
     def _add(self, text: str) -> None:
-        self._entries.append((time.time(), None, 0, text, 0.0, ""))
+        now = time.time()
+        self._entries.append((None, 0, text, now, now, None))
         self._entries_came()
 
     def _entries_came(self) -> None:
@@ -142,58 +172,35 @@ class RequestLog:
 
     def _lines(self) -> list[str]:
         """What waits, as text. To make it all at once costs half of one line at a time."""
-        lines = []
-        millisecond, stamp = -1, ""
-        last, who = None, ""
+        form = self._form
+        start, ok = form.start, form.ok
+        lines: list[str] = []
+        earliest = latest = 0.0
+        time_text = request = who = name_text = ""
+        last: Connection | None = None
+        last_name: str | None = None
+        whos: dict[Connection, str] = {}
         names: dict[str, str] = {}
-        for finished, connection, number, name, seconds, outcome in self._entries:
-            now = int(finished * 1000)
-            if now != millisecond:
-                millisecond, stamp = now, self._time(now)
-            if connection is None:
-                lines.append(f"{stamp} {name}\n")
-                continue
+        for connection, number, name, started, finished, outcome in self._entries:
+            if not earliest <= finished < latest:
+                now = int(finished * 1000)
+                earliest, latest = now / 1000, (now + 1) / 1000
+                time_text = start + stamp(now)
+                request = time_text + form.request
             if connection is not last:
                 last = connection
-                who = f"client={connection.id} from={connection.remote_address}"
-            shown = names.get(name)
-            if shown is None:
-                shown = names[name] = _shown(name)
-            lines.append(
-                f"{stamp} request {who} number={number} name={shown} "
-                f"ms={seconds * 1000:.3f} {outcome}\n"
-            )
+                if connection is not None:
+                    who = whos.get(connection) or whos.setdefault(connection, form.who(connection))
+            if connection is None:
+                lines.append(time_text + name)
+                continue
+            if name is not last_name:
+                last_name = name
+                name_text = names.get(name) or names.setdefault(name, self._name(name))
+            microseconds = int((finished - started) * 1e6 + 0.5)
+            if 0 <= microseconds < 1000:
+                taken = _MILLISECONDS[microseconds]
+            else:
+                taken = f"{microseconds / 1000:.3f}"
+            lines.append(f"{request}{who}{number}{name_text}{taken}{outcome or ok}")
         return lines
-
-    def _time(self, milliseconds: int) -> str:
-        second, rest = divmod(milliseconds, 1000)
-        if second != self._second:
-            self._second = second
-            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        return f"{self._stamp}.{rest:03d}Z"
-
-
-def _shown(name: str) -> str:
-    """A name as a line shows it: plain, or in quotes where it could be taken for more."""
-    if name.isidentifier() and len(name) <= MAX_ECHOED_CHARACTERS:
-        return name
-    return _quoted(shorten(name))
-
-
-def _quoted(value: object) -> str:
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = repr(value)
-    return printable(text)
-
-
-def _open(path: str) -> int:
-    if not path:
-        return STANDARD_OUTPUT
-    try:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    except OSError as error:
-        raise StartError(f"{path}: cannot open the request log: {error.strerror}") from None
-    except ValueError as error:
-        raise StartError(f"{printable(path)}: cannot open the request log: {error}") from None

@@ -18,6 +18,7 @@ from .errors import ClientError, LimitError, UnserializableError, printable, pri
 if TYPE_CHECKING:
     from .api import Api
     from .config import Limits
+    from .paramfilter import ParamFilter
     from .requestlog import RequestLog
     from .turn import Turn
 
@@ -78,6 +79,7 @@ class Runner:
         turn: The turn that an answer which comes later is part of.
         limits: What one client may use.
         server_error: What a client hears of an error that is none of its business.
+        filter: Hides the values of some params in tracebacks.
         log: The request log, or None.
 
     Attributes:
@@ -91,12 +93,14 @@ class Runner:
         turn: Turn,
         limits: Limits,
         server_error: str,
+        filter: ParamFilter,
         log: RequestLog | None = None,
     ) -> None:
         self._api = api
         self._turn = turn
         self.limits = limits
         self.server_error = server_error
+        self._filter = filter
         self._log = log
 
     def run(
@@ -120,7 +124,7 @@ class Runner:
         except ClientError:
             raise
         except BaseException:
-            raise self._failed(action, Failure()) from None
+            raise self._failed(action, Failure(), params) from None
         try:
             if type(outcome) is dict:
                 return wire.result(outcome, number)
@@ -149,13 +153,14 @@ class Runner:
         )
         return ClientError(self.server_error)
 
-    def _failed(self, action: Action, failure: Failure) -> ClientError:
+    def _failed(self, action: Action, failure: Failure, params: dict[str, Any]) -> ClientError:
         """Logs what an action raised, and gives the error that its client gets."""
+        traceback = self._filter.text(failure.getTraceback(), params)
         _log.error(
             "the action {name} ({place}) failed:\n{traceback}",
             name=action.name,
             place=action.place,
-            traceback=printable_lines(failure.getTraceback()),
+            traceback=printable_lines(traceback),
         )
         return ClientError(self.server_error)
 
@@ -201,7 +206,7 @@ class Runner:
         try:
             if isinstance(outcome, Failure):
                 if not isinstance(outcome.value, ClientError):
-                    raise self._failed(request.action, outcome)
+                    raise self._failed(request.action, outcome, request.params)
                 raise outcome.value
             reply = self._response(request.action, outcome, request.number)
         except ClientError as refusal:

@@ -11,7 +11,8 @@ from twisted.application.service import Service
 from twisted.internet.address import UNIXAddress
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from .factory import ActionHeroFactory
@@ -19,7 +20,7 @@ from .transport import write_at_once
 
 if TYPE_CHECKING:
     from .cache import LocalCache
-    from .requestlog import RequestLog
+    from .logs import Logs
     from .systemd import Notifier
 
 STOP_RESERVE_SECONDS: Final = 5.0
@@ -51,11 +52,12 @@ class ActionHeroService(Service):
         fail: Called with a line of text where it cannot listen; ends the process.
         notifier: Is told when it serves, reloads and stops.
         cache: Is closed when all clients are gone.
-        request_log: Is closed then, too.
+        logs: Both logs; the request log is closed then, too.
         stopped: Called at the very end.
 
     Attributes:
         notifier: See above.
+        logs: Both logs.
         ports: The ports that listen.
         read_anew: Reads the configuration and the certificates anew; set by who wires.
     """
@@ -68,21 +70,27 @@ class ActionHeroService(Service):
         fail: Callable[[str], object],
         notifier: Notifier,
         cache: LocalCache,
-        request_log: RequestLog | None = None,
+        logs: Logs,
         stopped: Callable[[], object] = lambda: None,
     ) -> None:
         self.name = name
         self.factory = factory
         self.notifier = notifier
+        self.logs = logs
         self.ports: list[Any] = []
         self.read_anew: Callable[[], bool] = lambda: True
         self._listeners = listeners
         self._fail = fail
         self._cache = cache
-        self._request_log = request_log
         self._call_stopped = stopped
         self._privileged = False
         self._error: str | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Becomes part of an application, which `twistd` then asks for the observer of its log."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        if self.logs.server is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.logs.server)
 
     def privilegedStartService(self) -> None:
         """Listens, before the process gives up its privileges."""
@@ -98,15 +106,20 @@ class ActionHeroService(Service):
     def startService(self) -> None:
         """Says that the service runs."""
         super().startService()  # type: ignore[no-untyped-call]
-        if self._request_log is not None and self._request_log.goes_nowhere:
+        if self.logs.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
         _log.info("{name} has started", name=self.name)
         self._tell_if_ready()
 
     def reload(self) -> bool:
-        """Reads the configuration and the certificates anew; gives whether all was well."""
+        """Reads the configuration and the certificates anew, and opens the logs anew.
+
+        Returns:
+            Whether the configuration and the certificates were well.
+        """
         self.notifier.reloading()
         try:
+            self._reopen_logs()
             return self.read_anew()
         finally:
             self._tell_if_ready()
@@ -133,11 +146,21 @@ class ActionHeroService(Service):
 
     def _stopped(self, _: object) -> None:
         self._cache.close()
-        if self._request_log is not None:
-            self._request_log.close()
+        self.logs.close()
         self.notifier.close()
         _log.info("{name} has stopped", name=self.name)
         self._call_stopped()
+
+    def reopen_logs(self) -> None:
+        """Opens the files of both logs anew, after they were moved away, and says so."""
+        if self._reopen_logs():
+            _log.info("opened the logs anew")
+
+    def _reopen_logs(self) -> bool:
+        errors = self.logs.reopen()
+        for error in errors:
+            _log.error("{error}; the old file is written on", error=error)
+        return not errors
 
     def cut_short(self) -> None:
         """Ends a stop that is under way: what still runs is cancelled, and connections dropped."""

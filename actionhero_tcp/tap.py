@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python import usage
 
 from . import config as configuration
-from . import configfile, endpoints, loader, systemd, tls
+from . import configfile, endpoints, loader, serverlog, systemd, tls
 from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
@@ -28,6 +28,9 @@ from .connection import Connection
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
+from .loglines import FORMS
+from .logs import Logs
+from .paramfilter import ParamFilter
 from .polling import poll_directly
 from .proxied import TrustedProxies
 from .reload import Parts, Reload
@@ -35,6 +38,7 @@ from .requestlog import RequestLog
 from .rooms import Rooms
 from .router import Router
 from .runner import Runner
+from .serverlog import ServerLog
 from .service import ActionHeroService, Listener
 from .signals import Signals, end_process_after
 from .stats import Stats
@@ -208,13 +212,19 @@ def makeService(options: Options) -> ActionHeroService:
             check(config, reactor)
             raise SystemExit(0)
         notifier = systemd.from_environment(os.environ, reactor)
-        service = build(config, reactor, options.read, notifier)
+        server_log = serverlog.start(config.log.file, config.log.format, options.parent or {})
+        service = build(config, reactor, options.read, notifier, server_log)
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    calls: dict[int, Callable[[], object]] = {
+        signal.SIGHUP: service.reload,
+        signal.SIGUSR1: service.reopen_logs,
+    }
     # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    handlers = Signals(reactor, service.cut_short, {signal.SIGHUP: service.reload})
+    for number in calls:
+        signal.signal(number, signal.SIG_IGN)
+    handlers = Signals(reactor, service.cut_short, calls)
     reactor.callWhenRunning(handlers.install)
     return service
 
@@ -235,6 +245,7 @@ def build(
     reactor: Any,
     read: Callable[[], Config] | None = None,
     notifier: Notifier | None = None,
+    server_log: ServerLog | None = None,
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -243,9 +254,10 @@ def build(
         reactor: The reactor.
         read: Reads the configuration anew, for a reload.
         notifier: Is told how the daemon is; None where nobody wants to know.
+        server_log: Its own log; None where that is not its business.
 
     Raises:
-        StartError: An action, a certificate or an endpoint is not right.
+        StartError: An action, a certificate, an endpoint or a log is not right.
     """
     general, limits = config.general, config.limits
     stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
@@ -267,10 +279,12 @@ def build(
     certificates = _certificates(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     listeners = _listeners(config, proxies, certificates, reactor)
+    filter = ParamFilter(config.log.filter_params)
     log = None
     if config.log.requests:
-        log = RequestLog(reactor, config.log.request_file, config.log.params)
-    runner = Runner(api, turn, limits, general.server_error_message, log)
+        form = FORMS[config.log.format]
+        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+    runner = Runner(api, turn, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
     admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
@@ -298,7 +312,7 @@ def build(
         partial(_end_process, reactor),
         notifier or Notifier(reactor),
         cache,
-        log,
+        Logs(server_log, log),
         partial(_leave_threads, reactor, limits.close_timeout),
     )
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)

@@ -68,6 +68,9 @@ class FieldsTests(SynchronousTestCase):
             "log.requests": "log-requests",
             "log.params": "log-params",
             "log.requestFile": "request-log",
+            "log.format": "log-format",
+            "log.file": "log-file",
+            "log.filterParams": "filter-param",
         }
         self.assertEqual(expected, {key: FIELDS[key].option for key in expected})
 
@@ -105,6 +108,7 @@ class FieldsTests(SynchronousTestCase):
             "tcpServer.certFile",
             "tcpServer.caFile",
             "log.requestFile",
+            "log.file",
         }
         self.assertEqual(expected, paths)
 
@@ -169,6 +173,12 @@ class CheckTests(SynchronousTestCase):
         self.assertEqual((), listen.check([]))
         for value in ("a", ["a", 1], {"a": 1}, None, 5):
             self.refused("tcpServer.listen", value, "must be a list of strings")
+
+    def test_one_of_a_few_words(self) -> None:
+        self.assertEqual("json", FIELDS["log.format"].check("json"))
+        self.refused("log.format", "JSON", 'must be text or json, not "JSON"')
+        self.refused("log.format", 5, "must be a string, not 5")
+        self.refused_text("log.format", "", 'must be text or json, not ""')
 
     def test_ranges_of_whole_numbers(self) -> None:
         for port in (0, 65535):

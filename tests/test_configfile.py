@@ -150,7 +150,8 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are params, requestFile, requests",
+            ": unknown key log.xyz; known are file, filterParams, format, params, "
+            "requestFile, requests",
         )
 
     def test_a_key_of_another_section(self) -> None:

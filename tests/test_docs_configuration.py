@@ -8,13 +8,17 @@ import shlex
 import subprocess
 import tempfile
 from configparser import ConfigParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config, configfile, tap, tls
 from actionhero_tcp.errors import StartError
+from actionhero_tcp.requestlog import RequestLog
+from actionhero_tcp.serverlog import ServerLog
 from tools import certs, config_reference
 
 from . import support
@@ -140,6 +144,7 @@ class ExampleTests(SynchronousTestCase):
     def test_messages_about_options(self) -> None:
         for options in (
             "--port abc",
+            "--log-format xml",
             "--nope",
             "--secure --no-secure",
             "--no-tcp-server",
@@ -172,6 +177,10 @@ class ExampleTests(SynchronousTestCase):
             if key_file == str(missing):
                 error = error.replace(key_file, "./certs/server-key.pem")
             self._shown(error.replace(key_file, "key.pem").replace(cert_file, "cert.pem"))
+
+    def test_messages_about_logs(self) -> None:
+        for log, name in ((ServerLog, "server"), (partial(RequestLog, Clock()), "requests")):
+            self._shown(str(self.assertRaises(StartError, log, f"/nope/{name}.log")))
 
     def _shown(self, message: str) -> None:
         self.assertIn(f"\ntwistd actionhero: {message}\n", self.text)

@@ -15,14 +15,11 @@ from twisted.internet.testing import Clock
 from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import requestlog
+from actionhero_tcp import logfile, requestlog
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.requestlog import (
-    FLUSH_LINES,
-    FLUSH_SECONDS,
-    MAX_PARAMS_CHARACTERS,
-    RequestLog,
-)
+from actionhero_tcp.loglines import FORMS, MAX_PARAMS_CHARACTERS
+from actionhero_tcp.paramfilter import ParamFilter
+from actionhero_tcp.requestlog import FLUSH_LINES, FLUSH_SECONDS, RequestLog
 
 from .support import PROPERTY, make_connection
 
@@ -46,9 +43,16 @@ class LogTestCase(SynchronousTestCase):
         self.client.id = "ab" * 16
         self.log = self.make()
 
-    def make(self, path: str | None = None, with_params: bool = False) -> RequestLog:
-        """A log; closed at the test's end unless the test does so."""
-        log = RequestLog(self.clock, str(self.path) if path is None else path, with_params)
+    def make(
+        self,
+        path: str | None = None,
+        with_params: bool = False,
+        form: str = "text",
+        hidden: tuple[str, ...] = (),
+    ) -> RequestLog:
+        """A log; flushed at the test's end unless the test does so."""
+        path = str(self.path) if path is None else path
+        log = RequestLog(self.clock, path, with_params, FORMS[form], ParamFilter(hidden))
         self.addCleanup(log.flush)
         return log
 
@@ -231,6 +235,133 @@ class ParamsTests(LogTestCase):
         self.assertIn(" number=1 name=act ms=0.000 ok", self.line(self.with_params))
 
 
+class JsonTests(LogTestCase):
+    """The lines as JSON."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.make(with_params=True, form="json")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the log, read."""
+        self.log.flush()
+        return [json.loads(line) for line in self.written().splitlines()]
+
+    def test_each_has_its_time(self) -> None:
+        self.log.connected(self.client)
+        self.now += 3600.125
+        self.log.request(self.client, 1, "x", self.now, self.now)
+        self.log.disconnected(self.client, "quit")
+        self.assertEqual(
+            [
+                (STAMP, "connect"),
+                ("2012-09-06T06:24:59.625Z", "request"),
+                ("2012-09-06T06:24:59.625Z", "disconnect"),
+            ],
+            [(line["time"], line["event"]) for line in self.lines()],
+        )
+
+    def test_a_request(self) -> None:
+        self.log.request(self.client, 3, "a b", NOW - 0.0125, NOW, "no", {"a": 1})
+        (line,) = self.lines()
+        self.assertEqual(
+            {
+                "time": STAMP,
+                "level": "info",
+                "namespace": "actionhero_tcp.requestlog",
+                "event": "request",
+                "client": "ab" * 16,
+                "from": "127.0.0.1:4321",
+                "number": 3,
+                "name": "a b",
+                "ms": 12.5,
+                "outcome": "error",
+                "error": "no",
+                "params": {"a": 1},
+            },
+            line,
+        )
+
+    def test_names_are_cut(self) -> None:
+        self.log.request(self.client, 1, "x" * 5000, NOW, NOW)
+        self.assertEqual("x" * 64 + "…", self.lines()[0]["name"])
+
+    def test_lines_of_several_clients_and_names(self) -> None:
+        other = make_connection()
+        asked = [(self.client, "a"), (other, "b"), (self.client, "b"), (self.client, "a")]
+        for number, (client, name) in enumerate(asked):
+            self.log.request(client, number, name, NOW, NOW)
+        self.assertEqual(
+            [(client.id, number, name) for number, (client, name) in enumerate(asked)],
+            [(line["client"], line["number"], line["name"]) for line in self.lines()],
+        )
+
+
+class DurationTests(LogTestCase):
+    """How long requests took."""
+
+    def test_is_in_milliseconds_to_the_microsecond(self) -> None:
+        for seconds, shown in (
+            (0.0, "0.000"),
+            (0.000001, "0.001"),
+            (0.0000494, "0.049"),
+            (0.000999, "0.999"),
+            (0.0009996, "1.000"),
+            (0.001, "1.000"),
+            (0.0012346, "1.235"),
+            (30.0, "30000.000"),
+        ):
+            self.log.request(self.client, 1, "x", 0.0, seconds, None)
+            self.log.flush()
+            self.assertIn(f" ms={shown} ok\n", self.written().splitlines(True)[-1])
+
+
+class FilterTests(LogTestCase):
+    """Values that no log may show."""
+
+    def everything(self, name: str, error: str | None, params: Any) -> str:
+        """What the log says of a request, in both forms."""
+        for form in FORMS:
+            log = self.make(with_params=True, form=form, hidden=("password", "token"))
+            log.request(self.client, 1, name, NOW, NOW, error, params)
+            log.flush()
+        text = self.written()
+        self.assertNotIn("hunter2", text)
+        return text
+
+    def test_in_params(self) -> None:
+        text = self.everything("login", None, {"user": "a", "deep": [{"Token": "hunter2"}]})
+        self.assertIn(' ok params={"user": "a", "deep": [{"Token": "[FILTERED]"}]}\n', text)
+        self.assertIn('"params":{"user":"a","deep":[{"Token":"[FILTERED]"}]}}\n', text)
+
+    def test_in_errors(self) -> None:
+        text = self.everything("login", "not hunter2!", {"password": "hunter2"})
+        self.assertEqual(2, text.count('"not [FILTERED]!"'))
+
+    def test_in_errors_where_params_are_not_written(self) -> None:
+        log = self.make(hidden=("password",))
+        log.request(self.client, 1, "x", NOW, NOW, "not hunter2!", {"password": "hunter2"})
+        self.assertEqual('error="not [FILTERED]!"', self.line(log).partition("0.000 ")[2])
+
+    def test_in_names_of_what_was_meant_as_a_param(self) -> None:
+        for name in ("password=hunter2", '"password":"hunter2"}', "token=" + "hunter2" * 99):
+            text = self.everything(name, f"{name[:64]}… is not a known action.", None)
+            self.assertEqual(4, text.count("[FILTERED]"), text)
+            self.assertEqual(2, text.count("[FILTERED] is not a known action."))
+            self.path.unlink()
+
+    def test_not_in_names_and_errors_that_show_none(self) -> None:
+        error = "password is a required parameter for this action"
+        text = self.everything("resetPassword", error, {"password": ""})
+        self.assertEqual(2, text.count(error))
+        self.assertIn(" name=resetPassword ", text)
+
+    def test_params_that_are_nested_without_end(self) -> None:
+        params: dict[str, Any] = {"password": "hunter2"}
+        params["a"] = params
+        self.assertIn('params="(cannot be shown)"', self.everything("login", "hunter2", params))
+
+
 class FlushTests(LogTestCase):
     """When lines are written."""
 
@@ -350,9 +481,6 @@ class OpenAndCloseTests(LogTestCase):
         log.close()
         self.assertTrue(self.written().startswith("before\n2012-"))
 
-    def test_others_cannot_read_a_new_file(self) -> None:
-        self.assertEqual(0, self.path.stat().st_mode & 0o007)
-
     def test_a_folder_that_is_not_there_stops_the_start(self) -> None:
         path = str(self.path / "nope" / "log")
         error = self.assertRaises(StartError, RequestLog, self.clock, path)
@@ -365,6 +493,26 @@ class OpenAndCloseTests(LogTestCase):
     def test_a_name_that_no_file_can_have_stops_the_start(self) -> None:
         for path in (f"{self.path}\0", f"{self.path}\ud800"):
             self.assertRaises(StartError, RequestLog, self.clock, path)
+
+    def test_is_opened_anew_after_what_waits_is_written(self) -> None:
+        self.log.connected(self.client)
+        moved = self.path.rename(f"{self.path}.1")
+        self.log.connected(self.client)
+        self.log.reopen()
+        self.assertEqual(2, moved.read_text().count("\n"))
+        self.assertEqual("", self.written())
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS)
+        self.assertEqual(1, self.written().count("\n"))
+
+    def test_goes_on_in_its_file_where_it_cannot_be_opened_anew(self) -> None:
+        moved = self.path.rename(f"{self.path}.1")
+        self.path.mkdir()
+        error = self.assertRaises(StartError, self.log.reopen)
+        self.assertEqual(f"{self.path}: cannot open the request log: Is a directory", str(error))
+        self.log.connected(self.client)
+        self.log.flush()
+        self.assertEqual(1, moved.read_text().count("\n"))
 
     def test_closing_writes_what_waits(self) -> None:
         self.log.connected(self.client)
@@ -380,11 +528,11 @@ class OpenAndCloseTests(LogTestCase):
         self.assertEqual(before, len(os.listdir("/proc/self/fd")))
 
     def test_no_path_means_standard_output(self) -> None:
-        self.assertEqual(1, requestlog.STANDARD_OUTPUT)
+        self.assertEqual(1, logfile.STANDARD_OUTPUT)
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
-        self.patch(requestlog, "STANDARD_OUTPUT", writer)
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
         log = self.make("")
         log.connected(self.client)
         log.close()
@@ -394,7 +542,7 @@ class OpenAndCloseTests(LogTestCase):
         reader, writer = os.pipe()
         self.addCleanup(os.close, reader)
         self.addCleanup(os.close, writer)
-        self.patch(requestlog, "STANDARD_OUTPUT", writer)
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
         self.make("").close()
         os.write(writer, b"open")
         self.assertEqual(b"open", os.read(reader, 10))

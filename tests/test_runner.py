@@ -133,6 +133,21 @@ class FailureTests(RouterTestCase):
         self.assertNotIn("\x1b", self.log)
         self.assertNotIn("\nforged", self.log)
 
+    def test_values_that_no_log_may_show_are_hidden_in_tracebacks(self) -> None:
+        def now(api: Any, connection: Any, *, password: str) -> None:
+            raise KeyError(password)
+
+        async def later(api: Any, connection: ActionConnection, *, password: str) -> None:
+            await succeed(None)
+            raise ValueError(f"not {connection.params['password']}")
+
+        self.start(now, later)
+        self.client.ask("paramAdd password=it's \x1bhunter2")
+        for name, shown in (("now", 'KeyError: "[FILTERED]'), ("later", "Error: not [FILTERED]")):
+            self.assertError(name, SERVER_ERROR)
+            self.assertIn(shown, self.log)
+        self.assertNotIn("hunter2", self.log)
+
     def test_braces_in_an_error_do_not_disturb_the_log(self) -> None:
         def broken(api: Any, connection: Any) -> None:
             raise ValueError("{name} {0} {")

@@ -6,14 +6,16 @@ import errno
 import os
 from typing import Any
 
+from twisted.application.service import Application, IServiceCollection, MultiService
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp.config import Limits
+from actionhero_tcp.serverlog import ServerLog
 from actionhero_tcp.service import ActionHeroService, Listener, address_text
 from actionhero_tcp.transport import TCPTransport
 
@@ -50,15 +52,20 @@ class FakeEndpoint:
 
 
 class FakeCloser:
-    """A cache or a request log that tells when it is closed."""
+    """A cache or the logs, which tell when they are closed."""
 
     def __init__(self, order: list[str], name: str) -> None:
         self.order = order
         self.name = name
         self.goes_nowhere = False
+        self.server: ServerLog | None = None
+        self.errors: list[str] = []
 
     def close(self) -> None:
         self.order.append(f"close {self.name}")
+
+    def reopen(self) -> list[str]:
+        return self.errors
 
 
 class FakeNotifier:
@@ -103,7 +110,7 @@ class ServiceTests(SynchronousTestCase):
         self.failures: list[str] = []
         self.factory = FakeFactory(self.order)
         self.notifier = FakeNotifier()
-        self.request_log: FakeCloser | None = FakeCloser(self.order, "log")
+        self.logs = FakeCloser(self.order, "logs")
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -119,7 +126,7 @@ class ServiceTests(SynchronousTestCase):
             self.failures.append,
             self.notifier,  # type: ignore[arg-type]
             FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
-            self.request_log,  # type: ignore[arg-type]
+            self.logs,  # type: ignore[arg-type]
         )
 
     @property
@@ -194,7 +201,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual("drain", self.order[-1])
         self.assertNoResult(stopped)
         self.factory.drained.callback(None)
-        self.assertEqual(["drain", "close cache", "close log"], self.order[2:])
+        self.assertEqual(["drain", "close cache", "close logs"], self.order[2:])
         self.successResultOf(stopped)
         self.assertIn("the server is stopping, with 2 clients connected", self.log)
         self.assertEqual("the server has stopped", self.log[-1])
@@ -207,21 +214,12 @@ class ServiceTests(SynchronousTestCase):
         stopped = service.stopService()
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
-        self.assertEqual(["stopListening", "drain", "close cache", "close log"], self.order)
-
-    def test_without_a_request_log_there_is_none_to_close(self) -> None:
-        self.request_log = None
-        service = self.service()
-        service.startService()
-        self.factory.drained.callback(None)
-        self.successResultOf(service.stopService())
-        self.assertEqual(["drain", "close cache"], self.order)
+        self.assertEqual(["stopListening", "drain", "close cache", "close logs"], self.order)
 
     def test_a_request_log_that_goes_nowhere_is_told(self) -> None:
-        assert self.request_log is not None
         self.service().startService()
         self.assertFalse([line for line in self.log if "/dev/null" in line])
-        self.request_log.goes_nowhere = True
+        self.logs.goes_nowhere = True
         self.service().startService()
         self.assertTrue([line for line in self.log if "/dev/null" in line])
 
@@ -276,11 +274,54 @@ class ServiceTests(SynchronousTestCase):
         self.assertRaises(ZeroDivisionError, service.reload)
         self.assertEqual("ready", self.notifier.told[-1][0])
 
+    def test_the_application_gets_its_log_for_twistd_to_start(self) -> None:
+        service = self.service()
+        self.logs.server = ServerLog(os.devnull)
+        application = Application("x")
+        service.setServiceParent(application)
+        self.assertIs(self.logs.server, application.getComponent(ILogObserver))
+        self.assertIs(service, IServiceCollection(application).getServiceNamed("the server"))
+
+    def test_where_the_log_is_not_its_business_the_application_gets_none(self) -> None:
+        application = Application("x")
+        self.service().setServiceParent(application)
+        self.assertIsNone(application.getComponent(ILogObserver, None))
+
+    def test_it_can_be_part_of_something_that_is_no_application(self) -> None:
+        service, parent = self.service(), MultiService()
+        self.logs.server = ServerLog(os.devnull)
+        service.setServiceParent(parent)
+        self.assertEqual([service], list(parent))
+
+    def test_a_reload_opens_the_logs_anew_and_tells_only_what_went_wrong(self) -> None:
+        service = self.service()
+        service.read_anew = lambda: False
+        self.assertFalse(service.reload())
+        self.assertEqual([], self.log)
+        self.logs.errors = ["/a: cannot open it"]
+        service.read_anew = lambda: True
+        self.assertTrue(service.reload())
+        self.assertEqual(["/a: cannot open it; the old file is written on"], self.log)
+
+    def test_it_tells_what_came_of_opening_the_logs_anew(self) -> None:
+        service = self.service()
+        service.reopen_logs()
+        self.assertEqual(["opened the logs anew"], self.log)
+        self.logs.errors = ["/a: cannot open it", "/b: cannot open it"]
+        service.reopen_logs()
+        self.assertEqual(
+            [
+                "/a: cannot open it; the old file is written on",
+                "/b: cannot open it; the old file is written on",
+            ],
+            self.log[1:],
+        )
+
     def test_one_that_never_listened_can_stop(self) -> None:
         service = self.service()
         self.factory.drained.callback(None)
         self.successResultOf(service.stopService())
-        self.assertEqual(["drain", "close cache", "close log"], self.order)
+        self.assertEqual(["drain", "close cache", "close logs"], self.order)
 
 
 class WholeServiceTests(SynchronousTestCase):

@@ -24,6 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import config, tap
 from actionhero_tcp.endpoints import TLSEndpoint
 from actionhero_tcp.errors import StartError
+from actionhero_tcp.loglines import FORMS
 from actionhero_tcp.proxied import ProxiedEndpoint
 from actionhero_tcp.service import ActionHeroService
 from tools import certs
@@ -81,7 +82,7 @@ class OptionsTests(OptionsTestCase):
                 section = getattr(self.parse(f"--{info.option}=tcp:0"), info.section)
                 self.assertEqual(("tcp:0",), getattr(section, info.name))
             else:
-                text = OTHER_VALUES[info.type]
+                text = info.choices[-1] if info.choices else OTHER_VALUES[info.type]
                 if info.name in ("actions_directory", "flat_file_directory"):
                     text = str(self.folder)
                 if info.minimum is not None and info.minimum > float(text):
@@ -112,6 +113,7 @@ class OptionsTests(OptionsTestCase):
             self.assertIn(f"--{info.option}", text)
             self.assertIn(" ".join(info.help.split()), text)
         self.assertIn("[default: 5000]", text)
+        self.assertIn("[default: password, passwd, ", text)
         self.assertIn("[default: yes]", text)
         self.assertIn("[default: no]", text)
         self.assertNotIn("[default: ]", text)
@@ -131,6 +133,14 @@ class OptionsTests(OptionsTestCase):
         self.assertEqual(("127.0.0.0/8", "::1"), self.parse().tcp_server.trusted_proxies)
         server = self.parse("--trusted-proxies=10.0.0.0/8", "--trusted-proxies", "::2").tcp_server
         self.assertEqual(("10.0.0.0/8", "::2"), server.trusted_proxies)
+
+    def test_what_is_given_several_times_stands_in_place_of_the_list_before_it(self) -> None:
+        file = self.file(log={"filterParams": ["pin"]})
+        self.assertEqual(("pin",), self.parse("-c", file).log.filter_params)
+        given = ("-c", file, "--filter-param=a", "--filter-param=b")
+        self.assertEqual(("a", "b"), self.parse(*given).log.filter_params)
+        self.assertEqual(("pin",), self.parse("-c", file).log.filter_params)
+        self.assertIn("password", self.parse().log.filter_params)
 
     def test_options_win_over_the_file_and_the_file_over_the_defaults(self) -> None:
         file = self.file(
@@ -176,6 +186,7 @@ class RefusalTests(OptionsTestCase):
             ("--action-timeout=soon", "--action-timeout must be a number, not 'soon'"),
             ("--action-timeout=nan", "--action-timeout must be a finite number, not nan"),
             ("--max-line-length=1", "--max-line-length must be at least 64, not 1"),
+            ("--log-format=xml", '--log-format must be text or json, not "xml"'),
         ):
             self.assertEqual(f"{text} (--help lists the options)", self.refusal(argument))
 
@@ -380,6 +391,27 @@ class BuildTests(OptionsTestCase):
         values = {("log", "requests"): True, ("log", "request_file"): str(self.folder)}
         error = self.assertRaises(StartError, support.make_service, values)
         self.assertIn("cannot open the request log", str(error))
+
+    def test_the_settings_of_the_log_reach_it(self) -> None:
+        path = self.folder / "requests.log"
+        values: dict[tuple[str, str], Any] = {
+            ("log", "requests"): True,
+            ("log", "request_file"): str(path),
+            ("log", "format"): "json",
+            ("log", "params"): True,
+            ("log", "filter_params"): ("key",),
+        }
+        service, reactor = support.make_service(values)
+        client = support.Client(service, reactor)
+        client.send(b'{"action":"cacheTest","params":{"key":"hunter2","value":"1"}}\n')
+        assert service.logs.requests is not None
+        service.logs.requests.flush()
+        params = json.loads(path.read_text().splitlines()[-1])["params"]
+        self.assertEqual({"key": "[FILTERED]", "value": "1", "limit": 100, "offset": 0}, params)
+
+    def test_there_is_a_form_for_every_format(self) -> None:
+        (info,) = [info for info in FIELDS if (info.section, info.name) == ("log", "format")]
+        self.assertEqual(set(info.choices), set(FORMS))
 
     def test_actions_cannot_change_the_tables_of_the_api(self) -> None:
         api = self.build().factory.runner._api

@@ -61,6 +61,7 @@ def main() -> int:
     names = sys.argv[1:]
     need("openssl", "openssl")
     need("haproxy", "haproxy")
+    need("logrotate", "logrotate")
     need("redis-server", "redis-server")
     passed, failed = run_tests(names)
     if not names:

@@ -85,6 +85,8 @@ def _option(info: FieldInfo) -> str:
 
 
 def _type(info: FieldInfo) -> str:
+    if info.choices:
+        return " or ".join(f"`{choice}`" for choice in info.choices)
     name = "path" if info.path else _TYPES[info.type]
     if info.minimum is not None and info.maximum is not None:
         return f"{name}, {info.minimum:g} to {info.maximum:g}"

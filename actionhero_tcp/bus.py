@@ -1,0 +1,57 @@
+"""What carries rooms from one server process to the others; by default there are no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+Match = tuple[str, str]
+"""An attribute and its value, which a listener has to have to hear something."""
+
+
+class Bus(Protocol):
+    """How a process tells the others of its rooms, and knows of theirs."""
+
+    def joined(self, room: str, client: str) -> None:
+        """A client of this process is in the room from now on."""
+
+    def left(self, room: str, client: str) -> None:
+        """A client of this process is in the room no more."""
+
+    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+        """Something was said in the room; members of this process have heard it.
+
+        Args:
+            room: The room.
+            line: What the members of the other processes get.
+            match: Who of them; None for all.
+        """
+
+    def members(self, room: str) -> Iterable[str]:
+        """The ids of the room's members that are with the other processes."""
+        ...
+
+    def count(self, room: str) -> int:
+        """How many these are."""
+        ...
+
+
+class LocalBus:
+    """Carries nothing: there is one process."""
+
+    def joined(self, room: str, client: str) -> None:
+        """See `Bus.joined`."""
+
+    def left(self, room: str, client: str) -> None:
+        """See `Bus.left`."""
+
+    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+        """See `Bus.say`."""
+
+    def members(self, room: str) -> Iterable[str]:
+        """See `Bus.members`."""
+        return ()
+
+    def count(self, room: str) -> int:
+        """See `Bus.count`."""
+        return 0

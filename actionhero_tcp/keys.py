@@ -1,0 +1,47 @@
+"""The names of keys and channels in Redis. Their layout has a version, and stands in docs/scaling.md."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = "v1"
+"""Changes with the layout: processes of different layouts don't see each other."""
+
+
+class Keys:
+    """All names under one prefix.
+
+    Args:
+        prefix: What all of them begin with.
+    """
+
+    __slots__ = ("_room", "_said", "clients", "nodes", "prefix", "requests")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = f"{prefix}{VERSION}:"
+        self._room = f"{self.prefix}room:"
+        self._said = f"{self.prefix}said:"
+        self.nodes = f"{self.prefix}nodes"
+        self.clients = f"{self.prefix}clients"
+        self.requests = f"{self.prefix}requests"
+
+    def room(self, room: str) -> str:
+        """The hash of a room's members: client to node."""
+        return self._room + room
+
+    def said(self, room: str) -> str:
+        """The channel of a room."""
+        return self._said + room
+
+    def room_of(self, channel: bytes) -> str | None:
+        """The room of a channel; None where it is not the channel of one."""
+        name = channel.decode("utf-8", "replace")
+        return name.removeprefix(self._said) if name.startswith(self._said) else None
+
+    def node(self, node: str) -> str:
+        """The channel of one node, for messages to its clients."""
+        return f"{self.prefix}node:{node}"
+
+    def held(self, node: str) -> str:
+        """The set of all that a node has put into hashes: ``client room``, and ``client``."""
+        return f"{self.prefix}held:{node}"
