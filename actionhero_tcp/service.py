@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .cache import LocalCache
     from .requestlog import RequestLog
     from .systemd import Notifier
+    from .watch import Watch
 
 STOP_RESERVE_SECONDS: Final = 5.0
 """What stopping may take beyond its time limits before systemd ends it by force."""
@@ -53,6 +54,7 @@ class ActionHeroService(Service):
         cache: Is closed when all clients are gone.
         request_log: Is closed then, too.
         stopped: Called at the very end.
+        watch: Watches the reactor from the start until then.
 
     Attributes:
         notifier: See above.
@@ -70,6 +72,7 @@ class ActionHeroService(Service):
         cache: LocalCache,
         request_log: RequestLog | None = None,
         stopped: Callable[[], object] = lambda: None,
+        watch: Watch | None = None,
     ) -> None:
         self.name = name
         self.factory = factory
@@ -81,6 +84,7 @@ class ActionHeroService(Service):
         self._cache = cache
         self._request_log = request_log
         self._call_stopped = stopped
+        self._watch = watch
         self._privileged = False
         self._error: str | None = None
 
@@ -100,6 +104,8 @@ class ActionHeroService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if self._request_log is not None and self._request_log.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
+        if self._watch is not None:
+            self._watch.start()
         _log.info("{name} has started", name=self.name)
         self._tell_if_ready()
 
@@ -136,6 +142,8 @@ class ActionHeroService(Service):
         if self._request_log is not None:
             self._request_log.close()
         self.notifier.close()
+        if self._watch is not None:
+            self._watch.close()
         _log.info("{name} has stopped", name=self.name)
         self._call_stopped()
 

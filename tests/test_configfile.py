@@ -150,7 +150,7 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are params, requestFile, requests",
+            ": unknown key log.xyz; known are blockedSeconds, params, requestFile, requests",
         )
 
     def test_a_key_of_another_section(self) -> None:

@@ -45,6 +45,9 @@ ALLOWED: dict[str, set[str]] = {
     "connection": {"errors", "reasons", "wire"},
     "rooms": {"connection", "wire"},
     "requestlog": {"clock", "connection", "errors"},
+    # What blocks the reactor.
+    "stalls": {"errors"},
+    "watch": {"clock", "stalls"},
     # What a line can ask for.
     "actions": {"connection", "errors", "inputs"},
     "commands": {"connection", "errors", "reasons", "rooms", "wire"},
@@ -104,6 +107,7 @@ ALLOWED: dict[str, set[str]] = {
         "systemd",
         "tls",
         "turn",
+        "watch",
     },
 }
 """For each module those of the package that it may import at run time, lower ones first."""

@@ -50,12 +50,15 @@ class FakeEndpoint:
 
 
 class FakeCloser:
-    """A cache or a request log that tells when it is closed."""
+    """A cache, a request log or a watch that tells when it starts and is closed."""
 
     def __init__(self, order: list[str], name: str) -> None:
         self.order = order
         self.name = name
         self.goes_nowhere = False
+
+    def start(self) -> None:
+        self.order.append(f"start {self.name}")
 
     def close(self) -> None:
         self.order.append(f"close {self.name}")
@@ -104,6 +107,7 @@ class ServiceTests(SynchronousTestCase):
         self.factory = FakeFactory(self.order)
         self.notifier = FakeNotifier()
         self.request_log: FakeCloser | None = FakeCloser(self.order, "log")
+        self.watch: FakeCloser | None = None
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -120,6 +124,7 @@ class ServiceTests(SynchronousTestCase):
             self.notifier,  # type: ignore[arg-type]
             FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
             self.request_log,  # type: ignore[arg-type]
+            watch=self.watch,  # type: ignore[arg-type]
         )
 
     @property
@@ -216,6 +221,18 @@ class ServiceTests(SynchronousTestCase):
         self.factory.drained.callback(None)
         self.successResultOf(service.stopService())
         self.assertEqual(["drain", "close cache"], self.order)
+
+    def test_the_reactor_is_watched_from_the_start_until_all_is_closed(self) -> None:
+        self.watch = FakeCloser(self.order, "watch")
+        service = self.service()
+        service.privilegedStartService()
+        self.assertEqual([], self.order)
+        service.startService()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual(
+            ["start watch", "drain", "close cache", "close log", "close watch"], self.order
+        )
 
     def test_a_request_log_that_goes_nowhere_is_told(self) -> None:
         assert self.request_log is not None
