@@ -44,6 +44,7 @@ from .signals import Signals, end_process_after
 from .stats import Stats
 from .systemd import Notifier
 from .turn import Turn
+from .watch import Watch
 
 BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""
@@ -305,6 +306,9 @@ def build(
     parts = Parts(
         api, rooms, cache, commands, runner, router, admission, factory, proxies, certificates
     )
+    watch = None
+    if config.log.blocked_seconds:
+        watch = Watch(reactor, config.log.blocked_seconds, actions.values(), stats)
     service = ActionHeroService(
         general.server_name,
         factory,
@@ -314,6 +318,7 @@ def build(
         cache,
         Logs(server_log, log),
         partial(_leave_threads, reactor, limits.close_timeout),
+        watch=watch,
     )
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     return service

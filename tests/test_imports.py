@@ -51,6 +51,9 @@ ALLOWED: dict[str, set[str]] = {
     "requestlog": {"clock", "connection", "errors", "logfile", "loglines", "paramfilter"},
     "serverlog": {"errors", "logfile", "loglines"},
     "logs": {"errors", "requestlog", "serverlog"},
+    # What blocks the reactor.
+    "stalls": {"errors"},
+    "watch": {"clock", "stalls"},
     # What a line can ask for.
     "actions": {"connection", "errors", "inputs"},
     "commands": {"connection", "errors", "reasons", "rooms", "wire"},
@@ -114,6 +117,7 @@ ALLOWED: dict[str, set[str]] = {
         "systemd",
         "tls",
         "turn",
+        "watch",
     },
 }
 """For each module those of the package that it may import at run time, lower ones first."""

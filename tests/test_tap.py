@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import threading
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -386,6 +387,21 @@ class BuildTests(OptionsTestCase):
             self.successResultOf(service.stopService())
             self.assertEqual(wanted, path.exists())
         self.assertEqual(4, len((self.folder / "True.log").read_text().splitlines()))
+
+    def test_what_blocks_is_watched_for_as_long_as_the_service_runs(self) -> None:
+        for seconds in (0.0, 0.5):
+            service, reactor = support.make_service({("log", "blocked_seconds"): seconds})
+            service.startService()
+            reactor.advance(0)
+            beats = [call.getTime() - reactor.seconds() for call in reactor.getDelayedCalls()]
+            self.assertEqual([0.1] if seconds else [], beats)
+            self.assertEqual(bool(seconds), self.is_watched())
+            self.successResultOf(service.stopService())
+            self.assertFalse(self.is_watched())
+
+    def is_watched(self) -> bool:
+        """Whether the thread that watches runs."""
+        return any(thread.name == "watch" for thread in threading.enumerate())
 
     def test_a_request_log_that_cannot_be_written_does_not_start(self) -> None:
         values = {("log", "requests"): True, ("log", "request_file"): str(self.folder)}
