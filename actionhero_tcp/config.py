@@ -274,6 +274,12 @@ class Log:
         "params whose values no log shows, in upper or lower case; may be given several times",
         option="filter-param",
     )
+    blocked_seconds: float = _option(
+        0.25,
+        "seconds that an action may block all others before it is logged with its stack, "
+        "at least 0.05; 0 = never logged",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .cache import LocalCache
     from .logs import Logs
     from .systemd import Notifier
+    from .watch import Watch
 
 STOP_RESERVE_SECONDS: Final = 5.0
 """What stopping may take beyond its time limits before systemd ends it by force."""
@@ -54,6 +55,7 @@ class ActionHeroService(Service):
         cache: Is closed when all clients are gone.
         logs: Both logs; the request log is closed then, too.
         stopped: Called at the very end.
+        watch: Watches the reactor from the start until then.
 
     Attributes:
         notifier: See above.
@@ -72,6 +74,7 @@ class ActionHeroService(Service):
         cache: LocalCache,
         logs: Logs,
         stopped: Callable[[], object] = lambda: None,
+        watch: Watch | None = None,
     ) -> None:
         self.name = name
         self.factory = factory
@@ -83,6 +86,7 @@ class ActionHeroService(Service):
         self._fail = fail
         self._cache = cache
         self._call_stopped = stopped
+        self._watch = watch
         self._privileged = False
         self._error: str | None = None
 
@@ -108,6 +112,8 @@ class ActionHeroService(Service):
         super().startService()  # type: ignore[no-untyped-call]
         if self.logs.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
+        if self._watch is not None:
+            self._watch.start()
         _log.info("{name} has started", name=self.name)
         self._tell_if_ready()
 
@@ -148,6 +154,8 @@ class ActionHeroService(Service):
         self._cache.close()
         self.logs.close()
         self.notifier.close()
+        if self._watch is not None:
+            self._watch.close()
         _log.info("{name} has stopped", name=self.name)
         self._call_stopped()
 

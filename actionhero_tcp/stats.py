@@ -20,10 +20,12 @@ class Stats:
         connected_ever: Clients connected since the start.
         closed: How many connections ended, by reason.
         limited: How often each limit took effect, by its key in the config.
+        blocked: How often the reactor was blocked for longer than ``log.blockedSeconds``.
     """
 
     __slots__ = (
         "_started",
+        "blocked",
         "closed",
         "connected_ever",
         "connections",
@@ -39,6 +41,7 @@ class Stats:
         self.connected_ever = 0
         self.closed: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
+        self.blocked = 0
         self._started = time.monotonic()
 
     def opened(self) -> None:

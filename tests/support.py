@@ -172,7 +172,7 @@ def make_service(
         The service, not started, and the reactor.
     """
     reactor = Reactor() if reactor is None else reactor
-    settings = {("log", "requests"): False, **(values or {})}
+    settings = {("log", "requests"): False, ("log", "blocked_seconds"): 0.0, **(values or {})}
     return tap.build(config.build(settings), reactor), reactor
 
 

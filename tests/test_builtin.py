@@ -46,7 +46,7 @@ class BuiltinTests(SynchronousTestCase):
     def test_status(self) -> None:
         stats = self.client.ask("status")["stats"]
         parts = ["id", "uptimeSeconds", "memoryConsumption", "cache", "socketServer"]
-        self.assertEqual([*parts, "closed", "limits"], list(stats))
+        self.assertEqual([*parts, "closed", "limits", "blocked"], list(stats))
         self.assertEqual(
             {
                 "numberOfGlobalSocketRequests": 1,

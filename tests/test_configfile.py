@@ -150,7 +150,7 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are file, filterParams, format, params, "
+            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, params, "
             "requestFile, requests",
         )
 

@@ -52,7 +52,7 @@ class FakeEndpoint:
 
 
 class FakeCloser:
-    """A cache or the logs, which tell when they are closed."""
+    """A cache, the logs or a watch, which tell when they start and are closed."""
 
     def __init__(self, order: list[str], name: str) -> None:
         self.order = order
@@ -60,6 +60,9 @@ class FakeCloser:
         self.goes_nowhere = False
         self.server: ServerLog | None = None
         self.errors: list[str] = []
+
+    def start(self) -> None:
+        self.order.append(f"start {self.name}")
 
     def close(self) -> None:
         self.order.append(f"close {self.name}")
@@ -111,6 +114,7 @@ class ServiceTests(SynchronousTestCase):
         self.factory = FakeFactory(self.order)
         self.notifier = FakeNotifier()
         self.logs = FakeCloser(self.order, "logs")
+        self.watch: FakeCloser | None = None
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
@@ -127,6 +131,7 @@ class ServiceTests(SynchronousTestCase):
             self.notifier,  # type: ignore[arg-type]
             FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
             self.logs,  # type: ignore[arg-type]
+            watch=self.watch,  # type: ignore[arg-type]
         )
 
     @property
@@ -215,6 +220,18 @@ class ServiceTests(SynchronousTestCase):
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
         self.assertEqual(["stopListening", "drain", "close cache", "close logs"], self.order)
+
+    def test_the_reactor_is_watched_from_the_start_until_all_is_closed(self) -> None:
+        self.watch = FakeCloser(self.order, "watch")
+        service = self.service()
+        service.privilegedStartService()
+        self.assertEqual([], self.order)
+        service.startService()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual(
+            ["start watch", "drain", "close cache", "close logs", "close watch"], self.order
+        )
 
     def test_a_request_log_that_goes_nowhere_is_told(self) -> None:
         self.service().startService()

@@ -16,8 +16,14 @@ class StatsTests(SynchronousTestCase):
     def test_starts_at_zero(self) -> None:
         fresh = Stats()
         self.assertEqual(
-            (0, 0, 0, {}),
-            (fresh.requests, fresh.connections, fresh.connected_ever, dict(fresh.closed)),
+            (0, 0, 0, 0, {}),
+            (
+                fresh.requests,
+                fresh.connections,
+                fresh.connected_ever,
+                fresh.blocked,
+                dict(fresh.closed),
+            ),
         )
 
     def test_id_is_32_hex_digits(self) -> None:

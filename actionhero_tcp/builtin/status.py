@@ -18,6 +18,7 @@ from actionhero_tcp import ActionConnection, Api, action
             },
             "closed": {"quit": 3, "client closed": 12},
             "limits": {"maxLineLength": 1},
+            "blocked": 0,
         }
     },
 )
@@ -37,5 +38,6 @@ async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
             },
             "closed": dict(stats.closed),
             "limits": dict(stats.limited),
+            "blocked": stats.blocked,
         }
     }
