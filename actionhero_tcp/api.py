@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import wire
+
 if TYPE_CHECKING:
     from .actions import Action
     from .cache import Cache
+    from .cluster import Cluster
     from .config import Config
     from .connection import ActionConnection, Connection
     from .files import Files
@@ -29,6 +32,7 @@ class Api:
         stats: Counters of this process.
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
+        cluster: This process as a node of a cluster; None where it is alone.
     """
 
     config: Config
@@ -39,6 +43,7 @@ class Api:
     stats: Stats
     connections: Mapping[str, Connection]
     reactor: Any
+    cluster: Cluster | None = None
 
     def renew(self, config: Config) -> None:
         """A reload has changed the configuration."""
@@ -54,13 +59,18 @@ class Api:
             message: A JSON object; ``"context":"api"`` is added where it names none.
 
         Returns:
-            Whether the client is connected.
+            Whether the client is connected. With Redis, a message for a client that is not
+            with this process is handed on to the one that has it; whether there is one is not
+            known then, and this is True.
 
         Raises:
             UnserializableError: The message is no JSON object.
         """
         found = self.connections.get(connection if isinstance(connection, str) else connection.id)
         if found is None:
-            return False
+            if self.cluster is None or not isinstance(connection, str):
+                return False
+            self.cluster.send(connection, wire.message_line(message))
+            return True
         found.send(message)
         return True

@@ -12,6 +12,12 @@ Match = tuple[str, str]
 class Bus(Protocol):
     """How a process tells the others of its rooms, and knows of theirs."""
 
+    def connected(self, client: str) -> None:
+        """A client is with this process from now on."""
+
+    def disconnected(self, client: str) -> None:
+        """A client is with this process no more."""
+
     def joined(self, room: str, client: str) -> None:
         """A client of this process is in the room from now on."""
 
@@ -38,6 +44,12 @@ class Bus(Protocol):
 
 class LocalBus:
     """Carries nothing: there is one process."""
+
+    def connected(self, client: str) -> None:
+        """See `Bus.connected`."""
+
+    def disconnected(self, client: str) -> None:
+        """See `Bus.disconnected`."""
 
     def joined(self, room: str, client: str) -> None:
         """See `Bus.joined`."""

@@ -26,6 +26,7 @@ def _option(
     path: bool = False,
     live: bool = False,
     choices: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> Any:
     """A field of the configuration.
 
@@ -39,6 +40,7 @@ def _option(
         path: It is a path, and counts from the config file's folder.
         live: A reload changes it while the server runs.
         choices: All that it can be, where that is a few words.
+        secret: It is never shown.
     """
     facts = {
         "help": help,
@@ -49,6 +51,7 @@ def _option(
         "path": path,
         "live": live,
         "choices": choices,
+        "secret": secret,
     }
     return field(default=default, metadata=facts)
 
@@ -283,6 +286,31 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Redis:
+    """Several server processes as one: they share rooms, the cache and counters over Redis."""
+
+    enable: bool = _option(
+        False, "be one of several processes that Redis joins", option="use-redis"
+    )
+    url: str = _option(
+        "",
+        "where Redis is: `redis://[:password@]host:port/db`, `rediss://…` for TLS, or "
+        "`unix:/path?db=N`; it wins over the fields below, and means `enable`",
+        option="redis",
+        secret=True,
+    )
+    host: str = _option("127.0.0.1", "the host of Redis", option="redis-host")
+    port: int = _option(6379, "its port", option="redis-port", minimum=1, maximum=65535)
+    password: str = _option("", "its password", option="redis-password", secret=True)
+    database: int = _option(0, "its database", key="DB", option="redis-db", minimum=0)
+    prefix: str = _option(
+        "actionhero:",
+        "what all keys and channels begin with; servers of different prefixes are apart",
+        option="redis-prefix",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration, one attribute for each section of ``config.json``."""
 
@@ -290,6 +318,7 @@ class Config:
     tcp_server: TcpServer = field(default_factory=TcpServer)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
+    redis: Redis = field(default_factory=Redis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,6 +339,7 @@ class FieldInfo:
         path: Whether it is a path.
         live: Whether a reload changes it while the server runs.
         choices: All that it can be; empty where it can be anything.
+        secret: Whether it is never shown.
     """
 
     section: str
@@ -325,6 +355,7 @@ class FieldInfo:
     path: bool
     live: bool
     choices: tuple[str, ...]
+    secret: bool
 
     def check(self, value: object) -> Any:
         """The value, checked, as the field's type.
@@ -367,6 +398,9 @@ class FieldInfo:
         if self.maximum is not None and value > self.maximum:
             raise ValueError(f"must be at most {self.maximum:g}, not {_number(value)}")
 
+
+HIDDEN: Final = "[HIDDEN]"
+"""Stands for a secret."""
 
 _LARGEST_EXACT: Final = 2**53
 """Whole numbers up to this one are floats without a loss."""
@@ -414,6 +448,7 @@ def fields() -> Iterator[FieldInfo]:
                 path=facts["path"],
                 live=facts["live"],
                 choices=facts["choices"],
+                secret=facts["secret"],
             )
 
 
@@ -422,10 +457,12 @@ def _section_class(name: str) -> Any:
 
 
 def as_json(config: Config) -> str:
-    """The configuration as a config file of it would be written."""
+    """The configuration as a config file of it would be written, without its secrets."""
     sections: dict[str, dict[str, Any]] = {}
     for info in fields():
         value = getattr(getattr(config, info.section), info.name)
+        if info.secret and value:
+            value = HIDDEN
         sections.setdefault(info.section_key, {})[info.key] = plain(value)
     return json.dumps(sections, indent=2, ensure_ascii=False)
 

@@ -108,6 +108,7 @@ class ActionHeroFactory(Factory):
         if self._log is not None:
             self._log.connected(connection)
         connection.outbox.send(self._greeting)
+        self.rooms.bus.connected(connection.id)
         self.rooms.join(connection, self._default_room)
 
     def lost(
@@ -129,6 +130,7 @@ class ActionHeroFactory(Factory):
                 self._log.turned_away(entrance.remote_address, reason, entrance.error)
         else:
             self.rooms.leave_all(connection)
+            self.rooms.bus.disconnected(connection.id)
             del self._connections[connection.id]
             self.stats.ended(reason)
             if self._log is not None:

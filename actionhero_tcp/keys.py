@@ -1,4 +1,4 @@
-"""The names of keys and channels in Redis. Their layout has a version, and stands in docs/scaling.md."""
+"""The names of keys and channels in Redis; docs/scaling.md shows their layout."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Keys:
         """The hash of a room's members: client to node."""
         return self._room + room
 
+    @property
+    def any_room(self) -> str:
+        """What the names of all rooms' hashes begin with."""
+        return self._room
+
     def said(self, room: str) -> str:
         """The channel of a room."""
         return self._said + room
@@ -43,5 +48,5 @@ class Keys:
         return f"{self.prefix}node:{node}"
 
     def held(self, node: str) -> str:
-        """The set of all that a node has put into hashes: ``client room``, and ``client``."""
+        """The set of what a node has put into hashes: ``client room``; no room for `clients`."""
         return f"{self.prefix}held:{node}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
@@ -82,6 +82,12 @@ class RedisAddress:
             raise StartError("redis.url: the database must be a number, as in redis://host:6379/0")
         self.database = int(database) if database else 0
 
+    @classmethod
+    def of(cls, host: str, port: int, password: str, database: int) -> RedisAddress:
+        """The address that is given by its parts."""
+        place = f"[{host}]" if ":" in host else host
+        return cls(f"redis://:{quote(password, safe='')}@{place}:{port}/{database}")
+
     def __str__(self) -> str:
         """The address, without the password."""
         place = self.path or f"//{self.host}:{self.port}/{self.database}"
@@ -104,9 +110,9 @@ class RedisLink:
     Args:
         address: Where Redis is.
         reactor: The reactor.
-        came: Called when Redis is here, also when it is here again; nothing is subscribed then.
-        went: Called when it is away.
-        heard: Called with the channel and the message of what was published.
+
+    Attributes:
+        failures: How many of the commands that were told have failed.
 
     Raises:
         StartError: The client library is not installed.
@@ -116,18 +122,17 @@ class RedisLink:
         self,
         address: RedisAddress,
         reactor: Any,
-        came: Callable[[], object],
-        went: Callable[[], object],
-        heard: Callable[[bytes, bytes], object],
     ) -> None:
         self._address = address
-        self._came = came
-        self._went = went
+        self._came: Callable[[], object] = lambda: None
+        self._went: Callable[[], object] = lambda: None
+        self._heard: Callable[[bytes, bytes], object] = lambda channel, message: None
         self._here = False
+        self.failures = 0
         self._error = ""
         self._logged_at = float("-inf")
         self._clock: Clock = reactor
-        commands, subscriber = _protocols(heard)
+        commands, subscriber = _protocols(lambda *published: self._heard(*published))
         self._commands = _Connection(self, commands, address, reactor)
         self._subscriber = _Connection(self, subscriber, address, reactor)
 
@@ -140,6 +145,22 @@ class RedisLink:
     def error(self) -> str:
         """Why Redis is away; empty while it is here."""
         return "" if self._here else self._error or "it has not been reached yet"
+
+    def tell_of(
+        self,
+        came: Callable[[], object],
+        went: Callable[[], object],
+        heard: Callable[[bytes, bytes], object],
+    ) -> None:
+        """Sets who is told of what happens.
+
+        Args:
+            came: Called when Redis is here, also when it is here again; nothing is subscribed
+                then.
+            went: Called when it is away.
+            heard: Called with the channel and the message of what was published.
+        """
+        self._came, self._went, self._heard = came, went, heard
 
     def start(self) -> None:
         """Starts to connect."""
@@ -162,7 +183,10 @@ class RedisLink:
         return self._commands.call(*command)
 
     def tell(self, commands: Iterable[tuple[str | bytes | int, ...]]) -> None:
-        """Sends commands in one go, and does not wait for replies; where Redis is away, none."""
+        """Sends commands in one go, without waiting for replies.
+
+        Where one of them cannot be sent, or fails, `failures` grows.
+        """
         self._commands.tell(commands)
 
     def subscribe(self, channel: str) -> Deferred[Any]:
@@ -273,7 +297,10 @@ class _Connection(Factory):
     def tell(self, commands: Iterable[tuple[str | bytes | int, ...]]) -> None:
         """See `RedisLink.tell`."""
         for command in commands:
-            self.call(*command).addErrback(lambda _: None)
+            self.call(*command).addErrback(self._told_in_vain)
+
+    def _told_in_vain(self, _: Failure) -> None:
+        self._link.failures += 1
 
     def buildProtocol(self, addr: object) -> Any:
         """A protocol for a connection that was just made."""

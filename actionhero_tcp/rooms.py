@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from . import wire
+from .bus import Bus, LocalBus, Match
 from .connection import Connection
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ class Rooms:
 
     Attributes:
         announce_limit: The same; a reload may replace it.
+        bus: Carries what happens in rooms to the other processes, should there be any.
     """
 
     def __init__(self, turn: Turn, announce_limit: int) -> None:
         self._turn = turn
         self.announce_limit = announce_limit
         self._rooms: dict[str, dict[Connection, None]] = {}
+        self.bus: Bus = LocalBus()
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -56,18 +59,20 @@ class Rooms:
             return
         members[connection] = None
         connection.rooms[room] = None
-        self._announce(connection, room, ENTERED)
+        self._announce(room, connection.id, ENTERED, connection)
+        self.bus.joined(room, connection.id)
 
     def leave(self, connection: Connection, room: str) -> None:
         """Takes a connection out of a room, whose other members hear of it."""
         members = self._rooms.get(room)
         if members is None or connection not in members:
             return
-        self._announce(connection, room, LEFT)
+        self._announce(room, connection.id, LEFT, connection)
         del members[connection]
         del connection.rooms[room]
         if not members:
             del self._rooms[room]
+        self.bus.left(room, connection.id)
 
     def leave_all(self, connection: Connection) -> None:
         """Takes a connection out of all its rooms."""
@@ -75,8 +80,8 @@ class Rooms:
             self.leave(connection, room)
 
     def members(self, room: str) -> list[str]:
-        """The ids of a room's members, in the order in which they came."""
-        return [connection.id for connection in self._rooms.get(room, ())]
+        """The ids of a room's members, in the order in which they came, those elsewhere last."""
+        return [*self.members_here(room), *self.bus.members(room)]
 
     def say(self, room: str, message: object) -> None:
         """Says something to all members of a room, in the name of the server.
@@ -93,6 +98,7 @@ class Rooms:
         line = _said(message, room, 0, "api")
         with self._turn:
             _deliver(line, tuple(self._rooms.get(room, ())), None)
+            self.bus.say(room, line)
 
     def say_from(self, speaker: Connection, room: str, message: str) -> None:
         """Says what one client said to the others in a room.
@@ -100,16 +106,51 @@ class Rooms:
         Where the speaker's sticky params hold ``roomMatchKey`` and ``roomMatchValue``,
         only those members hear it for whom that attribute has that value.
         """
-        listeners: Iterable[Connection] = tuple(self._rooms.get(room, ()))
+        line = _said(message, room, speaker.id, "user")
         key, value = speaker.params.get(MATCH_KEY), speaker.params.get(MATCH_VALUE)
-        if key is not None and value is not None:
-            listeners = [member for member in listeners if _matches(member, key, value)]
-        _deliver(_said(message, room, speaker.id, "user"), listeners, speaker)
+        match = None if key is None or value is None else (key, value)
+        _deliver(line, self._listeners(room, match), speaker)
+        self.bus.say(room, line, match)
 
-    def _announce(self, connection: Connection, room: str, message: str) -> None:
-        members = self._rooms[room]
-        if 1 < len(members) <= self.announce_limit:
-            _deliver(_said(message, room, connection.id, "user"), tuple(members), connection)
+    # What the bus tells; see `redisbus.Listener`.
+
+    def hear(self, room: str, line: bytes, match: Match | None) -> None:
+        """Something was said elsewhere."""
+        _deliver(line, self._listeners(room, match), None)
+
+    def hear_entered(self, room: str, client: str) -> None:
+        """A client elsewhere has entered."""
+        with self._turn:
+            self._announce(room, client, ENTERED, None)
+
+    def hear_left(self, room: str, client: str) -> None:
+        """A client elsewhere has left."""
+        with self._turn:
+            # The bus counts it no more; its own process still did when it announced it.
+            self._announce(room, client, LEFT, None, 1)
+
+    def rooms_here(self) -> list[str]:
+        """The rooms that have members with this process."""
+        return list(self._rooms)
+
+    def members_here(self, room: str) -> list[str]:
+        """The ids of the members of a room that are with this process."""
+        return [connection.id for connection in self._rooms.get(room, ())]
+
+    def _listeners(self, room: str, match: Match | None) -> Iterable[Connection]:
+        listeners = tuple(self._rooms.get(room, ()))
+        if match is None:
+            return listeners
+        return [member for member in listeners if _matches(member, *match)]
+
+    def _announce(
+        self, room: str, client: str, message: str, who: Connection | None, more: int = 0
+    ) -> None:
+        """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
+        members = self._rooms.get(room, {})
+        listeners = len(members) - (who is not None)
+        if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
+            _deliver(_said(message, room, client, "user"), tuple(members), who)
 
 
 def _said(message: object, room: str, speaker: str | int, context: str) -> bytes:

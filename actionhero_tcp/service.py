@@ -20,6 +20,7 @@ from .transport import write_at_once
 
 if TYPE_CHECKING:
     from .cache import LocalCache
+    from .cluster import Cluster
     from .logs import Logs
     from .systemd import Notifier
     from .watch import Watch
@@ -56,6 +57,7 @@ class ActionHeroService(Service):
         logs: Both logs; the request log is closed then, too.
         stopped: Called at the very end.
         watch: Watches the reactor from the start until then.
+        cluster: This process as a node of a cluster, which it leaves before that.
 
     Attributes:
         notifier: See above.
@@ -75,6 +77,7 @@ class ActionHeroService(Service):
         logs: Logs,
         stopped: Callable[[], object] = lambda: None,
         watch: Watch | None = None,
+        cluster: Cluster | None = None,
     ) -> None:
         self.name = name
         self.factory = factory
@@ -87,6 +90,7 @@ class ActionHeroService(Service):
         self._cache = cache
         self._call_stopped = stopped
         self._watch = watch
+        self._cluster = cluster
         self._privileged = False
         self._error: str | None = None
 
@@ -114,6 +118,8 @@ class ActionHeroService(Service):
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
         if self._watch is not None:
             self._watch.start()
+        if self._cluster is not None:
+            self._cluster.start()
         _log.info("{name} has started", name=self.name)
         self._tell_if_ready()
 
@@ -147,6 +153,8 @@ class ActionHeroService(Service):
         self.ports.clear()
         stopped: Deferred[Any] = DeferredList(closing, consumeErrors=True)
         stopped.addCallback(lambda _: self.factory.drain())
+        if self._cluster is not None:
+            stopped.addCallback(lambda _, cluster: cluster.leave(), self._cluster)
         stopped.addCallback(self._stopped)
         return stopped
 

@@ -16,6 +16,7 @@ class Stats:
     Attributes:
         id: 32 random hex digits that name this process.
         requests: Lines served.
+        elsewhere: Lines that the other processes of the cluster have served, as known.
         connections: Clients connected now.
         connected_ever: Clients connected since the start.
         closed: How many connections ended, by reason.
@@ -29,6 +30,7 @@ class Stats:
         "closed",
         "connected_ever",
         "connections",
+        "elsewhere",
         "id",
         "limited",
         "requests",
@@ -37,6 +39,7 @@ class Stats:
     def __init__(self) -> None:
         self.id = uuid.uuid4().hex
         self.requests = 0
+        self.elsewhere = 0
         self.connections = 0
         self.connected_ever = 0
         self.closed: Counter[str] = Counter()
@@ -53,6 +56,11 @@ class Stats:
         """Counts a client that went, by the reason why."""
         self.connections -= 1
         self.closed[reason] += 1
+
+    @property
+    def global_requests(self) -> int:
+        """Lines served by the whole cluster, as known."""
+        return self.requests + max(0, self.elsewhere)
 
     @property
     def uptime(self) -> float:

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,18 +20,22 @@ from . import endpoints, loader, serverlog, systemd, tls
 from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
+from .cluster import Cluster
 from .commands import Commands
 from .config import Config
 from .connection import Connection
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
+from .keys import Keys
 from .loglines import FORMS
 from .logs import Logs
 from .options import PROGRAM, Options
 from .paramfilter import ParamFilter
 from .polling import poll_directly
 from .proxied import TrustedProxies
+from .redisbus import RedisBus
+from .redislink import RedisAddress, RedisLink
 from .reload import Parts, Reload
 from .requestlog import RequestLog
 from .rooms import Rooms
@@ -122,6 +126,7 @@ def build(
     actions = _load_actions(general.actions_directory, commands)
     cache = LocalCache(reactor, limits.max_cache_entries)
     connections: dict[str, Connection] = {}
+    cluster = _cluster(config, reactor, stats, turn, rooms, connections)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -131,6 +136,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
+        cluster=cluster,
     )
     certificates = _certificates(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
@@ -174,9 +180,39 @@ def build(
         Logs(server_log, log),
         partial(_leave_threads, reactor, limits.close_timeout),
         watch=watch,
+        cluster=cluster,
     )
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     return service
+
+
+def _cluster(
+    config: Config,
+    reactor: Any,
+    stats: Stats,
+    turn: Turn,
+    rooms: Rooms,
+    connections: Mapping[str, Connection],
+) -> Cluster | None:
+    """This process as a node of a cluster; None where Redis is not asked for."""
+    redis = config.redis
+    if not redis.enable and not redis.url:
+        return None
+    address = RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+    if redis.url:
+        address = RedisAddress(redis.url)
+
+    def deliver(client: str, line: bytes) -> None:
+        if client in connections:
+            connections[client].outbox.send(line)
+
+    link = RedisLink(address, reactor)
+    keys = Keys(redis.prefix)
+    bus = RedisBus(link, keys, turn, rooms, lambda: list(connections))
+    cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
+    link.tell_of(cluster.came, cluster.went, cluster.heard)
+    rooms.bus = bus
+    return cluster
 
 
 def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:

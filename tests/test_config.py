@@ -23,7 +23,7 @@ class FieldsTests(SynchronousTestCase):
 
     def test_sections_are_those_of_the_design(self) -> None:
         sections = list(dict.fromkeys(info.section_key for info in FIELDS.values()))
-        self.assertEqual(["general", "tcpServer", "limits", "log"], sections)
+        self.assertEqual(["general", "tcpServer", "limits", "log", "redis"], sections)
 
     def test_every_field_of_the_classes_is_there_once(self) -> None:
         expected = [
@@ -53,7 +53,7 @@ class FieldsTests(SynchronousTestCase):
     def test_keys_are_unique_and_in_camel_case(self) -> None:
         self.assertEqual(len(list(config.fields())), len(FIELDS))
         for key in FIELDS:
-            self.assertRegex(key, r"\A[a-z]+([A-Z][a-zA-Z]*)?\.[a-z]+([A-Z][a-zA-Z]*)*\Z")
+            self.assertRegex(key, r"\A[a-z]+([A-Z][a-zA-Z]*)?\.([a-z]+([A-Z][a-zA-Z]*)*|DB)\Z")
 
     def test_some_keys_and_options(self) -> None:
         expected = {

@@ -59,11 +59,8 @@ class AddressTests(SynchronousTestCase):
             return importing(name, *rest)
 
         self.patch(builtins, "__import__", refuse)
-        nothing: Any = lambda *_: None  # noqa: E731
         address = RedisAddress("redis://127.0.0.1")
-        error = self.assertRaises(
-            StartError, RedisLink, address, reactor, nothing, nothing, nothing
-        )
+        error = self.assertRaises(StartError, RedisLink, address, reactor)
         self.assertIn("pip install 'actionhero-tcp[redis]'", str(error))
 
 
@@ -80,9 +77,8 @@ class LinkTests(TestCase):
 
     def link(self, url: str = "") -> RedisLink:
         """A link that is started, and stopped when the test ends."""
-        link = RedisLink(
-            RedisAddress(url or self.server.url),
-            reactor,
+        link = RedisLink(RedisAddress(url or self.server.url), reactor)
+        link.tell_of(
             lambda: self.events.append("came"),
             lambda: self.events.append("went"),
             lambda channel, message: self.heard.append((channel, message)),

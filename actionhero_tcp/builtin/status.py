@@ -25,6 +25,7 @@ from actionhero_tcp import ActionConnection, Api, action
 async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
     """How the server is doing."""
     stats = api.stats
+    cluster = api.cluster.status() if api.cluster is not None else {}
     return {
         "stats": {
             "id": stats.id,
@@ -32,12 +33,13 @@ async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
             "memoryConsumption": stats.memory(),
             "cache": {"numberOfObjects": await api.cache.size()},
             "socketServer": {
-                "numberOfGlobalSocketRequests": stats.requests,
+                "numberOfGlobalSocketRequests": stats.global_requests,
                 "numberOfLocalSocketRequests": stats.requests,
                 "numberOfLocalActiveSocketClients": stats.connections,
             },
             "closed": dict(stats.closed),
             "limits": dict(stats.limited),
             "blocked": stats.blocked,
+            **cluster,
         }
     }
