@@ -27,7 +27,15 @@ from .errors import StartError
 NOTIFY_DESCRIPTOR: Final = 3
 FIRST_CHANNEL: Final = 4
 
-PROGRAM: Final = f"from {__name__} import main; main()"
+PROGRAM: Final = (
+    "import os, signal\n"
+    # Whoever sends these to all processes of the server may send them too early.
+    "for number in (signal.SIGHUP, signal.SIGUSR1): signal.signal(number, signal.SIG_IGN)\n"
+    # What a terminal sends to all that run in it (Ctrl-C) is the supervisor's business.
+    "os.setpgid(0, 0)\n"
+    f"from {__name__} import main\n"
+    "main()"
+)
 
 REHEARSAL: Final = 0
 """The number of a worker that only tries whether it could start."""
@@ -169,8 +177,6 @@ def main() -> None:
     """Runs a worker."""
     global place
     place = Place.decode(sys.stdin.buffer.read())
-    # What a terminal sends to all that run in it (Ctrl-C) is the supervisor's business.
-    os.setpgid(0, 0)
     if place.number != REHEARSAL:
         os.set_blocking(NOTIFY_DESCRIPTOR, False)
         for descriptor in range(NOTIFY_DESCRIPTOR, FIRST_CHANNEL + len(place.sockets)):

@@ -58,7 +58,7 @@ class CommandTests(SynchronousTestCase):
         """The words of the command of worker 2, after the Python that runs it."""
         program, *words = command(twistd, ("--workers", "3"), log_file, 2)
         self.assertEqual(sys.executable, program)
-        self.assertEqual(["-P", "-c", "from actionhero_tcp.worker import main; main()"], words[:3])
+        self.assertEqual(["-P", "-c", worker.PROGRAM], words[:3])
         self.assertEqual(["actionhero", "--workers", "3"], words[-3:])
         return words[3:-3]
 
