@@ -18,12 +18,10 @@ from .bus import Match
 from .keys import Keys
 
 if TYPE_CHECKING:
-    from .redislink import RedisLink
+    from .redislink import Command, RedisLink
     from .turn import Turn
 
 _log = Logger()
-
-Command = tuple[str | bytes | int, ...]
 
 EXPIRY_SECONDS: Final = 3600
 """Keys that nobody refreshes go by themselves, should all processes die at once."""
@@ -217,8 +215,7 @@ class RedisBus:
         if own:
             return
         if event == _SAID:
-            with self._turn:
-                self._listener.hear(room, line, (words[0], words[1]) if words else None)
+            self._listener.hear(room, line, (words[0], words[1]) if words else None)
         elif state.early is not None:
             state.early.append((node, event, words))
         else:

@@ -206,7 +206,7 @@ def _cluster(
         if client in connections:
             connections[client].outbox.send(line)
 
-    link = RedisLink(address, reactor)
+    link = RedisLink(address, reactor, turn)
     keys = Keys(redis.prefix)
     bus = RedisBus(link, keys, turn, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
