@@ -14,10 +14,12 @@ from urllib.parse import quote, unquote, urlsplit
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from .clock import Clock, Timer, stop
 from .errors import StartError, printable
@@ -34,11 +36,15 @@ CONNECT_SECONDS: Final = 4.0
 """An attempt to connect may take so long."""
 
 FIRST_RETRY_SECONDS: Final = 0.25
-LONGEST_RETRY_SECONDS: Final = 4.0
+LONGEST_RETRY_SECONDS: Final = 2.0
 """Attempts come at growing intervals from the one to the other."""
 
 MAX_IN_FLIGHT: Final = 50_000
 """As many commands may wait for their replies; what is asked beyond them fails at once."""
+
+MAX_HELD_BYTES: Final = 32 * 1024 * 1024
+"""So many bytes of commands are held while Redis takes nothing; what is asked beyond them fails
+at once."""
 
 SAME_ERROR_SECONDS: Final = 60.0
 """An error that stays the same is logged once in so many seconds."""
@@ -243,6 +249,7 @@ class RedisLink:
             self.note("the connection was lost")
 
 
+@implementer(IPushProducer)
 class _Connection(Factory):
     """One connection, made anew whenever it is lost; the factory of txredisapi's protocols.
 
@@ -270,6 +277,8 @@ class _Connection(Factory):
         self._transport: Any = None
         self._timer: Timer | None = None
         self._attempts = 0
+        self._paused = False
+        self._held = 0
         self._stopped = False
 
     @property
@@ -286,7 +295,20 @@ class _Connection(Factory):
         self._stopped = True
         stop(self._timer)
         if self._transport is not None:
+            self._transport.unregisterProducer()
             self._transport.loseConnection()
+
+    def pauseProducing(self) -> None:
+        """The transport holds as much as it should: what comes on top is counted."""
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """Redis has taken it all."""
+        self._paused = False
+        self._held = 0
+
+    def stopProducing(self) -> None:
+        """The connection is lost; `_lost` is told, too."""
 
     def drop(self) -> None:
         """Drops the connection; it is made anew."""
@@ -298,20 +320,32 @@ class _Connection(Factory):
         protocol = self._protocol
         if protocol is None:
             return fail(RedisAwayError(f"Redis is away: {self._link.error}"))
-        if len(protocol.replyQueue.waiting) >= MAX_IN_FLIGHT:
-            return fail(RedisAwayError(f"{MAX_IN_FLIGHT} commands wait for Redis already"))
-        reply: Deferred[Any] = protocol.execute_command(*command)
+        if not self._takes(protocol):
+            return fail(RedisAwayError("too much waits for Redis already"))
+        reply: Deferred[Any] = protocol.replyQueue.get()
+        reply.addCallback(protocol.handle_reply)
+        self._write(protocol, protocol.pack(command))
         return reply.addErrback(_as_away)
 
     def tell(self, commands: Sequence[Command]) -> None:
         """See `RedisLink.tell`."""
         protocol, sent = self._protocol, commands[:0]
         if protocol is not None:
-            waiting = protocol.replyQueue.waiting
-            sent = commands[: max(0, MAX_IN_FLIGHT - len(waiting))]
-            protocol.transport.write(b"".join(map(protocol.pack, sent)))
-            waiting += [self._told] * len(sent)
+            sent = commands[: self._takes(protocol)]
+            self._write(protocol, b"".join(map(protocol.pack, sent)))
+            protocol.replyQueue.waiting += [self._told] * len(sent)
         self._link.failures += len(commands) - len(sent)
+
+    def _takes(self, protocol: Any) -> int:
+        """How many commands may be sent at the moment."""
+        if self._held >= MAX_HELD_BYTES:
+            return 0
+        return max(0, MAX_IN_FLIGHT - len(protocol.replyQueue.waiting))
+
+    def _write(self, protocol: Any, data: bytes) -> None:
+        if self._paused:
+            self._held += len(data)
+        protocol.transport.write(data)
 
     def buildProtocol(self, addr: object) -> Any:
         """A protocol for a connection that was just made."""
@@ -337,12 +371,13 @@ class _Connection(Factory):
     def _connected(self, protocol: Any) -> None:
         self._transport = protocol.transport
         set_socket_options(protocol.transport)
+        protocol.transport.registerProducer(self, True)
         self._ask(protocol)
 
     def _ask(self, protocol: Any) -> None:
         """Asks whether Redis is there: it may be connected, and hang or load its data."""
         if self._stopped:
-            protocol.transport.loseConnection()
+            self.stop()
             return
         self._watch(protocol)
         asked = protocol.execute_command("PING")
@@ -370,6 +405,7 @@ class _Connection(Factory):
 
     def _lost(self, protocol: Any) -> None:
         self._transport = None
+        self.resumeProducing()
         if self._protocol is not None:
             self._protocol = None
             if not self._stopped:
