@@ -202,6 +202,8 @@ class RedisBus:
         for room in self._listener.rooms_here():
             state = before.get(room)
             self._open(room, state.elsewhere if state is not None and state.known else None)
+            if state is not None and state.waiting:
+                self._tell(self._rooms[room], *filter(_says, state.waiting))
 
     def end(self) -> None:
         """Redis is away: nothing reaches the others, and their members are not shown."""
@@ -211,7 +213,8 @@ class RedisBus:
 
     def drop(self, dead: Callable[[str], bool]) -> None:
         """Forgets the members of dead processes; the listeners here hear that they have left."""
-        for room, state in self._rooms.items():
+        # Who hears it may be cut off for being slow, and leave rooms meanwhile.
+        for room, state in tuple(self._rooms.items()):
             for client in [client for client, node in state.elsewhere.items() if dead(node)]:
                 self._remove(room, state, client)
 
@@ -223,9 +226,6 @@ class RedisBus:
         """Something came over the channel of a room."""
         state = self._rooms.get(room)
         if state is None or self.node is None:
-            return
-        if state.waiting is not None and not state.known:
-            # It was said before those here came, on a subscription that has just ended.
             return
         happening = _parse(message)
         if happening is None:
@@ -297,7 +297,7 @@ class RedisBus:
             state.elsewhere, state.known = listed, True
         # Of a process that is not alive the list may tell nothing yet: it may be coming back
         # too. If it does not, `drop` will tell.
-        for client, node in list(state.elsewhere.items()):
+        for client, node in tuple(state.elsewhere.items()):
             if client not in listed and node in self.alive:
                 self._remove(room, state, client)
         for client, node in listed.items():
@@ -396,6 +396,13 @@ def incarnation(node: str) -> int:
 def _size(command: Command) -> int:
     said = command[-1]
     return _COMMAND_BYTES + (len(said) if isinstance(said, bytes) else 0)
+
+
+def _says(command: Command) -> bool:
+    """Whether a command of a room tells what was said there."""
+    message = command[-1]
+    happening = _parse(message) if isinstance(message, bytes) else None
+    return happening is not None and happening[1] == _SAID
 
 
 def _parse(message: bytes) -> _Happening | None:
