@@ -128,6 +128,7 @@ class Cluster:
         self._deliver = deliver
         self._incarnation = 0
         self._node = ""
+        self._earlier = ""
         self._begun_at = 0.0
         self._refusal = ""
         self._leaving = False
@@ -192,6 +193,7 @@ class Cluster:
         self._leaving = True
         stop(self._timer)
         self._bus.flush()
+        self._clear_earlier()
         left = self._clear(self._node, most_counted=0)
         left.addErrback(lambda _: None)
         left.addBoth(lambda _: self._link.stop())
@@ -233,6 +235,8 @@ class Cluster:
             _log.warn("this node was taken for dead, or Redis has refused something: all anew")
             self._beat(joining=True)
             return
+        else:
+            self._clear_earlier()
         self._bus.alive = frozenset(each.decode() for each in alive)
         self._stats.elsewhere = total - requests
         self._drop_the_dead()
@@ -247,8 +251,17 @@ class Cluster:
         self._failures = self._link.failures
         self._link.subscribe(self._keys.node(self._process)).addErrback(self._failed)
         self._bus.begin(self._node)
+        self._clear_earlier()
         if self._incarnation > 1:
-            earlier = f"{self._process}.{self._incarnation - 1}"
+            self._earlier = f"{self._process}.{self._incarnation - 1}"
+
+    def _clear_earlier(self) -> None:
+        """Clears what is left of the incarnation before this one.
+
+        By the next heartbeat its clients are those of this one: nobody finds them missing.
+        """
+        earlier, self._earlier = self._earlier, ""
+        if earlier:
             self._clear(earlier).addErrback(lambda _: None)
 
     def _failed(self, _: Failure) -> None:

@@ -119,9 +119,9 @@ class ConversationTests(SharedNodesTestCase):
         members = self.nodes.members(1, self.room)
         ids = [member.status["id"] for member in members]
         for member, own in zip(members, ids, strict=True):
-            status = member.status
-            self.assertEqual({"connected": True}, status["redis"])
-            self.assertEqual(sorted(set(ids) - {own}), status["peers"])
+            self.assertEqual({"connected": True}, member.status["redis"])
+            others = sorted(set(ids) - {own})
+            wait_for(lambda m=member, o=others: m.status["peers"] == o, "its peers")
 
         def served() -> int:
             counts = [member.status["socketServer"] for member in members]
