@@ -443,6 +443,16 @@ def trusting_context(running: Daemon) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(running.folder / "certs" / "server-cert.pem"))
 
 
+def secure(running: Daemon, receive_buffer: int = 0) -> ssl.SSLSocket:
+    """A connection that has verified the daemon's certificate."""
+    stream = connect(running, receive_buffer)
+    try:
+        return trusting_context(running).wrap_socket(stream, server_hostname="localhost")
+    except BaseException:
+        stream.close()
+        raise
+
+
 def play_documented_session(test: SynchronousTestCase, client: Talker) -> None:
     """The session that actionHero's documentation prints, after its welcome, to the byte."""
     ok = '{"status":"OK","context":"response","messageCount":%d}'

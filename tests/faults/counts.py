@@ -1,0 +1,34 @@
+"""How much of everything: as much as is promised, or as much as fits into the daily tests."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, TypeVar
+
+from tests.integration import MEGABYTE
+
+Number = TypeVar("Number", int, float)
+
+FULL: Final = os.environ.get("FAULTS") == "full"
+"""Whether ``make faults`` runs."""
+
+
+def count(*, full: Number, quick: Number) -> Number:
+    """The count of this run: that of ``make faults``, or that of ``make test``."""
+    return full if FULL else quick
+
+
+SAID_BYTES: Final = count(full=200 * MEGABYTE, quick=20 * MEGABYTE)
+STALLED_LISTENERS: Final = count(full=1000, quick=100)
+STALLED_ASKERS: Final = count(full=100, quick=10)
+REQUESTS_OF_AN_ASKER: Final = count(full=5_000, quick=2_000)
+CUTS: Final = count(full=1_000_000, quick=150)
+RANDOM_CUTS: Final = count(full=2_000, quick=100)
+FUZZED_LINES: Final = count(full=1_000_000, quick=30_000)
+STALLED_HANDSHAKES: Final = count(full=2_000, quick=200)
+HANDSHAKE_SECONDS: Final = count(full=10.0, quick=3.0)
+HANDSHAKE_SLACK: Final = count(full=1.0, quick=10.0)
+RESETS: Final = count(full=5_000, quick=500)
+UNRULY_ROUNDS: Final = count(full=100, quick=5)
+SOAK_CLIENTS: Final = count(full=1_000, quick=100)
+SOAK_SECONDS: Final = count(full=120.0, quick=8.0)
