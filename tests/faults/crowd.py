@@ -195,6 +195,25 @@ class LinePeer(Peer):
         """One line came after the welcome, without its end."""
 
 
+class Bystander(LinePeer):
+    """Asks, and asks again whenever it is answered.
+
+    Attributes:
+        answers: How many answers it got.
+    """
+
+    def __init__(self, crowd: Crowd, stream: socket.socket) -> None:
+        super().__init__(crowd, stream)
+        self.answers = 0
+        self.send(b"roomChange quiet\n")
+
+    def line(self, line: bytes) -> None:
+        if b'"context":"response"' in line:
+            self.answers += 1
+            assert line.endswith(b',"messageCount":%d}' % self.answers), line
+            self.send(b"randomNumber\n")
+
+
 AnyPeer = TypeVar("AnyPeer", bound=Peer)
 AnyLinePeer = TypeVar("AnyLinePeer", bound=LinePeer)
 
@@ -237,11 +256,10 @@ class Crowd:
     ) -> list[AnyLinePeer]:
         """Connects so many clients, and waits until all are welcomed; see `add`."""
         gathered: list[AnyLinePeer] = []
-        while len(gathered) < count:
-            size = min(BATCH, count - len(gathered))
-            batch = [self.add(make, *arguments, buffer=buffer) for _ in range(size)]
-            self.until(lambda: all(peer.welcomed for peer in batch), "a welcome")
-            gathered += batch
+        for number in range(1, count + 1):
+            gathered.append(self.add(make, *arguments, buffer=buffer))
+            if number % BATCH == 0 or number == count:
+                self.until(lambda: all(peer.welcomed for peer in gathered), "a welcome")
         return gathered
 
     def adopt(self, make: Callable[..., AnyPeer], stream: socket.socket, *more: Any) -> AnyPeer:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,8 @@ from tests.integration import (
     memory,
     open_files,
     secure,
-    without_requests,
 )
-from tests.support import Daemon, wait_for
+from tests.support import PATIENCE, Daemon, wait_for
 
 NOTES = "FAULTS_NOTES"
 """The variable with the name of the file in which tests note what they saw."""
@@ -88,8 +88,8 @@ class FaultTestCase(OwnDaemonTestCase):
         self.addCleanup(self.crowd.close)
         self.observer = self.talker()
         self.observer.line()
-        self.observer.send(b"roomChange observatory\n")
-        while self.observer.message().get("room") != "observatory":
+        self.observer.send(b"roomChange watch\n")
+        while self.observer.message().get("room") != "watch":
             pass
 
     def talker(self) -> Talker:
@@ -155,12 +155,22 @@ class FaultTestCase(OwnDaemonTestCase):
         status = Path(f"/proc/{self.running.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
-    def finish(self) -> None:
-        """Hangs up and stops the daemon, which has logged no traceback and ends in order."""
+    def finish(self, failures: int = 0) -> None:
+        """Hangs up, and stops the daemon, which ends in order.
+
+        Args:
+            failures: How many tracebacks it has logged: those of actions that fail.
+        """
         self.crowd.close()
         self.observer.close()
-        self.assertIsNone(self.running.process.poll(), without_requests(self.running.log)[-5000:])
-        self.stop(self.running)
+        if self.running.process.poll() is None:
+            self.running.process.send_signal(signal.SIGTERM)
+        status = self.running.process.wait(PATIENCE)
+        log = list(server_log(self.running))
+        found = [line for line in log if "Traceback" in line or "Unhandled" in line]
+        if len(found) != failures or status != -signal.SIGTERM:
+            self.fail(f"status {status}, {len(found)} tracebacks: " + "".join(log)[-3000:])
+        self.assertTrue(any("has stopped" in line for line in log))
 
     def note(self, what: str, seen: str) -> None:
         """Notes what was seen, for the page on reliability.
@@ -174,6 +184,12 @@ class FaultTestCase(OwnDaemonTestCase):
             row = {"number": self.number, "what": what, "transport": transport, "seen": seen}
             with open(path, "a", encoding="utf-8") as notes:
                 notes.write(json.dumps(row) + "\n")
+
+
+def server_log(running: Daemon) -> Iterator[str]:
+    """The lines of a daemon's log that are not of the request log."""
+    with open(running.folder / "log.txt", encoding="utf-8") as log:
+        yield from (line for line in log if " client=" not in line)
 
 
 def mib(count: float) -> str:
