@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp, unix
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionLost
+from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ KEEPALIVE_PROBES: Final = 4
 DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS * KEEPALIVE_PROBES
 """So is one that has not acknowledged for so long what it was sent: while something is on its
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
+
+
+def _connection_lost() -> ConnectionLost:
+    return CONNECTION_LOST
 
 
 class WriteAtOnce(_Base):
@@ -58,9 +64,13 @@ class WriteAtOnce(_Base):
             return
         try:
             sent = self.socket.send(data)
-        except OSError:
-            # The kernel takes nothing now; or it is an error, which the reactor's own write
-            # meets too, and which then ends the connection.
+        except OSError as error:
+            if isinstance(error, ConnectionError | TimeoutError):
+                # The kernel tells of a lost connection once. To read would find a mere end
+                # now, as of a client that sends nothing more.
+                self.doRead = _connection_lost  # type: ignore[method-assign]
+            # It takes nothing now; or it is an error, which the reactor's own write meets
+            # too, and which then ends the connection.
             super().write(data)  # type: ignore[no-untyped-call]
             return
         self.sent_bytes += sent

@@ -210,6 +210,13 @@ class FakeSocketTests(SynchronousTestCase):
             self.assertIs(main.CONNECTION_LOST, self.protocol.reason.value)
             self.assertEqual([], sock.taken)
 
+    def test_a_reset_that_a_write_meets_is_read_as_one(self) -> None:
+        # The kernel tells of it once; to read would find an end, as of a half-close.
+        for number in (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT):
+            made, _ = self.make(-number)
+            made.write(b"hello")
+            self.assertIs(main.CONNECTION_LOST, made.doRead())
+
     def test_an_error_in_the_rest_of_a_write_ends_the_connection(self) -> None:
         made, _ = self.make(2, -errno.EPIPE)
         made.write(b"hello")
