@@ -12,6 +12,7 @@ from tests.integration import MEGABYTE, connect, request
 
 SEED = 7
 MOST_GROWTH = 16 * MEGABYTE
+REASONS = {"connection lost", "quit", "TLS handshake failed"}
 
 HALF_LINES = (
     b"s",
@@ -65,6 +66,7 @@ class ResetTests(FaultTestCase):
         self.assert_back(idle)
         seconds, closed, grown = watch.seconds, self.closed(), self.used_memory() - used
         self.assertEqual(sum(closed.values()), RESETS)
+        self.assertLessEqual(set(closed), REASONS)
         self.assertLess(grown, MOST_GROWTH)
         self.assertGreater(bystander.answers, RESETS // BATCH)
         self.note(
