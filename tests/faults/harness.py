@@ -155,11 +155,12 @@ class FaultTestCase(OwnDaemonTestCase):
         status = Path(f"/proc/{self.running.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
-    def finish(self, failures: int = 0) -> None:
+    def finish(self, failures: int | None = 0) -> None:
         """Hangs up, and stops the daemon, which ends in order.
 
         Args:
-            failures: How many tracebacks it has logged: those of actions that fail.
+            failures: How many tracebacks it has logged, those of actions that fail; None
+                where they are not counted.
         """
         self.crowd.close()
         self.observer.close()
@@ -168,6 +169,8 @@ class FaultTestCase(OwnDaemonTestCase):
         status = self.running.process.wait(PATIENCE)
         log = list(server_log(self.running))
         found = [line for line in log if "Traceback" in line or "Unhandled" in line]
+        if failures is None:
+            failures = len(found)
         if len(found) != failures or status != -signal.SIGTERM:
             self.fail(f"status {status}, {len(found)} tracebacks: " + "".join(log)[-3000:])
         self.assertTrue(any("has stopped" in line for line in log))
