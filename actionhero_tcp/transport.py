@@ -7,7 +7,10 @@ two system calls and a pass too many for each answer (twisted issue 5303).
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp, unix
@@ -46,7 +49,7 @@ class WriteAtOnce(_Base):
     writing, so that producers, half-close and the loss of the connection work as ever.
 
     Attributes:
-        sent_bytes: How many bytes the kernel has taken, to tell whether there is progress.
+        sent_bytes: How many bytes the kernel has taken.
     """
 
     sent_bytes = 0
@@ -159,8 +162,25 @@ def lowest(transport: Any) -> Any:
 
 
 def progress(transport: Any) -> int:
-    """How many bytes the kernel has taken so far; always 0 for transports that do not count."""
-    return getattr(lowest(transport), "sent_bytes", 0)
+    """How many bytes the other end has taken so far; always 0 for transports that do not count.
+
+    What the kernel takes is no measure of it: that holds megabytes, and takes no more until
+    a third of them is gone, for which a slow reader needs its time.
+    """
+    bottom = lowest(transport)
+    sent: int = getattr(bottom, "sent_bytes", 0)
+    return sent - _in_kernel(getattr(bottom, "socket", None)) if sent else 0
+
+
+def _in_kernel(handle: Any) -> int:
+    """How many bytes the kernel has taken, and the other end has not."""
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(handle, termios.TIOCOUTQ, count)
+    except (OSError, TypeError, ValueError):
+        # There is no socket, or no longer.
+        return 0
+    return int.from_bytes(count, sys.byteorder)
 
 
 def is_drained(transport: Any) -> bool:
