@@ -92,9 +92,9 @@ class FaultTestCase(OwnDaemonTestCase):
         while self.observer.message().get("room") != "watch":
             pass
 
-    def talker(self) -> Talker:
+    def talker(self, receive_buffer: int = 0) -> Talker:
         """A client on a blocking socket, which has to read its welcome still."""
-        stream = secure(self.running) if self.pair else connect(self.running)
+        stream = (secure if self.pair else connect)(self.running, receive_buffer)
         self.addCleanup(stream.close)
         return Talker(stream)
 

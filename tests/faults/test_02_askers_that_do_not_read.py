@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 
 from tests.faults.counts import REQUESTS_OF_AN_ASKER, STALLED_ASKERS
 from tests.faults.crowd import Crowd, LinePeer
 from tests.faults.harness import FaultTestCase, Stopwatch, mib
-from tests.integration import MEGABYTE, request, wait_until_stalled
+from tests.integration import (
+    MEGABYTE,
+    request,
+    wait_until_stalled,
+)
 
 SMALL_BUFFER = 4096
 """What the kernel keeps for a client that does not read."""
@@ -168,6 +173,28 @@ class AskerTests(FaultTestCase):
             f"{STALLED_ASKERS} such clients never read again (`writeTimeout` {seconds} s)",
             f"all closed for write timeout, {took:.1f} s after they had asked; nothing left "
             f"behind; memory in use grew by {mib(grown)}",
+        )
+        self.finish()
+
+    def test_slow_reader(self) -> None:
+        seconds = 2
+        self.begin(
+            "--no-log-requests", f"--write-timeout={seconds}", files={"public/file": CONTENT * 4}
+        )
+        reader = self.talker(SMALL_BUFFER)
+        reader.line()
+        reader.send(FILE_REQUEST)
+        watch, got = Stopwatch(), 0
+        while watch.seconds < 4 * seconds:
+            part = reader.read(SMALL_BUFFER)
+            self.assertTrue(CONTENT.startswith(part, got))
+            got += len(part)
+            time.sleep(0.1)
+        self.assertEqual(self.closed(), {})
+        self.assertLess(got, MEGABYTE)
+        self.note(
+            f"A client reads a file at 40 kB/s (`writeTimeout` {seconds} s)",
+            f"not closed in {watch.seconds:.0f} s, in which it got {got / 1024:.0f} KiB",
         )
         self.finish()
 
