@@ -30,21 +30,21 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--minutes", type=float, default=2, help="how long a soak takes")
     options = parser.parse_args(arguments)
-    names = [SOAK if name == "soak" else name for name in options.names]
+    scenarios = sorted(path.stem for path in Path(__file__).parent.glob("test_??_*.py"))
+    names = [SOAK if name == "soak" else name for name in options.names] or scenarios
     with tempfile.TemporaryDirectory() as folder:
         notes = Path(folder) / "notes"
         notes.touch()
         seconds = str(options.minutes * 60)
         environment = {"FAULTS": "full", "SOAK_SECONDS": seconds, NOTES: str(notes)}
-        targets = [f"tests.faults.{name}" for name in names] or ["tests.faults"]
         status = subprocess.run(
-            [sys.executable, "-m", "twisted.trial", *targets],
+            [sys.executable, "-m", "twisted.trial", *(f"tests.faults.{name}" for name in names)],
             cwd=ROOT,
             env={**os.environ, **environment},
         ).returncode
         rows = report.read(notes)
     print(report.table(rows))
-    if not names and status == 0:
+    if names == scenarios and status == 0:
         report.publish(rows)
         print(f"\nwritten to {report.PAGE}", file=sys.stderr)
     return status
