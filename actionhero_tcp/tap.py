@@ -6,7 +6,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -77,12 +77,13 @@ def makeService(options: Options) -> ActionHeroService:
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
     }
-    # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
-    for number in calls:
-        signal.signal(number, signal.SIG_IGN)
-    handlers = Signals(reactor, service.cut_short, calls)
-    reactor.callWhenRunning(handlers.install)
+    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
     return service
+
+
+def _starter(twistd: Mapping[str, Any] | None) -> int | None:
+    """This process, where it only starts a daemon in the background."""
+    return os.getpid() if twistd is not None and not twistd["nodaemon"] else None
 
 
 def check(config: Config, reactor: Any) -> None:
