@@ -83,7 +83,7 @@ def makeService(options: Options) -> ActionHeroService:
 
 def _starter(twistd: Mapping[str, Any] | None) -> int | None:
     """This process, where it only starts a daemon in the background."""
-    return os.getpid() if twistd is not None and not twistd["nodaemon"] else None
+    return None if twistd is None or twistd["nodaemon"] else os.getpid()
 
 
 def check(config: Config, reactor: Any) -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ class FaultTestCase(OwnDaemonTestCase):
     Attributes:
         number: The number of the scenario.
         pair: For TLS, the kind of the daemon's key.
+        launcher: What the daemon is started through.
         running: The daemon, once `begin` has been called.
         crowd: Clients of it, in one loop.
         observer: A client in a room of its own that asks how the daemon is.
@@ -79,11 +80,14 @@ class FaultTestCase(OwnDaemonTestCase):
 
     number = 0
     pair = ""
+    launcher: Sequence[str] = ()
 
     def begin(self, *options: str, files: Mapping[str, str | bytes] | None = None) -> None:
         """Starts the daemon, the crowd and the observer."""
         files = {"actions/probe.py": PROBE, **(files or {})}
-        self.running: Daemon = self.start(*options, files=files, pair=self.pair)
+        self.running: Daemon = self.start(
+            *options, files=files, pair=self.pair, launcher=self.launcher
+        )
         self.crowd = Crowd(self.running, bool(self.pair))
         self.addCleanup(self.crowd.close)
         self.observer = self.talker()
