@@ -62,6 +62,8 @@ def main() -> int:
     need("openssl", "openssl")
     need("haproxy", "haproxy")
     need("logrotate", "logrotate")
+    need("ip", "iproute2")
+    need("nft", "nftables")
     passed, failed = run_tests(names)
     if not names:
         more_passed, more_failed = run_checks()
