@@ -15,6 +15,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from .exhaustion import pause_when_exhausted
 from .factory import ActionHeroFactory
 from .transport import write_at_once
 
@@ -185,6 +186,7 @@ class ActionHeroService(Service):
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)
+        pause_when_exhausted(port, self.factory.clock, self.factory.stats)
         self.ports.append(port)
         _log.info(
             "listening on {address} ({description})",

@@ -81,12 +81,13 @@ def makeService(options: Options) -> ActionHeroService:
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
     }
-    # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
-    for number in calls:
-        signal.signal(number, signal.SIG_IGN)
-    handlers = Signals(reactor, service.cut_short, calls)
-    reactor.callWhenRunning(handlers.install)
+    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
     return service
+
+
+def _starter(twistd: Mapping[str, Any] | None) -> int | None:
+    """This process, where it only starts a daemon in the background."""
+    return None if twistd is None or twistd["nodaemon"] else os.getpid()
 
 
 def check(config: Config, reactor: Any) -> None:

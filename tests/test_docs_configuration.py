@@ -80,9 +80,10 @@ class DependencyTests(SynchronousTestCase):
         setup.read(support.ROOT / "setup.cfg")
         text = (support.ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
         runtime, development = text.split("## For development")
+        extras = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (setup["options.extras_require"]["dev"], development),
+            (extras["dev"] + extras["scan"], development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}
             self.assertEqual(names, set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE)))

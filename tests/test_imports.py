@@ -68,6 +68,7 @@ ALLOWED: dict[str, set[str]] = {
     # The network.
     "admission": {"errors", "reasons"},
     "entrance": {"admission", "clock", "errors", "reasons", "tls", "transport"},
+    "exhaustion": {"reasons"},
     "heartbeat": {"clock"},
     "linger": {"clock", "transport"},
     "proxied": {"entrance", "errors", "proxyheader", "reasons"},
@@ -88,7 +89,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "factory": {"clock", "connection", "protocol", "wire"},
     "reload": {"config", "errors", "proxied", "tls"},
-    "service": {"factory", "transport"},
+    "service": {"exhaustion", "factory", "transport"},
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
     "options": {"config", "configfile", "errors"},
