@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .cache import LocalCache
     from .cluster import Cluster
     from .logs import Logs
+    from .rediscache import RedisCache
     from .systemd import Notifier
     from .watch import Watch
 
@@ -74,7 +75,7 @@ class ActionHeroService(Service):
         listeners: Sequence[Listener],
         fail: Callable[[str], object],
         notifier: Notifier,
-        cache: LocalCache,
+        cache: LocalCache | RedisCache,
         logs: Logs,
         stopped: Callable[[], object] = lambda: None,
         watch: Watch | None = None,

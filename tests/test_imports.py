@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "redislink": {"clock", "errors"},
     "redisbus": {"bus", "keys"},
     "cluster": {"clock", "redisbus"},
+    "rediscache": {"cache", "errors", "redislink"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
     "connection": {"errors", "reasons", "wire"},
@@ -115,6 +116,7 @@ ALLOWED: dict[str, set[str]] = {
         "polling",
         "proxied",
         "redisbus",
+        "rediscache",
         "redislink",
         "reload",
         "requestlog",
