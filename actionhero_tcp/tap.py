@@ -130,7 +130,7 @@ def build(
     cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
     cluster = None
     if config.redis.is_on:
-        link, keys = RedisLink(_redis_address(config), reactor), Keys(config.redis.prefix)
+        link, keys = RedisLink(_redis_address(config), reactor, turn), Keys(config.redis.prefix)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, turn, rooms, connections)
     api = Api(

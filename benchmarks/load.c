@@ -2,6 +2,8 @@
  *
  * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [flood]
  * load fanout    PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE SUBSCRIBE LINE
+ * load across    PORT LISTENERS_PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE
+ *                SUBSCRIBE LINE
  * load hold      PORT TLS CONNECTIONS WELCOME_LINES [LINE]
  * load connect   PORT CONCURRENCY SECONDS WELCOME_LINES
  *
@@ -42,6 +44,7 @@ int SSL_write(SSL *, const void *, int);
 #define HISTOGRAM 2000000 /* one slot for each 1 us, up to 2 s */
 #define WARM_UP_SECONDS 0.1
 #define HUSH_SECONDS 0.1
+#define SILENCE_SECONDS 5 /* across gives up after so long without a message */
 #define AT_ONCE 50 /* as many connect before the first is waited for */
 #define PORTS_PER_ADDRESS 20000
 
@@ -178,11 +181,12 @@ static void report(uint64_t messages, double seconds) {
            (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99));
 }
 
-/* Reads away what the members of a room hear of one another's coming. */
+/* Reads away what the members of a room hear of one another's coming, until it is quiet. */
 static void hush(int epoll) {
     struct epoll_event events[256];
     for (uint64_t end = now() + HUSH_SECONDS * 1e6; now() < end;) {
         int ready = epoll_wait(epoll, events, 256, 10);
+        if (ready) end = now() + HUSH_SECONDS * 1e6;
         for (int i = 0; i < ready; i++) receive(events[i].data.ptr);
     }
 }
@@ -283,6 +287,55 @@ static void fanout(char **a) {
     report(heard / lines_per_message, (t - begin) / 1e6);
 }
 
+/* A message counts, and the next one is said, when all listeners have heard it. */
+static void across(char **a) {
+    int port = atoi(a[0]), listeners_port = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
+    double seconds = atof(a[4]);
+    int welcome = atoi(a[5]), lines_per_message = atoi(a[6]), size, subscribe_size;
+    char *subscribe = repeated(a[7], 1, &subscribe_size);
+    char *lines = repeated(a[8], outstanding, &size);
+    int epoll = epoll_create1(0);
+    struct client *clients = calloc(n + 1, sizeof *clients), *speaker = &clients[n];
+    for (int i = 0; i <= n; i++) {
+        open_client(&clients[i], i < n ? listeners_port : port, i, 0);
+        expect(&clients[i], welcome);
+        if (i < n && subscribe_size > 1) {
+            send_all(&clients[i], subscribe, subscribe_size);
+            expect(&clients[i], lines_per_message - 1);
+        }
+        nonblocking(&clients[i], epoll);
+    }
+    hush(epoll);
+    uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, last = now();
+    uint64_t heard = 0, each = (uint64_t)n * lines_per_message, done = 0, counted_from = 0;
+    int warm = 0;
+    struct epoll_event events[256];
+    ask(speaker, lines, size, outstanding, now());
+    while ((t = now()) < end) {
+        if (!warm && t >= begin) {
+            warm = 1;
+            counted_from = done;
+            memset(histogram, 0, sizeof histogram);
+            fprintf(stderr, "begin\n");
+        }
+        if (t - last > SILENCE_SECONDS * 1e6) die("the listeners hear nothing");
+        int ready = epoll_wait(epoll, events, 256, 0);
+        t = now();
+        for (int i = 0; i < ready; i++) {
+            struct client *c = events[i].data.ptr;
+            int got = receive(c);
+            if (c != speaker && got > 0) heard += count_lines(got);
+        }
+        int count = heard / each - done;
+        if (!count) continue;
+        last = t;
+        done += answered(speaker, count, t);
+        ask(speaker, lines, size, count, t);
+    }
+    fprintf(stderr, "end\n");
+    report(done - counted_from, (t - begin) / 1e6);
+}
+
 static void hold(char **a, int count) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), welcome = atoi(a[3]);
     struct client *clients = calloc(n, sizeof *clients);
@@ -336,6 +389,7 @@ int main(int count, char **arguments) {
     count -= 2;
     if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8);
     else if (!strcmp(mode, "fanout") && count == 8) fanout(a);
+    else if (!strcmp(mode, "across") && count == 9) across(a);
     else if (!strcmp(mode, "hold") && (count == 4 || count == 5)) hold(a, count);
     else if (!strcmp(mode, "connect") && count == 4) connects(a);
     else {

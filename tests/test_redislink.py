@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from actionhero_tcp import redislink
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.redislink import RedisAddress, RedisAwayError, RedisLink
 
@@ -173,8 +174,43 @@ class LinkTests(TestCase):
         self.server.start()
         link = self.link()
         await self.until(lambda: link.is_here)
-        self.patch(__import__("actionhero_tcp.redislink").redislink, "MAX_IN_FLIGHT", 10)
+        self.patch(redislink, "MAX_IN_FLIGHT", 10)
         calls = [link.call("PING") for _ in range(12)]
-        self.assertIn("10 commands wait", await self.failure(calls[-1]))
+        self.assertIn("too much waits", await self.failure(calls[-1]))
         self.assertEqual(b"PONG", await calls[0])
         await self.failure(calls[-2])
+        await calls[9]
+        link.tell([("PING",)] * 12)
+        self.assertEqual(2, link.failures)
+
+    async def test_no_more_bytes_wait_than_may(self) -> None:
+        self.server.start()
+        link = self.link()
+        await self.until(lambda: link.is_here)
+        self.server.send(signal.SIGSTOP)
+        word = b"x" * 1024 * 1024
+        told = 0
+        while not link.failures:
+            link.tell([("SET", "key", word)])
+            told += 1
+        # What the kernel takes comes on top.
+        self.assertLess(told, 2 * redislink.MAX_HELD_BYTES // len(word))
+        self.assertGreater(told, redislink.MAX_HELD_BYTES // len(word))
+        self.assertIn("too much waits", await self.failure(link.call("GET", "key")))
+        self.server.send(signal.SIGCONT)
+        await self.until(lambda: link.is_here and not link._commands._held)
+        self.assertEqual(b"PONG", await link.call("PING"))
+        self.assertEqual(1, link.failures)
+        # One that is stopped while Redis takes nothing ends all the same.
+        link.tell([("SET", "key", word)] * 8)
+
+    async def test_a_lone_surrogate_is_sent_all_the_same(self) -> None:
+        self.server.start()
+        link = self.link()
+        await self.until(lambda: link.is_here)
+        await link.subscribe("\ud800")
+        link.tell([("PUBLISH", "\ud800", b"hi")])
+        await self.until(lambda: self.heard)
+        self.assertEqual([(b"\xed\xa0\x80", b"hi")], self.heard)
+        await link.call("SET", "\ud800", "x")
+        self.assertEqual(b"x", await link.call("GET", b"\xed\xa0\x80"))
