@@ -243,6 +243,9 @@ class RedisBus:
             self._listener.hear(room, message[message.index(b"\n") + 1 :], match)
         elif state.early is None:
             self._happened(room, state, node, event, words)
+        elif state.waiting is not None and not state.known:
+            # A subscription that is about to end still tells of it, but not of what follows.
+            return
         elif len(state.early) < MAX_EARLY:
             state.early.append(happening)
         else:

@@ -242,6 +242,21 @@ class PendingTests(BusTestCase):
         self.assertEqual([LEFT, ENTERED], heard(self.bob))
         self.assert_members("r", ada, self.bob)
 
+    def test_who_came_and_went_around_the_end_of_the_last_subscription(self) -> None:
+        ada = self.a.client("r")
+        self.agree()
+        cleo = self.b.client("r")
+        self.b.run()
+        self.a.leave(ada, "r")
+        self.a.join(ada, "r")
+        # That she came is told by the old subscription; that she went by none.
+        self.a.run("subscriber replies")
+        self.a.link.step("subscriber")
+        self.b.gone(cleo)
+        self.b.run()
+        self.agree()
+        self.assert_members("r", ada, self.bob)
+
     def test_what_is_said_is_not_lost_where_all_begins_anew(self) -> None:
         ada = self.a.client("r")
         self.a.say(ada, "r", "1")
@@ -646,6 +661,7 @@ class World:
             self.clients.append((node, node.client()))
         elif what == 2:
             node.begin()
+            node.bus.alive = self.alive
         elif what == 3:
             node, client = self.clients.pop(self.chance.randrange(len(self.clients)))
             node.gone(client)
@@ -676,10 +692,14 @@ class World:
     def rest(self) -> None:
         """All arrives, and who is not alive any more is noticed."""
         settle(*self.nodes)
-        alive = frozenset(node.bus.node for node in self.nodes if node.bus.node)
         for node in self.nodes:
-            node.bus.alive = alive
-            node.bus.drop(lambda name: name not in alive)
+            node.bus.alive = self.alive
+            node.bus.drop(lambda name: name not in self.alive)
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """Who is alive, by the ids of now."""
+        return frozenset(node.bus.node for node in self.nodes if node.bus.node)
 
 
 class AnyOrderTests(SynchronousTestCase):
