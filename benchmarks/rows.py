@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import resource
-import socket
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,6 +27,10 @@ WORKS = {
 
 TLS_TARGETS = (1.0, 0.6)
 FAN_OUT_TARGETS = (0.9, 0.45)
+ACROSS_TARGET = 0.5
+ACROSS_LISTENERS = (1, 100)
+ACROSS_ROUNDS = 9
+"""More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
 MOST_LOST_TO_LOG = 0.15
 IDLE = 10_000
 MANY_IDLE = 50_000
@@ -190,6 +193,48 @@ def fanout() -> Iterator[Row]:
     yield at_most("deliveries", label, statistics.median(crowd), 1.1)
 
 
+def across_redis(redis: servers.Server, listeners: int, outstanding: int) -> Result:
+    """One speaker to many listeners through a bare Redis."""
+    line = f"PUBLISH room {'x' * SAID_BYTES}"
+    arguments = (listeners, outstanding, load.SECONDS, 0, 7, "SUBSCRIBE room", line)
+    return load.run(redis.pid, "across", redis.port, redis.port, *arguments)
+
+
+def across_nodes(
+    redis: servers.Server, nodes: list[servers.Server], listeners: int, outstanding: int
+) -> Result:
+    """One speaker on one node to many listeners on another; ``others`` are the nodes."""
+    speakers, hearers = nodes
+    ports = (speakers.port, hearers.port)
+    arguments = (listeners, outstanding, load.SECONDS, 1, 1, "", "say " + "x" * 20)
+    pids = [node.pid for node in nodes]
+    return load.run(redis.pid, "across", *ports, *arguments, others=pids)
+
+
+def cluster() -> Iterator[Row]:
+    """What is said on one node and heard on another, to Redis pub/sub."""
+    pairs: dict[tuple[int, int], list[tuple[Result, Result]]] = {}
+    with (
+        servers.redis() as alone,
+        servers.redis() as joining,
+        servers.nodes(2, joining, "--announce-limit=0") as nodes,
+    ):
+        for _ in range(ACROSS_ROUNDS):
+            for key in itertools.product(ACROSS_LISTENERS, OUTSTANDING):
+                bare = across_redis(alone, *key)
+                pairs.setdefault(key, []).append((across_nodes(joining, nodes, *key), bare))
+    for (listeners, outstanding), both in pairs.items():
+        label = _label(f"{listeners} listening", outstanding)
+        ratio = statistics.median(one.rate / bare.rate for one, bare in both)
+        ours = [one for one, _ in both]
+        yield at_least("across nodes, to Redis", label, ratio, ACROSS_TARGET, ours)
+        ratio = statistics.median(one.p50 / bare.p50 for one, bare in both)
+        yield at_most("p50 across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)
+        ratio = statistics.median(max(one.cpu, *one.others) / bare.cpu for one, bare in both)
+        label = f"CPU of the busiest process: {label}"
+        yield at_most("across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)
+
+
 def memory() -> Iterator[Row]:
     """Memory in the process for each idle connection."""
     for secure, target in ((False, 3.0), (True, 30.0)):
@@ -224,15 +269,10 @@ def idle() -> Iterator[Row]:
 
 def _wait_until_gone(server: servers.Server) -> None:
     """Asks until the server has noticed that all others have left."""
-    with socket.create_connection(("127.0.0.1", server.port), 30) as stream:
-        lines = stream.makefile("rwb")
-        lines.readline()
-        for _ in range(10_000):
-            lines.write(b"status\n")
-            lines.flush()
-            stats = json.loads(lines.readline())["stats"]["socketServer"]
-            if stats["numberOfLocalActiveSocketClients"] == 1:
-                return
+    for _ in range(10_000):
+        clients = servers.status(server)["socketServer"]
+        if clients["numberOfLocalActiveSocketClients"] == 1:
+            return
     raise SystemExit("clients that have left are still counted")
 
 
@@ -298,6 +338,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "requests": requests,
     "tls": tls,
     "fanout": fanout,
+    "cluster": cluster,
     "memory": memory,
     "idle": idle,
     "connecting": connecting,
