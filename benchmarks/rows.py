@@ -31,7 +31,7 @@ WORKS = {
 TLS_TARGETS = (1.0, 0.6)
 FAN_OUT_TARGETS = (0.9, 0.45)
 ACROSS_TARGET = 0.5
-ACROSS_LISTENERS = (1, 100)
+ACROSS_LISTENERS = (1, simulation.MANY)
 ACROSS_ROUNDS = 9
 """More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
 CROWD_ROOMS, CROWD_MEMBERS, CROWD_TIMES = 30, 10, 40
