@@ -7,7 +7,7 @@ from .actions import NO_RESPONSE, action
 from .api import Api
 from .cache import CacheEntry
 from .connection import ActionConnection
-from .errors import ActionError, UnserializableError
+from .errors import ActionError, CacheError, UnserializableError
 from .files import FileReader
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ActionError",
     "Api",
     "CacheEntry",
+    "CacheError",
     "FileReader",
     "UnserializableError",
     "action",

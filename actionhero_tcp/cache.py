@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from math import ceil
 from typing import Protocol
 
 from . import wire
@@ -16,6 +17,9 @@ DEFAULT_MAX_ENTRIES = 10_000
 
 MAX_EXPIRE_MS = 100 * 365 * 24 * 60 * 60 * 1000
 """A hundred years."""
+
+MAX_VALUE_BYTES = 1024 * 1024
+"""What one value may take as JSON: to and from Redis it travels whole, and others wait for it."""
 
 NEW_RECORD = "new record"
 UPDATED_RECORD = "updated record"
@@ -39,7 +43,10 @@ class CacheEntry:
 
 
 class Cache(Protocol):
-    """What every form of the cache does. Keys are strings, values are JSON values."""
+    """What every form of the cache does. Keys are strings, values are JSON values.
+
+    Each method may raise CacheError: the cache is in Redis, and that cannot be used.
+    """
 
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """Saves a copy of a value.
@@ -54,7 +61,8 @@ class Cache(Protocol):
 
         Raises:
             UnserializableError: The value is no JSON.
-            ValueError: ``expire_ms`` is not above 0, or more than `MAX_EXPIRE_MS`.
+            ValueError: ``expire_ms`` is not above 0, or more than `MAX_EXPIRE_MS`; the value
+                takes more than `MAX_VALUE_BYTES` as JSON.
         """
         ...
 
@@ -69,6 +77,33 @@ class Cache(Protocol):
     async def size(self) -> int:
         """How many entries there are."""
         ...
+
+
+def check_expiry(expire_ms: float | None) -> None:
+    """Checks what `Cache.save` is given.
+
+    Raises:
+        ValueError: See there.
+    """
+    if expire_ms is not None and not 0 < expire_ms <= MAX_EXPIRE_MS:
+        raise ValueError(
+            f"expire_ms must be above 0 and at most {MAX_EXPIRE_MS} ms, not {expire_ms!r}"
+        )
+
+
+def encoded(value: object) -> bytes:
+    """A value as every form of the cache keeps it.
+
+    Raises:
+        UnserializableError, ValueError: See `Cache.save`.
+    """
+    json_text = wire.dumps(value)
+    if len(json_text) > MAX_VALUE_BYTES:
+        raise ValueError(
+            f"a value in the cache can take at most {MAX_VALUE_BYTES} bytes as JSON, "
+            f"not {len(json_text)}"
+        )
+    return json_text
 
 
 @dataclass(slots=True)
@@ -111,15 +146,12 @@ class LocalCache:
 
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """See `Cache.save`."""
-        if expire_ms is not None and not 0 < expire_ms <= MAX_EXPIRE_MS:
-            raise ValueError(
-                f"expire_ms must be above 0 and at most {MAX_EXPIRE_MS} ms, not {expire_ms!r}"
-            )
+        check_expiry(expire_ms)
         now = _now()
-        record = _Record(wire.dumps(value), now, None, None, None)
+        record = _Record(encoded(value), now, None, None, None)
         known = self._records.pop(key, None)
         if expire_ms is not None:
-            record.expires_at = now + int(expire_ms)
+            record.expires_at = now + ceil(expire_ms)
             record.deadline = self._clock.seconds() + expire_ms / 1000
         self._records[key] = record
         self._expire_later(key, record)

@@ -309,6 +309,11 @@ class Redis:
         option="redis-prefix",
     )
 
+    @property
+    def is_on(self) -> bool:
+        """Whether Redis is asked for."""
+        return self.enable or bool(self.url)
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -47,6 +47,14 @@ class ActionError(ClientError):
     """
 
 
+class CacheError(Exception):
+    """The cache cannot be used: it is in Redis, which is away, full or refuses; the text says why.
+
+    An action may catch it and do without. Where none does, the client gets
+    ``general.serverErrorMessage``, and the log one line.
+    """
+
+
 class StartError(Exception):
     """What keeps the daemon from starting: one line that says what and where."""
 

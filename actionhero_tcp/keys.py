@@ -15,7 +15,17 @@ class Keys:
         prefix: What all of them begin with.
     """
 
-    __slots__ = ("_room", "_said", "clients", "nodes", "prefix", "requests")
+    __slots__ = (
+        "_room",
+        "_said",
+        "cache",
+        "cache_expiries",
+        "cache_used",
+        "clients",
+        "nodes",
+        "prefix",
+        "requests",
+    )
 
     def __init__(self, prefix: str) -> None:
         self.prefix = f"{prefix}{VERSION}:"
@@ -24,6 +34,9 @@ class Keys:
         self.nodes = f"{self.prefix}nodes"
         self.clients = f"{self.prefix}clients"
         self.requests = f"{self.prefix}requests"
+        self.cache = f"{self.prefix}cache:"
+        self.cache_used = f"{self.prefix}cache-used"
+        self.cache_expiries = f"{self.prefix}cache-expiries"
 
     def room(self, room: str) -> str:
         """The hash of a room's members: client to node."""

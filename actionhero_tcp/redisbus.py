@@ -124,6 +124,7 @@ class RedisBus:
         self._rooms: dict[str, _Room] = {}
         self._outgoing: list[Command] = []
         self._junk_heard = False
+        self._own = self._said = b""
         self.node: str | None = None
         self.alive: frozenset[str] = frozenset()
 
@@ -166,7 +167,7 @@ class RedisBus:
             state,
             ("HDEL", self._keys.room(room), client),
             ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
-            self._message(room, _LEFT, [client]),
+            ("PUBLISH", self._keys.said(room), self._head(_LEFT, [client])),
         )
         if state is not None and not self._listener.members_here(room):
             del self._rooms[room]
@@ -177,7 +178,8 @@ class RedisBus:
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
         """See `Bus.say`."""
-        self._tell(self._rooms.get(room), self._message(room, _SAID, list(match or ()), line))
+        head = self._head(_SAID, list(match)) if match else self._said
+        self._tell(self._rooms.get(room), ("PUBLISH", self._keys.said(room), head + line))
 
     def members(self, room: str) -> Iterable[str]:
         """See `Bus.members`."""
@@ -195,6 +197,8 @@ class RedisBus:
         """Redis is here, or has forgotten this process: everything is told it anew."""
         self.flush()
         self.node = node
+        self._own = f'["{node.partition(".")[0]}.'.encode()
+        self._said = self._head(_SAID, [])
         clients = self._clients()
         for start in range(0, len(clients), CLIENTS_AT_ONCE):
             self._register(clients[start : start + CLIENTS_AT_ONCE])
@@ -227,13 +231,13 @@ class RedisBus:
         state = self._rooms.get(room)
         if state is None or self.node is None:
             return
+        if message.startswith(self._own):
+            return
         happening = _parse(message)
         if happening is None:
             self._note_junk(room)
             return
         node, event, words = happening
-        if is_same_process(node, self.node):
-            return
         if event == _SAID:
             match = (words[0], words[1]) if words else None
             self._listener.hear(room, message[message.index(b"\n") + 1 :], match)
@@ -351,13 +355,13 @@ class RedisBus:
             ("HSET", members, *(word for client in clients for word in (client, self.node))),
             ("EXPIRE", members, EXPIRY_SECONDS),
             ("SADD", held, *(f"{client} {room}" for client in clients)),
-            self._message(room, _JOINED, list(clients)),
+            ("PUBLISH", self._keys.said(room), self._head(_JOINED, list(clients))),
         ]
 
-    def _message(self, room: str, event: str, words: list[str], line: bytes = b"") -> Command:
+    def _head(self, event: str, words: list[str]) -> bytes:
+        """The first line of a message; it begins with the node, so that each knows its own."""
         head = ujson.dumps([self.node, event, words], ensure_ascii=False)
-        message = head.encode("utf-8", "surrogatepass") + b"\n" + line
-        return ("PUBLISH", self._keys.said(room), message)
+        return head.encode("utf-8", "surrogatepass") + b"\n"
 
     def _tell(self, state: _Room | None, *commands: Command) -> None:
         """Sends commands; after those that wait for the room's subscription, if it is not there."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .cache import LocalCache
     from .commands import Commands
     from .factory import ActionHeroFactory
+    from .rediscache import RedisCache
     from .rooms import Rooms
     from .router import Router
     from .runner import Runner
@@ -38,7 +39,7 @@ class Parts:
 
     api: Api
     rooms: Rooms
-    cache: LocalCache
+    cache: LocalCache | RedisCache
     commands: Commands
     runner: Runner
     router: Router

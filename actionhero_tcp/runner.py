@@ -13,7 +13,14 @@ from . import wire
 from .actions import NO_RESPONSE, Action
 from .clock import Timer, stop
 from .connection import ActionConnection, Connection
-from .errors import ClientError, LimitError, UnserializableError, printable, printable_lines
+from .errors import (
+    CacheError,
+    ClientError,
+    LimitError,
+    UnserializableError,
+    printable,
+    printable_lines,
+)
 
 if TYPE_CHECKING:
     from .api import Api
@@ -155,12 +162,16 @@ class Runner:
 
     def _failed(self, action: Action, failure: Failure, params: dict[str, Any]) -> ClientError:
         """Logs what an action raised, and gives the error that its client gets."""
-        traceback = self._filter.text(failure.getTraceback(), params)
+        if isinstance(failure.value, CacheError):
+            # It happens in every action that uses the cache, and is no bug of any.
+            trouble = " " + printable(str(failure.value))
+        else:
+            trouble = "\n" + printable_lines(self._filter.text(failure.getTraceback(), params))
         _log.error(
-            "the action {name} ({place}) failed:\n{traceback}",
+            "the action {name} ({place}) failed:{trouble}",
             name=action.name,
             place=action.place,
-            traceback=printable_lines(traceback),
+            trouble=trouble,
         )
         return ClientError(self.server_error)
 

@@ -15,6 +15,7 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from .exhaustion import pause_when_exhausted
 from .factory import ActionHeroFactory
 from .transport import write_at_once
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .cache import LocalCache
     from .cluster import Cluster
     from .logs import Logs
+    from .rediscache import RedisCache
     from .systemd import Notifier
     from .watch import Watch
 
@@ -73,7 +75,7 @@ class ActionHeroService(Service):
         listeners: Sequence[Listener],
         fail: Callable[[str], object],
         notifier: Notifier,
-        cache: LocalCache,
+        cache: LocalCache | RedisCache,
         logs: Logs,
         stopped: Callable[[], object] = lambda: None,
         watch: Watch | None = None,
@@ -185,6 +187,7 @@ class ActionHeroService(Service):
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)
+        pause_when_exhausted(port, self.factory.clock, self.factory.stats)
         self.ports.append(port)
         _log.info(
             "listening on {address} ({description})",

@@ -35,6 +35,7 @@ from .paramfilter import ParamFilter
 from .polling import poll_directly
 from .proxied import TrustedProxies
 from .redisbus import RedisBus
+from .rediscache import RedisCache
 from .redislink import RedisAddress, RedisLink
 from .reload import Parts, Reload
 from .requestlog import RequestLog
@@ -81,12 +82,13 @@ def makeService(options: Options) -> ActionHeroService:
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
     }
-    # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
-    for number in calls:
-        signal.signal(number, signal.SIG_IGN)
-    handlers = Signals(reactor, service.cut_short, calls)
-    reactor.callWhenRunning(handlers.install)
+    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
     return service
+
+
+def _starter(twistd: Mapping[str, Any] | None) -> int | None:
+    """This process, where it only starts a daemon in the background."""
+    return None if twistd is None or twistd["nodaemon"] else os.getpid()
 
 
 def check(config: Config, reactor: Any) -> None:
@@ -124,9 +126,13 @@ def build(
     rooms = Rooms(turn, general.announce_limit)
     commands = Commands(rooms, limits)
     actions = _load_actions(general.actions_directory, commands)
-    cache = LocalCache(reactor, limits.max_cache_entries)
     connections: dict[str, Connection] = {}
-    cluster = _cluster(config, reactor, stats, turn, rooms, connections)
+    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cluster = None
+    if config.redis.is_on:
+        link, keys = RedisLink(_redis_address(config), reactor, turn), Keys(config.redis.prefix)
+        cache = RedisCache(link, keys, limits.max_cache_entries)
+        cluster = _cluster(link, keys, reactor, stats, turn, rooms, connections)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -186,28 +192,28 @@ def build(
     return service
 
 
+def _redis_address(config: Config) -> RedisAddress:
+    redis = config.redis
+    if redis.url:
+        return RedisAddress(redis.url)
+    return RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+
+
 def _cluster(
-    config: Config,
+    link: RedisLink,
+    keys: Keys,
     reactor: Any,
     stats: Stats,
     turn: Turn,
     rooms: Rooms,
     connections: Mapping[str, Connection],
-) -> Cluster | None:
-    """This process as a node of a cluster; None where Redis is not asked for."""
-    redis = config.redis
-    if not redis.enable and not redis.url:
-        return None
-    address = RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
-    if redis.url:
-        address = RedisAddress(redis.url)
+) -> Cluster:
+    """This process as a node of a cluster."""
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
             connections[client].outbox.send(line)
 
-    link = RedisLink(address, reactor, turn)
-    keys = Keys(redis.prefix)
     bus = RedisBus(link, keys, turn, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
     link.tell_of(cluster.came, cluster.went, cluster.heard)

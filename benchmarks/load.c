@@ -52,6 +52,7 @@ struct client {
     int fd;
     SSL *ssl;
     int head, outstanding;
+    uint64_t heard;
     uint64_t sent_at[MAX_OUTSTANDING];
 };
 
@@ -287,7 +288,14 @@ static void fanout(char **a) {
     report(heard / lines_per_message, (t - begin) / 1e6);
 }
 
-/* A message counts, and the next one is said, when all listeners have heard it. */
+static uint64_t least_heard(const struct client *clients, int n) {
+    uint64_t least = clients[0].heard;
+    for (int i = 1; i < n; i++)
+        if (clients[i].heard < least) least = clients[i].heard;
+    return least;
+}
+
+/* A message counts, and the next one is said, when every listener has heard it. */
 static void across(char **a) {
     int port = atoi(a[0]), listeners_port = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
     double seconds = atof(a[4]);
@@ -307,7 +315,7 @@ static void across(char **a) {
     }
     hush(epoll);
     uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, last = now();
-    uint64_t heard = 0, each = (uint64_t)n * lines_per_message, done = 0, counted_from = 0;
+    uint64_t done = 0, counted_from = 0;
     int warm = 0;
     struct epoll_event events[256];
     ask(speaker, lines, size, outstanding, now());
@@ -324,9 +332,9 @@ static void across(char **a) {
         for (int i = 0; i < ready; i++) {
             struct client *c = events[i].data.ptr;
             int got = receive(c);
-            if (c != speaker && got > 0) heard += count_lines(got);
+            if (c != speaker && got > 0) c->heard += count_lines(got);
         }
-        int count = heard / each - done;
+        int count = least_heard(clients, n) / lines_per_message - done;
         if (!count) continue;
         last = t;
         done += answered(speaker, count, t);

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tools.debian import need
 
@@ -89,6 +91,31 @@ def ours(*options: str, tls: bool = False) -> Iterator[Server]:
         command += ["--secure", f"--key-file={key}", f"--cert-file={cert}"]
     with TemporaryDirectory() as folder, _process(port, [*command, *options], folder) as server:
         yield server
+
+
+@contextmanager
+def nodes(count: int, redis: Server, *options: str) -> Iterator[list[Server]]:
+    """So many of ours as nodes of one cluster, which know of one another."""
+    joined = (f"--redis=redis://127.0.0.1:{redis.port}", "--no-log-requests", *options)
+    with ExitStack() as stack:
+        each = [stack.enter_context(ours(*joined)) for _ in range(count)]
+        end = time.monotonic() + PATIENCE
+        while any(len(status(node)["peers"]) < count - 1 for node in each):
+            if time.monotonic() > end:
+                raise SystemExit("the nodes do not find one another")
+            time.sleep(0.1)
+        yield each
+
+
+def status(server: Server) -> dict[str, Any]:
+    """What the `status` action of one of ours tells."""
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as stream:
+        lines = stream.makefile("rwb")
+        lines.readline()
+        lines.write(b"status\n")
+        lines.flush()
+        stats: dict[str, Any] = json.loads(lines.readline())["stats"]
+        return stats
 
 
 @contextmanager

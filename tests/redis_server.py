@@ -9,7 +9,12 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
+import hiredis
+from twisted.internet.defer import Deferred, fail, succeed
+
+from actionhero_tcp.redislink import RedisAwayError
 from tests.support import PATIENCE, wait_for
 
 
@@ -87,6 +92,26 @@ class RedisServer:
 
     def _connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+
+
+class BlockingLink:
+    """A `RedisLink` for tests without a reactor: a call blocks until its reply is there."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._stream = server._connect()
+        self._reader = hiredis.Reader()
+        self.close = self._stream.close
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """See `RedisLink.call`; the Deferred has fired."""
+        self._stream.sendall(hiredis.pack_command(command))
+        while (reply := self._reader.gets()) is False:
+            chunk = self._stream.recv(65536)
+            assert chunk, "Redis has hung up"
+            self._reader.feed(chunk)
+        if isinstance(reply, hiredis.ReplyError):
+            return fail(RedisAwayError(str(reply)))
+        return succeed(reply)
 
 
 @contextlib.contextmanager

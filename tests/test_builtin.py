@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.cache import LocalCache
+from actionhero_tcp.errors import CacheError
 
 from . import support
 
@@ -42,6 +47,13 @@ class BuiltinTests(SynchronousTestCase):
     def test_sleep_test_refuses_what_is_no_duration(self) -> None:
         answer = self.client.ask('{"action":"sleepTest","params":{"sleepDuration":-1}}')
         self.assertIn("sleepDuration must be from 0", answer["error"])
+
+    def test_status_where_the_cache_cannot_be_used(self) -> None:
+        async def size(cache: Any) -> int:
+            raise CacheError("Redis is away")
+
+        self.patch(LocalCache, "size", size)
+        self.assertEqual({"numberOfObjects": None}, self.client.ask("status")["stats"]["cache"])
 
     def test_status(self) -> None:
         stats = self.client.ask("status")["stats"]

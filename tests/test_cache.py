@@ -3,178 +3,69 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Coroutine
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred
 from twisted.internet.testing import Clock
-from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import cache
 from actionhero_tcp.cache import DEFAULT_MAX_ENTRIES, MAX_EXPIRE_MS, CacheEntry, LocalCache
-from actionhero_tcp.errors import UnserializableError
 
+from .caches import KEYS, CacheTestCase, Suite
 from .support import PROPERTY
 
-KEYS = st.sampled_from("abcdef")
 EIGHTHS = st.integers(1, 12)
 """Times in eighths of a second, which floats hold exactly."""
 
 
-class CacheTestCase(SynchronousTestCase):
+STARTED = 1346909099.5
+"""When each test starts, in seconds since 1970."""
+
+
+class LocalCacheTestCase(CacheTestCase):
     """Has a clock, and a cache that holds three entries."""
 
-    def setUp(self) -> None:
+    cache: LocalCache
+
+    def fresh(self, max_entries: int = 3) -> None:
         self.clock = Clock()
-        self.cache = LocalCache(self.clock, 3)
+        self.patch(cache.time, "time", lambda: STARTED + self.clock.seconds())
+        self.cache = LocalCache(self.clock, max_entries)
 
-    def run_now(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """What a coroutine returns that waits for nothing."""
-        return self.successResultOf(Deferred.fromCoroutine(coroutine))
+    def now(self) -> float:
+        return (STARTED + self.clock.seconds()) * 1000
 
-    def save(self, key: str, value: object = 1, expire_ms: float | None = None) -> Any:
-        """Saves, and gives the answer."""
-        return self.run_now(self.cache.save(key, value, expire_ms))
-
-    def entry(self, key: str) -> CacheEntry | None:
-        """The entry of a key."""
-        entry: CacheEntry | None = self.run_now(self.cache.load(key))
-        return entry
-
-    def load(self, key: str) -> Any:
-        """The value of a key, which must be there."""
-        entry = self.entry(key)
-        assert entry is not None, key
-        return entry.value
-
-    def destroy(self, key: str) -> Any:
-        """Destroys, and gives the answer."""
-        return self.run_now(self.cache.destroy(key))
-
-    def refused(self, kind: type[Exception], value: object, expire_ms: Any = None) -> None:
-        """Checks that a value cannot be saved."""
-        self.failureResultOf(Deferred.fromCoroutine(self.cache.save("a", value, expire_ms)), kind)
+    def wait(self) -> None:
+        self.clock.advance(0.001953125)
 
 
-class SaveAndLoadTests(CacheTestCase):
-    """Saving, loading and destroying."""
+class LocalSuiteTests(LocalCacheTestCase, Suite):
+    """What every form of the cache has to do."""
 
-    def test_loads_what_was_saved(self) -> None:
-        value = {"a": [1, 2.5, None, True, "☃\n"]}
-        self.save("a", value)
-        self.assertEqual(value, self.load("a"))
 
-    def test_tells_a_new_record_from_an_updated_one(self) -> None:
-        self.assertEqual("new record", self.save("a"))
-        self.assertEqual("updated record", self.save("a"))
-        self.destroy("a")
-        self.assertEqual("new record", self.save("a"))
-
-    def test_the_latest_value_counts(self) -> None:
-        self.save("a", 1)
-        self.save("a", 2)
-        self.assertEqual((2, 1), (self.load("a"), len(self.cache)))
-
-    def test_gives_nothing_for_an_unknown_key(self) -> None:
-        self.assertIsNone(self.entry("a"))
-
-    def test_none_is_a_value(self) -> None:
-        self.save("a", None)
-        self.assertIsNotNone(self.entry("a"))
-        self.assertIsNone(self.load("a"))
-
-    def test_destroy_tells_whether_it_was_there(self) -> None:
-        self.save("a")
-        self.assertIs(True, self.destroy("a"))
-        self.assertIs(False, self.destroy("a"))
-        self.assertIsNone(self.entry("a"))
-
-    def test_size_counts_entries(self) -> None:
-        sizes = [self.run_now(self.cache.size())]
-        for key in "ab":
-            self.save(key)
-            sizes.append(self.run_now(self.cache.size()))
-        self.destroy("a")
-        self.assertEqual([0, 1, 2, 1], [*sizes, self.run_now(self.cache.size())])
-        self.assertEqual(1, len(self.cache))
-
-    def test_what_the_saver_changes_afterwards_changes_nothing(self) -> None:
-        value = {"list": [1]}
-        self.save("a", value)
-        value["list"].append(2)
-        self.assertEqual({"list": [1]}, self.load("a"))
-
-    def test_what_a_loader_changes_changes_nothing(self) -> None:
-        self.save("a", {"list": [1]})
-        self.load("a")["list"].append(2)
-        self.assertEqual({"list": [1]}, self.load("a"))
-
-    def test_keeps_any_text(self) -> None:
-        self.save("\ud800\n", ["\udfff", "\0"])
-        self.assertEqual(["\udfff", "\0"], self.load("\ud800\n"))
-
-    def test_refuses_what_is_no_json(self) -> None:
-        for value in (b"x", {1: 2}, float("nan"), {1}, [object()]):
-            self.refused(UnserializableError, value)
-        self.assertEqual(0, len(self.cache))
-
-    def test_a_refused_value_leaves_what_was_there(self) -> None:
-        self.save("a", 1)
-        self.refused(UnserializableError, b"x")
-        self.assertEqual(1, self.load("a"))
-
-    def test_refuses_times_that_are_not_positive(self) -> None:
-        self.save("a", 1)
-        for expire_ms in (0, -1, -0.5, float("nan"), float("-inf")):
-            self.refused(ValueError, 2, expire_ms)
-        self.assertEqual(1, self.load("a"))
-
-    def test_refuses_an_infinite_time(self) -> None:
-        self.save("a", 1)
-        self.refused(ValueError, 2, float("inf"))
-        self.assertEqual(1, self.load("a"))
+class TimeTests(LocalCacheTestCase):
+    """What is told of times, exactly."""
 
     def test_takes_times_of_up_to_a_hundred_years(self) -> None:
         self.save("a", 1, MAX_EXPIRE_MS)
-        for expire_ms in (MAX_EXPIRE_MS + 1, 1e308):
-            self.refused(ValueError, 2, expire_ms)
-        self.assertEqual(1, self.load("a"))
         self.clock.advance(MAX_EXPIRE_MS / 1000)
         self.assertEqual(0, len(self.cache))
 
     def test_tells_when_it_was_saved_and_read(self) -> None:
-        now = 1346909099.5
-        self.patch(cache.time, "time", lambda: now)
         self.save("a", 5)
-        now += 1
+        self.clock.advance(1)
         self.assertEqual(CacheEntry(5, 1346909099500, None, None), self.entry("a"))
-        now += 1
+        self.clock.advance(1)
         self.assertEqual(CacheEntry(5, 1346909099500, 1346909100500, None), self.entry("a"))
         self.assertEqual(CacheEntry(5, 1346909099500, 1346909101500, None), self.entry("a"))
 
     def test_tells_when_it_will_expire(self) -> None:
-        self.patch(cache.time, "time", lambda: 1346909099.5)
         self.save("a", 5, 250)
         self.assertEqual(CacheEntry(5, 1346909099500, None, 1346909099750), self.entry("a"))
 
-    def test_saving_again_begins_anew(self) -> None:
-        now = 1000.0
-        self.patch(cache.time, "time", lambda: now)
-        self.save("a", 1, 5000)
-        self.entry("a")
-        now = 2000.0
-        self.save("a", 2)
-        self.assertEqual(CacheEntry(2, 2000_000, None, None), self.entry("a"))
 
-
-class BoundTests(CacheTestCase):
+class BoundTests(LocalCacheTestCase):
     """The bound on how many entries there are."""
-
-    def keys(self) -> str:
-        """The keys that are there; asking changes the order of use to the alphabet's."""
-        return "".join(key for key in "abcdef" if self.entry(key))
 
     def test_holds_ten_thousand_by_default(self) -> None:
         self.assertEqual(10_000, DEFAULT_MAX_ENTRIES)
@@ -185,47 +76,8 @@ class BoundTests(CacheTestCase):
         self.assertIsNone(self.entry("4"))
         self.assertIsNotNone(self.entry("5"))
 
-    def test_the_oldest_goes_first(self) -> None:
-        for key in "abcd":
-            self.save(key)
-        self.assertEqual("bcd", self.keys())
 
-    def test_loading_counts_as_use(self) -> None:
-        for key in "abc":
-            self.save(key)
-        self.entry("a")
-        self.save("d")
-        self.assertEqual("acd", self.keys())
-
-    def test_saving_again_counts_as_use(self) -> None:
-        for key in "abcad":
-            self.save(key)
-        self.assertEqual("acd", self.keys())
-
-    def test_loading_in_vain_is_no_use(self) -> None:
-        for key in "abc":
-            self.save(key)
-        self.entry("x")
-        self.assertEqual("abc", self.keys())
-
-    def test_updating_a_full_cache_removes_nothing(self) -> None:
-        for key in "abcc":
-            self.save(key)
-        self.assertEqual("abc", self.keys())
-
-    def test_one_entry_is_a_bound_too(self) -> None:
-        self.cache = LocalCache(self.clock, 1)
-        self.save("a")
-        self.save("b")
-        self.assertEqual("b", self.keys())
-
-    def test_what_went_for_want_of_room_is_new_again(self) -> None:
-        for key in "abcd":
-            self.save(key)
-        self.assertEqual("new record", self.save("a"))
-
-
-class ExpiryTests(CacheTestCase):
+class ExpiryTests(LocalCacheTestCase):
     """The removal of what has expired, which nobody has to ask for."""
 
     def test_goes_when_its_time_is_up(self) -> None:
@@ -406,7 +258,7 @@ class ExpiryTests(CacheTestCase):
             self.assertLessEqual(len(self.clock.getDelayedCalls()), 1)
 
 
-class CloseTests(CacheTestCase):
+class CloseTests(LocalCacheTestCase):
     """Closing."""
 
     def test_empties_it_and_stops_its_timer(self) -> None:

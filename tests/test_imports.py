@@ -48,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "redislink": {"clock", "errors", "transport"},
     "redisbus": {"bus", "errors", "keys"},
     "cluster": {"clock", "redisbus"},
+    "rediscache": {"cache", "errors", "redislink"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
     "connection": {"errors", "reasons", "wire"},
@@ -68,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
     # The network.
     "admission": {"errors", "reasons"},
     "entrance": {"admission", "clock", "errors", "reasons", "tls", "transport"},
+    "exhaustion": {"reasons"},
     "heartbeat": {"clock"},
     "linger": {"clock", "transport"},
     "proxied": {"entrance", "errors", "proxyheader", "reasons"},
@@ -88,7 +90,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "factory": {"clock", "connection", "protocol", "wire"},
     "reload": {"config", "errors", "proxied", "tls"},
-    "service": {"factory", "transport"},
+    "service": {"exhaustion", "factory", "transport"},
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
     "options": {"config", "configfile", "errors"},
@@ -114,6 +116,7 @@ ALLOWED: dict[str, set[str]] = {
         "polling",
         "proxied",
         "redisbus",
+        "rediscache",
         "redislink",
         "reload",
         "requestlog",

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
-from actionhero_tcp import NO_RESPONSE, ActionConnection, ActionError
+from actionhero_tcp import NO_RESPONSE, ActionConnection, ActionError, CacheError
 
 from .routing import SERVER_ERROR, RouterTestCase, Waiting, echo
 
@@ -32,6 +32,13 @@ class FailureTests(RouterTestCase):
 
         self.assertFails(broken, "KeyError: 'secret'")
         self.assertIn("Traceback (most recent call last)", self.log)
+
+    def test_a_cache_that_cannot_be_used_is_one_line_in_the_log(self) -> None:
+        def broken(api: Any, connection: Any) -> None:
+            raise CacheError("the cache cannot be used: Redis is away\n")
+
+        self.assertFails(broken, "failed: the cache cannot be used: Redis is away\\n")
+        self.assertNotIn("Traceback", self.log)
 
     def test_any_base_exception(self) -> None:
         for error in (

@@ -11,12 +11,14 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp.config import Limits
 from actionhero_tcp.serverlog import ServerLog
 from actionhero_tcp.service import ActionHeroService, Listener, address_text
+from actionhero_tcp.stats import Stats
 from actionhero_tcp.transport import TCPTransport
 
 from . import support
@@ -97,6 +99,7 @@ class FakeFactory:
 
     def __init__(self, order: list[str]) -> None:
         self.clients = 2
+        self.clock, self.stats = Clock(), Stats()
         self.order = order
         self.drained: Deferred[None] = Deferred()
 

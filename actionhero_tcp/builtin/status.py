@@ -1,6 +1,6 @@
 """`status`."""
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import ActionConnection, Api, CacheError, action
 
 
 @action(
@@ -26,12 +26,16 @@ async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
     """How the server is doing."""
     stats = api.stats
     cluster = api.cluster.status() if api.cluster is not None else {}
+    try:
+        objects = await api.cache.size()
+    except CacheError:
+        objects = None
     return {
         "stats": {
             "id": stats.id,
             "uptimeSeconds": round(stats.uptime, 3),
             "memoryConsumption": stats.memory(),
-            "cache": {"numberOfObjects": await api.cache.size()},
+            "cache": {"numberOfObjects": objects},
             "socketServer": {
                 "numberOfGlobalSocketRequests": stats.global_requests,
                 "numberOfLocalSocketRequests": stats.requests,
