@@ -82,6 +82,13 @@ class General:
     actions_directory: str = _option(
         "./actions/", "the folder of your action files", option="actions", path=True
     )
+    workers: int = _option(
+        1,
+        "processes that serve, on the same ports; more than 1 need Redis, over which they are "
+        "one server",
+        minimum=1,
+        maximum=256,
+    )
     server_error_message: str = _option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",
@@ -470,6 +477,14 @@ def as_json(config: Config) -> str:
             value = HIDDEN
         sections.setdefault(info.section_key, {})[info.key] = plain(value)
     return json.dumps(sections, indent=2, ensure_ascii=False)
+
+
+def values(config: Config) -> dict[tuple[str, str], Any]:
+    """The values of a configuration by section and field, as `build` takes them."""
+    return {
+        (info.section, info.name): getattr(getattr(config, info.section), info.name)
+        for info in fields()
+    }
 
 
 def plain(value: Any) -> Any:

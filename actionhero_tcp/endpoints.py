@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from .tls import Certificates
 
 
-PROXIED_ENDPOINTS: Final = ("tcp", "tcp6", "unix", "systemd")
-"""Kinds of endpoints that a proxy with PROXY headers can connect to: those without TLS."""
+PLAIN_ENDPOINTS: Final = ("tcp", "tcp6", "unix", "systemd")
+"""Kinds of endpoints without TLS: a proxy with PROXY headers can connect to them, and workers can
+share them."""
 
 
 class TLSEndpoint:
@@ -87,7 +88,7 @@ class InheritedUNIXPort(unix.Port):
         tcp.Port.connectionLost(self, reason)
 
 
-def described(text: str, proxies: TrustedProxies, reactor: Any) -> Any:
+def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:
     """The endpoint of a Twisted server endpoint description; Twisted's ``haproxy:`` is not used.
 
     That one takes headers from anybody, waits for them without a time limit, and hides the
@@ -97,15 +98,45 @@ def described(text: str, proxies: TrustedProxies, reactor: Any) -> Any:
         text: The description.
         proxies: Whose PROXY headers are believed.
         reactor: The reactor.
+        handed: In a worker: the endpoint that its supervisor shares out instead of this one.
 
     Raises:
         StartError: It describes none; the text says why.
     """
     description = text.removeprefix("haproxy:")
     proxied = description != text
-    if proxied and description.partition(":")[0] not in PROXIED_ENDPOINTS:
-        known = ", ".join(f"haproxy:{kind}:" for kind in PROXIED_ENDPOINTS)
+    if proxied and not _is_plain(description):
+        known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
+    endpoint = handed or _parsed(text, description, reactor)
+    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+
+
+def shared(text: str, reactor: Any) -> Any:
+    """The endpoint on which a supervisor listens for its workers.
+
+    Args:
+        text: The description.
+        reactor: The reactor.
+
+    Raises:
+        StartError: It describes none that can be shared; the text says why.
+    """
+    description = text.removeprefix("haproxy:")
+    if not _is_plain(description):
+        known = ", ".join(f"{kind}:" for kind in PLAIN_ENDPOINTS)
+        raise StartError(
+            f"--listen {text}: workers can share {known}; for TLS set tcpServer.secure"
+        )
+    return _parsed(text, description, reactor)
+
+
+def _is_plain(description: str) -> bool:
+    return description.partition(":")[0] in PLAIN_ENDPOINTS
+
+
+def _parsed(text: str, description: str, reactor: Any) -> Any:
+    """The endpoint of a description, which is that of `text` or a part of it."""
     try:
         endpoint = serverFromString(reactor, description)
     except Exception as error:
@@ -114,8 +145,8 @@ def described(text: str, proxies: TrustedProxies, reactor: Any) -> Any:
             reason = "systemd has handed over no such socket; is the socket unit active?"
         raise StartError(f"--listen {text}: {reason}") from None
     if getattr(endpoint, "addressFamily", None) == socket.AF_UNIX:
-        endpoint = InheritedUNIXEndpoint(reactor, endpoint.fileno)
-    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+        return InheritedUNIXEndpoint(reactor, endpoint.fileno)
+    return endpoint
 
 
 def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from select import PIPE_BUF
 from typing import Final
 
 from .errors import StartError, printable
@@ -43,8 +45,9 @@ class LogFile:
         Raises:
             OSError: The system took only a part of them, or none.
         """
-        while data:
-            data = data[os.write(self._descriptor, data) :]
+        for piece in [data] if self._path else _pieces(data):
+            while piece:
+                piece = piece[os.write(self._descriptor, piece) :]
 
     def reopen(self) -> None:
         """Opens the path anew, and goes on there.
@@ -71,6 +74,18 @@ class LogFile:
         except ValueError as error:
             reason = str(error)
         raise StartError(f"{printable(self._path)}: cannot open {self._what}: {reason}")
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Whole lines, of which a pipe takes each piece in one go: several processes may write to it.
+
+    A longer line is a piece of its own.
+    """
+    while len(data) > PIPE_BUF:
+        end = data.rfind(b"\n", 0, PIPE_BUF) + 1 or data.find(b"\n") + 1 or len(data)
+        yield data[:end]
+        data = data[end:]
+    yield data
 
 
 def _open(path: str) -> int:

@@ -59,11 +59,18 @@ class Form(Protocol):
 
 
 class TextForm:
-    """The time, what happened, and ``key=value`` pairs; see `Form`."""
+    """The time, what happened, and ``key=value`` pairs; see `Form`.
+
+    Args:
+        worker: The number of the worker that writes; 0 where there are none.
+    """
 
     start = ""
-    request = " request "
     ok = " ok\n"
+
+    def __init__(self, worker: int = 0) -> None:
+        self._worker = f"worker={worker} " if worker else ""
+        self.request = f" request {self._worker}"
 
     def who(self, connection: Connection) -> str:
         """See `Form.who`."""
@@ -82,28 +89,36 @@ class TextForm:
 
     def connected(self, connection: Connection) -> str:
         """See `Form.connected`."""
-        return f" connect client={connection.id} from={connection.remote_address}\n"
+        return f" connect {self._worker}client={connection.id} from={connection.remote_address}\n"
 
     def disconnected(self, connection: Connection, seconds: float, reason: str) -> str:
         """See `Form.disconnected`."""
         return (
-            f" disconnect client={connection.id} from={connection.remote_address} "
+            f" disconnect {self._worker}client={connection.id} from={connection.remote_address} "
             f"requests={connection.requests} seconds={seconds:.3f} reason={_quoted(reason)}\n"
         )
 
     def turned_away(self, remote_address: str, reason: str, error: str | None) -> str:
         """See `Form.turned_away`."""
         more = "" if error is None else f" error={_quoted(error)}"
-        return f" disconnect from={remote_address} reason={_quoted(reason)}{more}\n"
+        return f" disconnect {self._worker}from={remote_address} reason={_quoted(reason)}{more}\n"
 
 
 class JsonForm:
-    """One JSON object; see `Form`."""
+    """One JSON object; see `Form`.
+
+    Args:
+        worker: The number of the worker that writes; 0 where there are none.
+    """
 
     start = '{"time":"'
-    _event = f'","level":"info","namespace":"{REQUEST_NAMESPACE}","event":"%s",'
-    request = _event % "request"
     ok = ',"outcome":"ok"}\n'
+
+    def __init__(self, worker: int = 0) -> None:
+        number = f'"worker":{worker},' if worker else ""
+        namespace = f'"namespace":"{REQUEST_NAMESPACE}"'
+        self._event = f'","level":"info",{namespace},{number}"event":"%s",'
+        self.request = self._event % "request"
 
     def who(self, connection: Connection) -> str:
         """See `Form.who`."""
@@ -154,7 +169,7 @@ class JsonForm:
         return f',"params":{text}'
 
 
-FORMS: Final[dict[str, Form]] = {"text": TextForm(), "json": JsonForm()}
+FORMS: Final[dict[str, type[TextForm] | type[JsonForm]]] = {"text": TextForm, "json": JsonForm}
 """The forms that `log.format` can name."""
 
 

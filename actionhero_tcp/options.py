@@ -10,7 +10,7 @@ from typing import Any
 from twisted.python import usage
 
 from . import config as configuration
-from . import configfile
+from . import configfile, worker
 from .config import Config, FieldInfo
 from .errors import StartError
 
@@ -46,6 +46,7 @@ class Options(usage.Options):
 
     Attributes:
         configuration: The whole configuration, once the options are parsed.
+        arguments: The command line, from after the word ``actionhero`` on.
         lists: What options that may be given several times were given, by section and field.
     """
 
@@ -66,6 +67,7 @@ class Options(usage.Options):
 
     def __init__(self) -> None:
         self.configuration = Config()
+        self.arguments: Sequence[str] = ()
         self.lists: dict[tuple[str, str], tuple[str, ...]] = {}
         super().__init__()  # type: ignore[no-untyped-call]
 
@@ -76,6 +78,7 @@ class Options(usage.Options):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Reads the command line; what is wrong with it ends the start with one line."""
+        self.arguments = options or ()
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
@@ -100,7 +103,8 @@ class Options(usage.Options):
         if self["config"]:
             # A daemon may change its folder.
             self["config"] = os.path.abspath(self["config"])
-        self.configuration = self.read()
+        # A worker has what its supervisor has; the file may have become another one since.
+        self.configuration = self.read() if worker.place is None else worker.place.config
         server = self.configuration.tcp_server
         if not server.enable and not server.listen:
             raise usage.UsageError(

@@ -17,7 +17,7 @@ from .clock import Clock, Timer, stop
 from .connection import Connection
 from .errors import shorten
 from .logfile import LogFile
-from .loglines import FORMS, UNSHOWN, Form, stamp
+from .loglines import UNSHOWN, Form, TextForm, stamp
 from .paramfilter import ParamFilter
 
 FLUSH_SECONDS: Final = 0.5
@@ -52,12 +52,12 @@ class RequestLog:
         clock: Clock,
         path: str = "",
         with_params: bool = False,
-        form: Form = FORMS["text"],
+        form: Form | None = None,
         filter: ParamFilter | None = None,
     ) -> None:
         self._clock = clock
         self._with_params = with_params
-        self._form = form
+        self._form = form or TextForm()
         self._filter = filter or ParamFilter()
         self._entries: list[_Entry] = []
         self._timer: Timer | None = None

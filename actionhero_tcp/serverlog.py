@@ -28,18 +28,20 @@ class ServerLog:
     Args:
         path: The file to append to; empty for standard output.
         json: Whether to write JSON, one object a line, instead of text.
+        worker: The number of the worker that writes; 0 where there are none.
 
     Raises:
         StartError: The file cannot be opened; the text names it.
     """
 
-    def __init__(self, path: str = "", json: bool = False) -> None:
+    def __init__(self, path: str = "", json: bool = False, worker: int = 0) -> None:
         self._format = json_line if json else text_line
+        self._worker = worker
         self._file = LogFile(path, "the server's log")
 
     def __call__(self, event: LogEvent) -> None:
         """Writes an event."""
-        data = self._format(event).encode("utf-8", "backslashreplace")
+        data = self._format(event, self._worker).encode("utf-8", "backslashreplace")
         # There is no other log to tell that this one cannot be written.
         with suppress(OSError):
             self._file.write(data)
@@ -53,19 +55,33 @@ class ServerLog:
         self._file.reopen()
 
 
-def start(file: str, format: str, twistd: Mapping[str, Any]) -> ServerLog | None:
+def start(file: str, format: str, twistd: Mapping[str, Any], worker: int = 0) -> ServerLog | None:
     """The server's own log, for `twistd` to take as its observer.
 
     Args:
         file: Its file, where the settings name one.
         format: ``text`` or ``json``.
         twistd: The options of twistd, which say where it goes otherwise.
+        worker: The number of the worker that writes; 0 where there are none.
 
     Returns:
         The log; None where the options of twistd take it elsewhere.
 
     Raises:
         StartError: Its file cannot be opened.
+    """
+    path = destination(file, twistd)
+    return None if path is None else ServerLog(path, format == "json", worker)
+
+
+def destination(file: str, twistd: Mapping[str, Any]) -> str | None:
+    """Where the server's own log goes; see `start`.
+
+    Returns:
+        Its file; empty for standard output, None for elsewhere.
+
+    Raises:
+        StartError: It cannot go there.
     """
     if twistd.get("logger") or twistd.get("syslog"):
         return None
@@ -75,22 +91,32 @@ def start(file: str, format: str, twistd: Mapping[str, Any]) -> ServerLog | None
         if in_background:
             raise StartError("a daemon in the background has no standard output to log to")
         path = ""
-    return ServerLog(path, format == "json")
+    return str(path)
 
 
-def text_line(event: LogEvent) -> str:
+def text_line(event: LogEvent, worker: int = 0) -> str:
     """An event as `twistd` writes it, with control characters and the like as escapes.
 
     Its text may have several lines; all but the first begin with a tab.
+
+    Args:
+        event: The event.
+        worker: The number of the worker that writes, which is put before the namespace.
     """
     text = formatEventAsClassicLogText(event) or ""
+    if worker:
+        text = text.replace(" [", f" [worker {worker}, ", 1)
     return _BETWEEN_BLANKS.sub(lambda match: printable(match[0]), text)
 
 
-def json_line(event: LogEvent) -> str:
+def json_line(event: LogEvent, worker: int = 0) -> str:
     """An event as one JSON object on a line: ``time``, ``level``, ``namespace``, ``message``.
 
     A traceback is in ``traceback``, not in the message.
+
+    Args:
+        event: The event.
+        worker: The number of the worker that writes, for ``worker``.
     """
     message = eventAsText(
         event, includeTraceback=False, includeTimestamp=False, includeSystem=False
@@ -101,12 +127,14 @@ def json_line(event: LogEvent) -> str:
     if traceback:
         message = message.removesuffix(traceback).rstrip(":\n")
     level = event.get("log_level")
-    fields = {
+    fields: dict[str, object] = {
         "time": stamp(int((event.get("log_time") or 0) * 1000)),
         "level": level.name if level is not None else "info",
         "namespace": str(event.get("log_namespace", "-")),
-        "message": message,
     }
+    if worker:
+        fields["worker"] = worker
+    fields["message"] = message
     if traceback:
         fields["traceback"] = traceback
     return as_json(fields) + "\n"

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import MutableMapping
-from typing import Final
+from typing import Final, Protocol
 
 from twisted.logger import Logger
 
@@ -24,30 +24,69 @@ RETRY_SECONDS: Final = 1.0
 """How long to wait before systemd is told again, where it had no room for what it was told."""
 
 
+class Outlet(Protocol):
+    """The way to whom a `Notifier` tells.
+
+    Attributes:
+        name: Who that is, for the log.
+    """
+
+    name: str
+
+    def send(self, data: bytes) -> object:
+        """Sends a message, and does not wait.
+
+        Raises:
+            OSError: It cannot; BlockingIOError where it may be possible later.
+        """
+
+    def close(self) -> object:
+        """Closes the way."""
+
+
+class Socket:
+    """The way to systemd.
+
+    Args:
+        address: The path of systemd's socket, or ``@`` and the name of an abstract one.
+    """
+
+    name = "systemd"
+
+    def __init__(self, address: str) -> None:
+        # As sockets have it: an abstract name begins with a NUL.
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        # It is kept open, since none could be made where descriptors have run out.
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self.close = self._socket.close
+
+    def send(self, data: bytes) -> None:
+        """See `Outlet.send`."""
+        self._socket.sendto(data, self._address)
+
+
 class Notifier:
-    """Tells systemd how the daemon is. It never raises, and never waits.
+    """Tells systemd, or a worker's supervisor, how the daemon is. It never raises or waits.
 
     Args:
         clock: Calls later.
-        address: The path of systemd's socket, or ``@`` and the name of an abstract one;
-            empty where there is none.
-        watchdog: Seconds within which systemd wants a sign of life, again and again; 0 for
-            never.
+        outlet: The way there; None where nobody wants to know.
+        watchdog: Seconds within which a sign of life is wanted, again and again; 0 for never.
     """
 
-    def __init__(self, clock: Clock, address: str = "", watchdog: float = 0.0) -> None:
+    def __init__(self, clock: Clock, outlet: Outlet | None = None, watchdog: float = 0.0) -> None:
         self._clock = clock
-        # As sockets have it: an abstract name begins with a NUL.
-        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._outlet = outlet
         self._interval = watchdog / 2
         self._untold = ""
         self._retry: Timer | None = None
         self._next_sign: Timer | None = None
-        self._socket: socket.socket | None = None
-        if address:
-            # It is kept open, since none could be made where descriptors have run out.
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._socket.setblocking(False)
+
+    @property
+    def watchdog(self) -> float:
+        """Within how many seconds a sign of life is wanted; 0 for never."""
+        return 2 * self._interval
 
     def ready(self, status: str = "") -> None:
         """The daemon serves: it has started, or has reloaded.
@@ -56,7 +95,7 @@ class Notifier:
         stuck gives none.
 
         Args:
-            status: A line for people, or "" to leave the one that systemd has.
+            status: A line for people, or "" to leave the one that was told before.
         """
         self._tell("READY=1", *_status(status))
         if self._interval and self._next_sign is None:
@@ -79,9 +118,9 @@ class Notifier:
         """Nothing is told any more."""
         stop(self._next_sign)
         stop(self._retry)
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._outlet is not None:
+            self._outlet.close()
+            self._outlet = None
 
     def _wait_for_sign(self) -> None:
         self._next_sign = self._clock.callLater(self._interval, self._give_sign)
@@ -102,14 +141,15 @@ class Notifier:
 
     def _send(self, text: str) -> bool:
         """Sends a message; gives whether there is no use in sending it again."""
-        if self._socket is None:
+        if self._outlet is None:
             return True
         try:
-            self._socket.sendto(text.encode(), self._address)
+            self._outlet.send(text.encode())
         except BlockingIOError:
             return False
         except OSError as error:
-            _log.warn("systemd cannot be told {text!r}: {error}", text=text, error=error)
+            whom = self._outlet.name
+            _log.warn("{whom} cannot be told {text!r}: {error}", whom=whom, text=text, error=error)
         return True
 
 
@@ -126,7 +166,8 @@ def from_environment(environment: MutableMapping[str, str], clock: Clock) -> Not
     microseconds = environment.pop("WATCHDOG_USEC", "")
     process = environment.pop("WATCHDOG_PID", "")
     wanted = microseconds.isdecimal() and process in ("", str(os.getpid()))
-    return Notifier(clock, address, int(microseconds) / 1e6 if wanted else 0.0)
+    outlet = Socket(address) if address else None
+    return Notifier(clock, outlet, int(microseconds) / 1e6 if wanted else 0.0)
 
 
 def _status(text: str) -> list[str]:

@@ -6,8 +6,9 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +17,7 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 
 from . import config as configuration
-from . import endpoints, loader, serverlog, systemd, tls
+from . import endpoints, handover, loader, serverlog, systemd, tls, worker
 from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
@@ -28,6 +29,7 @@ from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .keys import Keys
+from .listening import Listener, stop_seconds
 from .loglines import FORMS
 from .logs import Logs
 from .options import PROGRAM, Options
@@ -43,12 +45,14 @@ from .rooms import Rooms
 from .router import Router
 from .runner import Runner
 from .serverlog import ServerLog
-from .service import ActionHeroService, Listener
+from .service import ActionHeroService
 from .signals import Signals, end_process_after
 from .stats import Stats
 from .systemd import Notifier
 from .turn import Turn
 from .watch import Watch
+from .worker import Place
+from .workers import Supervisor
 
 BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""
@@ -56,8 +60,8 @@ BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 _log = Logger()
 
 
-def makeService(options: Options) -> ActionHeroService:
-    """Wires the daemon.
+def makeService(options: Options) -> ActionHeroService | Supervisor:
+    """Wires the daemon, or the supervisor of several.
 
     Args:
         options: The parsed command line.
@@ -73,8 +77,7 @@ def makeService(options: Options) -> ActionHeroService:
             check(config, reactor)
             raise SystemExit(0)
         notifier = systemd.from_environment(os.environ, reactor)
-        server_log = serverlog.start(config.log.file, config.log.format, options.parent or {})
-        service = build(config, reactor, options.read, notifier, server_log)
+        service = _service(options, reactor, notifier)
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
@@ -91,12 +94,55 @@ def _starter(twistd: Mapping[str, Any] | None) -> int | None:
     return None if twistd is None or twistd["nodaemon"] else os.getpid()
 
 
+def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
+    """What this process is: the whole daemon, a worker, or the supervisor of workers."""
+    config, place = options.configuration, worker.place
+    number = place.number if place is not None else 0
+    twistd: Mapping[str, Any] = options.parent or {}
+    server_log = serverlog.start(config.log.file, config.log.format, twistd, number)
+    if place is None and config.general.workers > 1:
+        return _supervisor(options, reactor, notifier, server_log)
+    if place is not None and number != worker.REHEARSAL:
+        notifier = Notifier(reactor, worker.Pipe(), place.watchdog)
+    service = build(config, reactor, options.read, notifier, server_log, place)
+    if place is not None:
+        if number == worker.REHEARSAL:
+            raise SystemExit(0)
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.limits))
+    return service
+
+
+def _supervisor(
+    options: Options, reactor: Any, notifier: Notifier, server_log: ServerLog | None
+) -> Supervisor:
+    config = options.configuration
+    twistd: Mapping[str, Any] = options.parent or {}
+    listeners = _shared_listeners(config, reactor)
+    log_file = serverlog.destination(config.log.file, twistd) or ""
+    command = partial(worker.command, twistd, options.arguments, log_file)
+    worker.rehearse(command, config, len(listeners))
+    return Supervisor(
+        config.general.server_name,
+        config,
+        options.read,
+        command,
+        os.getcwd() if twistd.get("rundir", ".") != "." else None,
+        listeners,
+        partial(_end_process, reactor),
+        notifier,
+        Logs(server_log),
+        reactor,
+    )
+
+
 def check(config: Config, reactor: Any) -> None:
     """Checks all that a start would, but opens no log and no port; prints the configuration.
 
     Raises:
         StartError: Something is not right.
     """
+    if config.general.workers > 1:
+        _shared_listeners(config, reactor)
     quiet = dataclasses.replace(config.log, requests=False)
     build(dataclasses.replace(config, log=quiet), reactor)
     print(configuration.as_json(config))
@@ -108,6 +154,7 @@ def build(
     read: Callable[[], Config] | None = None,
     notifier: Notifier | None = None,
     server_log: ServerLog | None = None,
+    place: Place | None = None,
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -117,6 +164,7 @@ def build(
         read: Reads the configuration anew, for a reload.
         notifier: Is told how the daemon is; None where nobody wants to know.
         server_log: Its own log; None where that is not its business.
+        place: Its place as a worker; None where it is none.
 
     Raises:
         StartError: An action, a certificate, an endpoint or a log is not right.
@@ -146,11 +194,12 @@ def build(
     )
     certificates = _certificates(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
-    listeners = _listeners(config, proxies, certificates, reactor)
+    handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
+    listeners = _listeners(config, proxies, certificates, reactor, handed)
     filter = ParamFilter(config.log.filter_params)
     log = None
     if config.log.requests:
-        form = FORMS[config.log.format]
+        form = FORMS[config.log.format](place.number if place else 0)
         log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
     runner = Runner(api, turn, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
@@ -240,19 +289,48 @@ def _certificates(config: Config) -> tls.Certificates | None:
 
 
 def _listeners(
-    config: Config, proxies: TrustedProxies, certificates: tls.Certificates | None, reactor: Any
+    config: Config,
+    proxies: TrustedProxies,
+    certificates: tls.Certificates | None,
+    reactor: Any,
+    handed: Sequence[Any],
 ) -> list[Listener]:
-    """Where to listen: `port`, or what `listen` describes; with TLS where that is wanted."""
-    server = config.tcp_server
+    """Where to listen: `port`, or what `listen` describes; with TLS where that is wanted.
+
+    In a worker that is where its supervisor hands connections over, in the same order.
+    """
     listeners = [
-        Listener(endpoints.described(text, proxies, reactor), text) for text in server.listen
-    ]
-    if not listeners:
-        endpoint = TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
-        listeners = [Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")]
+        Listener(endpoints.described(text, proxies, reactor, end), text)
+        for text, end in zip_longest(config.tcp_server.listen, handed)
+        if text is not None
+    ] or [_default_listener(config, reactor, *handed)]
     return (
         listeners if certificates is None else [_secure(each, certificates) for each in listeners]
     )
+
+
+def _default_listener(config: Config, reactor: Any, handed: Any = None) -> Listener:
+    server = config.tcp_server
+    endpoint = handed or TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
+    return Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")
+
+
+def _shared_listeners(config: Config, reactor: Any) -> list[Listener]:
+    """Where a supervisor listens for its workers.
+
+    Raises:
+        StartError: There cannot be workers.
+    """
+    count = config.general.workers
+    if not config.redis.is_on:
+        raise StartError(
+            f"{count} workers need Redis, over which they share rooms, the cache and counters: "
+            "say where it is with --redis (redis.url), or leave out --workers (general.workers)"
+        )
+    listeners = [
+        Listener(endpoints.shared(text, reactor), text) for text in config.tcp_server.listen
+    ]
+    return listeners or [_default_listener(config, reactor)]
 
 
 def _secure(listener: Listener, certificates: tls.Certificates) -> Listener:

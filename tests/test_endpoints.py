@@ -15,7 +15,9 @@ from twisted.internet.endpoints import (
     AdoptedStreamServerEndpoint,
     TCP4ClientEndpoint,
     TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
     UNIXClientEndpoint,
+    UNIXServerEndpoint,
     connectProtocol,
     wrapClientTLS,
 )
@@ -26,7 +28,7 @@ from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp import tls
-from actionhero_tcp.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described
+from actionhero_tcp.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described, shared
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.proxied import ProxiedEndpoint, TrustedProxies
 from actionhero_tcp.transport import (
@@ -257,6 +259,40 @@ class InheritedTCPTests(SocketTestCase):
         self.assertIsInstance(transport, TCPTransport)
         self.assertEqual([True, True], self.factory.options)
         await port.stopListening()
+
+
+class SharedTests(SynchronousTestCase):
+    """`shared`, and what workers are handed instead of an endpoint."""
+
+    def test_those_without_tls(self) -> None:
+        reactor = support.Reactor()
+        for text, kind in (
+            ("tcp:0", TCP4ServerEndpoint),
+            ("tcp6:0", TCP6ServerEndpoint),
+            ("unix:/x", UNIXServerEndpoint),
+            ("haproxy:tcp:0", TCP4ServerEndpoint),
+        ):
+            self.assertIsInstance(shared(text, reactor), kind)
+
+    def test_others_are_refused(self) -> None:
+        for text in ("ssl:0", "haproxy:ssl:0", "nonsense"):
+            error = self.assertRaises(StartError, shared, text, support.Reactor())
+            self.assertEqual(
+                f"--listen {text}: workers can share tcp:, tcp6:, unix:, systemd:; for TLS set "
+                "tcpServer.secure",
+                str(error),
+            )
+
+    def test_what_is_no_description_is_refused(self) -> None:
+        error = self.assertRaises(StartError, shared, "tcp:x", support.Reactor())
+        self.assertIn("--listen tcp:x: this is no endpoint description", str(error))
+
+    def test_a_worker_has_what_it_is_handed_in_place_of_the_endpoint(self) -> None:
+        reactor, handed = support.Reactor(), object()
+        self.assertIs(handed, described("systemd:domain=INET:index=7", NOBODY, reactor, handed))
+        proxied = described("haproxy:unix:/x", NOBODY, reactor, handed)
+        self.assertIsInstance(proxied, ProxiedEndpoint)
+        self.assertIs(handed, proxied.endpoint)
 
 
 class TLSEndpointTests(SocketTestCase):

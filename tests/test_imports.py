@@ -74,6 +74,7 @@ ALLOWED: dict[str, set[str]] = {
     "linger": {"clock", "transport"},
     "proxied": {"entrance", "errors", "proxyheader", "reasons"},
     "endpoints": {"errors", "proxied"},
+    "handover": {"endpoints"},
     "protocol": {
         "allowance",
         "backlog",
@@ -90,10 +91,22 @@ ALLOWED: dict[str, set[str]] = {
     },
     "factory": {"clock", "connection", "protocol", "wire"},
     "reload": {"config", "errors", "proxied", "tls"},
-    "service": {"exhaustion", "factory", "transport"},
+    "listening": set(),
+    "service": {"exhaustion", "factory", "listening", "transport"},
+    # Several processes.
+    "worker": {"config", "errors"},
+    "workers": {
+        "clock",
+        "errors",
+        "handover",
+        "listening",
+        "reload",
+        "signals",
+        "worker",
+    },
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files"},
-    "options": {"config", "configfile", "errors"},
+    "options": {"config", "configfile", "errors", "worker"},
     # The only place that wires.
     "tap": {
         "admission",
@@ -107,7 +120,9 @@ ALLOWED: dict[str, set[str]] = {
         "errors",
         "factory",
         "files",
+        "handover",
         "keys",
+        "listening",
         "loader",
         "loglines",
         "logs",
@@ -131,6 +146,8 @@ ALLOWED: dict[str, set[str]] = {
         "tls",
         "turn",
         "watch",
+        "worker",
+        "workers",
     },
 }
 """For each module those of the package that it may import at run time, lower ones first."""
@@ -237,7 +254,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_only_tap_and_the_reader_of_its_file_know_the_configuration_at_run_time(self) -> None:
         knowing = [module for module, tree in self.trees.items() if "config" in own(tree)]
-        self.assertEqual(["configfile", "options", "reload", "tap"], knowing)
+        self.assertEqual(["configfile", "options", "reload", "tap", "worker"], knowing)
         reading = [module for module, tree in self.trees.items() if "configfile" in own(tree)]
         self.assertEqual(["options"], reading)
 

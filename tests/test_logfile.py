@@ -6,6 +6,7 @@ import errno
 import os
 import threading
 from pathlib import Path
+from select import PIPE_BUF
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -61,6 +62,22 @@ class WriteTests(LogFileTestCase):
         self.patch(os, "write", lambda descriptor, data: really_write(descriptor, data[:3]))
         self.make().write(b"0123456789")
         self.assertEqual(b"0123456789", self.path.read_bytes())
+
+    def test_a_pipe_gets_whole_lines_that_no_other_process_can_break(self) -> None:
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
+        pieces: list[bytes] = []
+        self.patch(os, "write", lambda descriptor, data: pieces.append(data) or len(data))
+        lines = [b"%d " % n + b"x" * (n % 200) + b"\n" for n in range(1000)]
+        lines += [b"y" * 10_000 + b"\n", b"z\n", b"no end" * 1000]
+        self.make("").write(b"".join(lines))
+        self.assertEqual(b"".join(lines), b"".join(pieces))
+        self.assertLess(len(pieces), 100)
+        for piece in pieces[:-1]:
+            self.assertTrue(piece.endswith(b"\n"))
+            self.assertTrue(len(piece) <= PIPE_BUF or piece == lines[-3], len(piece))
 
     def test_says_what_cannot_be_written(self) -> None:
         error = self.assertRaises(OSError, self.make("/dev/full").write, b"x")

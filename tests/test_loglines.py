@@ -130,19 +130,34 @@ class FormsTests(FormTestCase):
         self, name: str, error: str | None, params: Any
     ) -> None:
         for form in FORMS.values():
-            for line in self.lines(form, name, error, params):
+            for line in self.lines(form(3), name, error, params):
                 self.assertTrue(line.endswith("\n"))
                 self.assertTrue(line[:-1].isprintable(), line)
-        for line in self.lines(FORMS["json"], name, error, params):
+        for line in self.lines(FORMS["json"](), name, error, params):
             self.assertIsInstance(strictly(line), dict)
+
+    def test_every_line_says_which_worker_writes_it(self) -> None:
+        for text, json_text in zip(
+            self.lines(FORMS["text"](2), "x", "no", None),
+            self.lines(FORMS["json"](2), "x", "no", None),
+            strict=True,
+        ):
+            self.assertRegex(text, r"^\S+ (connect|request|disconnect) worker=2 \w+=")
+            self.assertEqual(2, strictly(json_text)["worker"])
+        for text, json_text in zip(
+            self.lines(FORMS["text"](), "x", "no", None),
+            self.lines(FORMS["json"](), "x", "no", None),
+            strict=True,
+        ):
+            self.assertNotIn("worker", text + json_text)
 
     def test_params_that_cannot_be_shown_say_so(self) -> None:
         circle: dict[str, Any] = {}
         circle["circle"] = circle
         for params in (circle, {"a": Unshowable()}, {"a": 10**5000}, {(1, 2): 3}, UNSHOWN):
-            text = FORMS["text"].outcome(None, params)
+            text = FORMS["text"]().outcome(None, params)
             self.assertEqual(f' ok params="{UNSHOWN}"\n', text)
-            line = self.lines(FORMS["json"], "x", None, params)[2]
+            line = self.lines(FORMS["json"](), "x", None, params)[2]
             self.assertEqual(UNSHOWN, strictly(line)["paramsText"])
             self.assertNotIn("params", strictly(line))
 
@@ -152,7 +167,7 @@ class JsonFormTests(FormTestCase):
 
     def read(self, index: int, error: str | None = None, params: Any = None) -> dict[str, Any]:
         """A line, read; the fields that all lines have are checked and left out."""
-        line = strictly(self.lines(FORMS["json"], "paramAdd", error, params)[index])
+        line = strictly(self.lines(FORMS["json"](), "paramAdd", error, params)[index])
         for name, value in (
             ("time", "1970-01-01T00:00:00.000Z"),
             ("level", "info"),
@@ -176,7 +191,7 @@ class JsonFormTests(FormTestCase):
         expected = {"event": "disconnect", "reason": "bad PROXY header"}
         self.assertEqual(expected, self.read(4))
         self.assertEqual({**expected, "error": "it is '\x1b'"}, self.read(4, "it is '\x1b'"))
-        self.assertNotIn('"client"', self.lines(FORMS["json"], "x", None, None)[4])
+        self.assertNotIn('"client"', self.lines(FORMS["json"](), "x", None, None)[4])
 
     def test_a_request_that_was_answered(self) -> None:
         expected = {"event": "request", "number": 3, "name": "paramAdd", "ms": 0.25}
@@ -200,6 +215,6 @@ class JsonFormTests(FormTestCase):
     def test_the_address_of_a_client_cannot_forge_fields(self) -> None:
         self.client = Connection(self.client.outbox, self.client.owner, 'unix:/a","event":"forged')
         self.client.id = "ab" * 16
-        line = strictly(self.lines(FORMS["json"], "x", None, None)[1])
+        line = strictly(self.lines(FORMS["json"](), "x", None, None)[1])
         self.assertEqual("request", line["event"])
         self.assertEqual('unix:/a","event":"forged', line["from"])

@@ -121,7 +121,7 @@ class PageTests(SynchronousTestCase):
         path = Path(self.mktemp())
         server = ServerLog(str(path), json=True)
         server({"log_format": "x{traceback}", "traceback": "y", "log_time": 0.0})
-        requests = RequestLog(Clock(), str(path), True, FORMS["json"])
+        requests = RequestLog(Clock(), str(path), True, FORMS["json"]())
         client = make_connection()
         requests.connected(client)
         for params in ({"a": 1}, UNSHOWN):

@@ -11,7 +11,8 @@ from typing import Any
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import config
+from actionhero_tcp import config, worker
+from actionhero_tcp.errors import StartError
 from actionhero_tcp.options import Options
 
 FIELDS = list(config.fields())
@@ -215,6 +216,16 @@ class RefusalTests(OptionsTestCase):
     def test_a_file_in_place_of_a_folder(self) -> None:
         file = self.file()
         self.assertIn("there is no such folder", self.refusal(f"--actions={file}"))
+
+    def test_a_worker_has_the_configuration_of_its_supervisor(self) -> None:
+        theirs = config.build({("limits", "max_params"): 7})
+        self.patch(worker, "place", worker.Place(1, theirs))
+        file = str(self.folder / "gone.json")
+        options = Options()
+        options.parseOptions(["--config", file, "--max-params=9"])
+        self.assertEqual(theirs, options.configuration)
+        self.assertEqual(["--config", file, "--max-params=9"], options.arguments)
+        self.assertRaises(StartError, options.read)
 
     def test_usage_errors_stay_what_they_are_within(self) -> None:
         options = Options()

@@ -52,7 +52,7 @@ class LogTestCase(SynchronousTestCase):
     ) -> RequestLog:
         """A log; flushed at the test's end unless the test does so."""
         path = str(self.path) if path is None else path
-        log = RequestLog(self.clock, path, with_params, FORMS[form], ParamFilter(hidden))
+        log = RequestLog(self.clock, path, with_params, FORMS[form](), ParamFilter(hidden))
         self.addCleanup(log.flush)
         return log
 

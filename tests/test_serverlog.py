@@ -80,6 +80,13 @@ class TextLineTests(EventTestCase):
         self.assertIn("it broke\n\tTraceback (most recent call last):\n\t", line)
         self.assertIn("builtins.ValueError: why\n", line)
 
+    def test_says_which_worker_speaks(self) -> None:
+        event = self.event("a [b] {c}", c="d")
+        line = text_line(event, 2)
+        self.assertTrue(line.endswith(" [worker 2, some.place#info] a [b] d\n"), line)
+        self.assertEqual(text_line(event), line.replace("worker 2, ", ""))
+        self.assertEqual("", text_line(self.event(), 2))
+
     def test_escapes_what_steers_a_terminal(self) -> None:
         line = text_line(self.event("{a}", a="\x1b[2J\r\x9b\ud800\u2028"))
         self.assertTrue(line.endswith(" \\x1b[2J\\r\\x9b\\ud800\\u2028\n"), line)
@@ -180,6 +187,15 @@ class JsonLineTests(EventTestCase):
 class ServerLogTests(EventTestCase):
     """`ServerLog`."""
 
+    def test_of_a_worker_says_so_in_each_form(self) -> None:
+        event = self.event("hello")
+        for json_form, line in ((False, text_line(event, 3)), (True, json_line(event, 3))):
+            ServerLog(str(self.path), json_form, 3)(event)
+            self.assertEqual(line, self.path.read_text())
+            self.path.unlink()
+        self.assertEqual(3, json.loads(json_line(event, 3))["worker"])
+        self.assertNotIn("worker", json.loads(json_line(event)))
+
     def setUp(self) -> None:
         self.path = Path(self.mktemp()).absolute()
 
@@ -234,7 +250,7 @@ class StartTests(SynchronousTestCase):
     """`start`: where the log goes, by its settings and the options of twistd."""
 
     def setUp(self) -> None:
-        self.patch(serverlog, "ServerLog", lambda path, json: (path, json))
+        self.patch(serverlog, "ServerLog", lambda path, json, worker: (path, json))
 
     def start(self, file: str = "", format: str = "text", **twistd: Any) -> Any:
         """What is opened: the path, and whether JSON is written there."""

@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.systemd import RETRY_SECONDS, Notifier, from_environment
+from actionhero_tcp.systemd import RETRY_SECONDS, Notifier, Socket, from_environment
 
 
 class SystemdTestCase(SynchronousTestCase):
@@ -39,7 +39,8 @@ class SystemdTestCase(SynchronousTestCase):
 
     def notifier(self, address: str | None = None, watchdog: float = 0.0) -> Notifier:
         """A notifier that is closed when the test is over."""
-        notifier = Notifier(self.clock, self.address if address is None else address, watchdog)
+        address = self.address if address is None else address
+        notifier = Notifier(self.clock, Socket(address) if address else None, watchdog)
         self.addCleanup(notifier.close)
         return notifier
 

@@ -19,12 +19,14 @@ from twisted.internet.endpoints import (
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import tap
+from actionhero_tcp import config, tap, worker
 from actionhero_tcp.endpoints import TLSEndpoint
 from actionhero_tcp.errors import StartError
+from actionhero_tcp.handover import HandedEndpoint
 from actionhero_tcp.loglines import FORMS
 from actionhero_tcp.proxied import ProxiedEndpoint
 from actionhero_tcp.service import ActionHeroService
+from actionhero_tcp.workers import Supervisor
 from tools import certs
 
 from . import support
@@ -240,6 +242,68 @@ class BuildTests(OptionsTestCase):
             self.assertNotIn("NOTIFY_SOCKET", os.environ)
             notifier.ready()
             self.assertEqual(b"READY=1", manager.recv(100))
+
+    def supervisor(self, *arguments: str) -> Supervisor:
+        """What `makeService` makes of options that ask for two workers, without a rehearsal."""
+        self.rehearsed: list[tuple[Any, ...]] = []
+        self.patch(worker, "rehearse", lambda *arguments: self.rehearsed.append(arguments))
+        options = tap.Options()
+        options.parseOptions(["--workers=2", *arguments])
+        service = tap.makeService(options)
+        assert isinstance(service, Supervisor)
+        return service
+
+    def test_workers_have_a_supervisor(self) -> None:
+        service = self.supervisor("--redis=redis://r.example", "--port=0", "--server-name=mine")
+        (listener,) = service._listeners
+        self.assertEqual("TCP 0.0.0.0:0", listener.description)
+        self.assertEqual("mine", service.name)
+        ((command, config, listeners),) = self.rehearsed
+        self.assertEqual(("redis://r.example", 1), (config.redis.url, listeners))
+        self.assertEqual("--workers=2", command(1)[command(1).index("actionhero") + 1])
+
+    def test_each_listener_is_shared(self) -> None:
+        service = self.supervisor(
+            "--use-redis", "--listen=haproxy:tcp:0", "--listen=unix:/x", "--secure"
+        )
+        self.assertEqual(
+            [TCP4ServerEndpoint, UNIXServerEndpoint],
+            [type(listener.endpoint) for listener in service._listeners],
+        )
+
+    def test_workers_need_redis_and_say_so(self) -> None:
+        error = self.assertRaises(SystemExit, self.supervisor)
+        self.assertEqual(
+            "twistd actionhero: 2 workers need Redis, over which they share rooms, the cache and "
+            "counters: say where it is with --redis (redis.url), or leave out --workers "
+            "(general.workers)",
+            error.code,
+        )
+        self.assertEqual(
+            error.code, self.assertRaises(SystemExit, self.supervisor, "--check-config").code
+        )
+
+    def test_what_workers_cannot_share_does_not_start(self) -> None:
+        for arguments in (["--listen=ssl:0"], ["--listen=ssl:0", "--check-config"]):
+            error = self.assertRaises(SystemExit, self.supervisor, "--use-redis", *arguments)
+            self.assertIn("--listen ssl:0: workers can share tcp:", str(error.code))
+
+    def test_a_worker_listens_to_what_it_is_handed(self) -> None:
+        values = {
+            ("tcp_server", "listen"): ("haproxy:tcp:5000", "systemd:domain=INET:index=0"),
+            ("log", "requests"): False,
+        }
+        address = ("127.0.0.1", 5000)
+        sockets = [(socket.AF_INET, address), (socket.AF_INET, address)]
+        place = worker.Place(1, config.build(values), sockets)
+        one, two = tap.build(place.config, support.Reactor(), place=place)._listeners
+        self.assertIsInstance(one.endpoint, ProxiedEndpoint)
+        self.assertIsInstance(one.endpoint.endpoint, HandedEndpoint)
+        self.assertIsInstance(two.endpoint, HandedEndpoint)
+        place = worker.Place(1, config.build({("log", "requests"): False}), sockets[:1])
+        (only,) = tap.build(place.config, support.Reactor(), place=place)._listeners
+        self.assertIsInstance(only.endpoint, HandedEndpoint)
+        self.assertEqual("TCP 0.0.0.0:5000", only.description)
 
     def test_make_service_wires_the_daemon_of_the_options(self) -> None:
         installed: list[int | None] = []

@@ -1,0 +1,430 @@
+"""The supervisor: it listens, starts the workers that serve, and replaces those that die.
+
+It hands the connections over to workers that are ready. Signals go on to them, and systemd sees
+one service: ready when all of them are, and so on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from .clock import Clock, Timer, stop
+from .errors import StartError
+from .handover import Dispatcher, pair
+from .listening import ListeningService, stop_seconds
+from .reload import merge
+from .signals import SAME_SIGNAL_SECONDS
+from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, Place
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .listening import Listener
+    from .logs import Logs
+    from .systemd import Notifier
+
+FIRST_DELAY: Final = 1.0
+LONGEST_DELAY: Final = 60.0
+"""A worker that dies is replaced at once; one that dies again after the first delay, and each
+time after twice the last one, up to the longest."""
+
+STEADY_SECONDS: Final = 60.0
+"""A worker that has lived for so long has not died again: the next one comes at once."""
+
+START_SECONDS: Final = 300.0
+"""A worker that is not ready after so long is killed."""
+
+CUT_SECONDS: Final = 5.0
+"""A worker that was told twice to stop and is there after so long is killed."""
+
+MAX_LINE_BYTES: Final = 4096
+"""No line is longer in which a worker tells how it is."""
+
+STOPS_NOT: Final = "has not stopped in {seconds:g} s"
+
+_log = Logger()
+
+
+class Backoff:
+    """How long one worker after the other waits for its start."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+
+    def delay(self, lived: float) -> float:
+        """The delay before the next start.
+
+        Args:
+            lived: How many seconds the last one has lived.
+        """
+        delay = 0.0 if lived >= STEADY_SECONDS else self._next
+        self._next = min(max(FIRST_DELAY, 2 * delay), LONGEST_DELAY)
+        return delay
+
+
+class Worker(ProcessProtocol):
+    """One worker's process, from its start to its end.
+
+    Args:
+        number: Its number.
+        ends: The supervisor's ends of its channels.
+        place: What it is told.
+        clock: Calls later.
+        changed: Called when it is ready, or is not any more.
+        ended: Called with it when it has ended.
+
+    Attributes:
+        number: See above.
+        ends: See above.
+        is_ready: Whether it takes connections.
+        is_reloading: Whether it was told to reload, and has not said that it has.
+        started: When it was started.
+        pid: Its process' id.
+    """
+
+    transport: Any
+
+    def __init__(
+        self,
+        place: Place,
+        ends: Sequence[socket.socket],
+        clock: Clock,
+        changed: Callable[[Worker], object],
+        ended: Callable[[Worker, Failure], object],
+    ) -> None:
+        self.number = place.number
+        self.ends = ends
+        self.is_ready = False
+        self.is_reloading = False
+        self.started = clock.seconds()
+        self._place = place
+        self._clock = clock
+        self._changed = changed
+        self._ended = ended
+        self._rest = b""
+        self._late: set[int] = set()
+        self._deadline: Timer | None = None
+        self._has_ended = False
+
+    def connectionMade(self) -> None:
+        """It was started."""
+        self.pid = self.transport.pid
+        self.transport.write(self._place.encode())
+        self.transport.closeStdin()
+        self.kill_after(START_SECONDS, signal.SIGKILL, "is not ready after {seconds:g} s")
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """It tells how it is, in the words that systemd understands."""
+        *lines, rest = (self._rest + data).split(b"\n")
+        self._rest = rest[:MAX_LINE_BYTES]
+        if self._has_ended:
+            return
+        for line in lines:
+            if line == b"READY=1":
+                self._became_ready()
+            elif line == b"STOPPING=1":
+                self._stops()
+            elif line == b"WATCHDOG=1":
+                self._watch()
+
+    def processExited(self, reason: Failure) -> None:
+        """It has ended."""
+        stop(self._deadline)
+        self._has_ended = True
+        self.is_ready = self.is_reloading = False
+        for end in self.ends:
+            end.close()
+        self._ended(self, reason)
+        self.transport.loseConnection()
+
+    def tell(self, number: int) -> None:
+        """Sends it a signal to do something; when it is ready where it is not yet."""
+        if not self.is_ready:
+            self._late.add(number)
+            return
+        self.is_reloading = self.is_reloading or number == signal.SIGHUP
+        self.send(number)
+
+    def send(self, number: int) -> None:
+        """Sends it a signal, at once."""
+        if not self._has_ended:
+            os.kill(self.pid, number)
+
+    def kill_after(self, seconds: float, number: int, why: str) -> None:
+        """Kills it by a signal in some time, unless that is called off.
+
+        Args:
+            seconds: The time.
+            number: The signal.
+            why: What is wrong with it then, for the log.
+        """
+        stop(self._deadline)
+        self._deadline = self._clock.callLater(seconds, self._kill, seconds, number, why)
+
+    def _kill(self, seconds: float, number: int, why: str) -> None:
+        _log.error(
+            "worker {worker} (PID {pid}) " + why + " and is killed",
+            worker=self.number,
+            pid=self.pid,
+            seconds=seconds,
+        )
+        self.send(number)
+        if number != signal.SIGKILL:
+            self.kill_after(CUT_SECONDS, signal.SIGKILL, "has not ended in {seconds:g} s")
+
+    def _became_ready(self) -> None:
+        if not self.is_ready:
+            _log.info("worker {worker} (PID {pid}) is ready", worker=self.number, pid=self.pid)
+        self.is_ready, self.is_reloading = True, False
+        stop(self._deadline)
+        self._watch()
+        late, self._late = self._late, set()
+        for number in late:
+            self.tell(number)
+        self._changed(self)
+
+    def _stops(self) -> None:
+        """It stops, be it that somebody has told it to."""
+        self.is_ready = self.is_reloading = False
+        seconds = stop_seconds(self._place.config.limits)
+        self.kill_after(seconds, signal.SIGKILL, STOPS_NOT)
+        self._changed(self)
+
+    def _watch(self) -> None:
+        """It lives; it must give the next sign of it in time."""
+        if self._place.watchdog and self.is_ready:
+            self.kill_after(
+                self._place.watchdog, signal.SIGABRT, "gave no sign of life for {seconds:g} s"
+            )
+
+
+class Supervisor(ListeningService):
+    """Listens, and has workers serve.
+
+    Args:
+        name: The server's name, for the log.
+        config: The configuration that the workers get.
+        read: Reads the configuration anew.
+        command: The command that starts a worker, by its number.
+        folder: The workers' working folder; None for this process' own.
+        listeners: Where to listen.
+        fail: Called with a line of text where it cannot start; ends the process.
+        notifier: Is told when all workers are ready, reload and stop.
+        logs: The server's own log.
+        reactor: The reactor, which starts processes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        read: Callable[[], Config],
+        command: Callable[[int], Sequence[str]],
+        folder: str | None,
+        listeners: Sequence[Listener],
+        fail: Callable[[str], object],
+        notifier: Notifier,
+        logs: Logs,
+        reactor: Any,
+    ) -> None:
+        self._dispatcher = Dispatcher(reactor)
+        super().__init__(name, self._dispatcher, listeners, fail, notifier, logs)
+        self._config = config
+        self._read = read
+        self._command = command
+        self._folder = folder
+        self._reactor = reactor
+        self._numbers = range(1, config.general.workers + 1)
+        self._workers: dict[int, Worker] = {}
+        self._backoffs = {number: Backoff() for number in self._numbers}
+        self._starts: dict[int, Timer] = {}
+        self._has_been_ready = self._has_failed = False
+        self._stopped: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Starts the workers."""
+        super().startService()  # type: ignore[no-untyped-call]
+        _log.info("{name} starts {count} workers", name=self.name, count=len(self._numbers))
+        for number in self._numbers:
+            # The reactor has to run, to take notice of those that end.
+            self._start_later(number, 0.0)
+
+    def stopService(self) -> Deferred[None]:
+        """Stops accepting, and has the workers stop.
+
+        Returns:
+            A Deferred that fires when no worker is left.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        _log.info("{name} is stopping, with its workers", name=self.name)
+        self._stopped = Deferred()
+        for timer in self._starts.values():
+            stop(timer)
+        seconds = stop_seconds(self._config.limits)
+        self.notifier.stopping("stopping, with the workers", seconds)
+        # Only then: what was accepted is to be handed over, and what was handed over served.
+        self._stop_listening().addCallback(lambda _: self._stop_workers(seconds))
+        return self._stopped
+
+    def cut_short(self) -> None:
+        """Ends a stop that is under way."""
+        _log.warn("{name} is told to stop again, and ends at once", name=self.name)
+        # Sooner, a worker would take it for the signal that it has got already.
+        self._reactor.callLater(SAME_SIGNAL_SECONDS, self._stop_workers, CUT_SECONDS)
+
+    def reload(self) -> bool:
+        """Has the workers reload the configuration and the certificates, and opens the log anew.
+
+        Returns:
+            Whether the configuration was well.
+        """
+        self._reopen_logs()
+        try:
+            self._config, _, _ = merge(self._config, self._read())
+        except StartError as error:
+            _log.error("the reload has changed nothing: {error}", error=error)
+            return False
+        self.notifier.reloading()
+        self._tell(signal.SIGHUP)
+        self._workers_changed()
+        return True
+
+    def reopen_logs(self) -> None:
+        """Opens the logs anew, and has the workers do it."""
+        super().reopen_logs()
+        self._tell(signal.SIGUSR1)
+
+    def _listening(self, port: Any, listener: Listener) -> None:
+        super()._listening(port, listener)
+        self._dispatcher.add_port(port)
+
+    def _tell(self, number: int) -> None:
+        for worker in self._workers.values():
+            worker.tell(number)
+
+    def _start_later(self, number: int, delay: float) -> None:
+        self._starts[number] = self._reactor.callLater(delay, self._start, number)
+
+    def _start(self, number: int) -> None:
+        try:
+            self._spawn(number)
+        except OSError as error:
+            delay = self._backoffs[number].delay(0.0) or FIRST_DELAY
+            _log.error(
+                "worker {worker} cannot be started: {error}; it is tried again in {delay:g} s",
+                worker=number,
+                error=error.strerror,
+                delay=delay,
+            )
+            self._start_later(number, delay)
+
+    def _spawn(self, number: int) -> None:
+        """Starts a worker.
+
+        Raises:
+            OSError: The system has no process or descriptor left for it.
+        """
+        channels: list[tuple[socket.socket, socket.socket]] = []
+        try:
+            channels.extend(pair() for _ in self.ports)
+            sockets = [(port.addressFamily, port.socket.getsockname()) for port in self.ports]
+            place = Place(number, self._config, sockets, self.notifier.watchdog)
+            ends = [ours for ours, _ in channels]
+            worker = Worker(place, ends, self._reactor, self._changed, self._ended)
+            descriptors: dict[int, str | int] = {0: "w", 1: 1, 2: 2, NOTIFY_DESCRIPTOR: "r"}
+            for place_number, (_, theirs) in enumerate(channels, FIRST_CHANNEL):
+                descriptors[place_number] = theirs.fileno()
+            self._reactor.spawnProcess(
+                worker,
+                sys.executable,
+                list(self._command(number)),
+                env=None,
+                path=self._folder,
+                childFDs=descriptors,
+            )
+        except OSError:
+            for ours, _ in channels:
+                ours.close()
+            raise
+        finally:
+            for _, theirs in channels:
+                theirs.close()
+        self._workers[number] = worker
+
+    def _changed(self, worker: Worker) -> None:
+        """A worker is ready, or is not any more."""
+        if worker.is_ready:
+            self._dispatcher.add(worker)
+        else:
+            self._dispatcher.remove(worker)
+        self._workers_changed()
+
+    def _workers_changed(self) -> None:
+        """Tells systemd how they are, once all are ready."""
+        if self._stopped is not None or any(w.is_reloading for w in self._workers.values()):
+            return
+        ready, count = sum(w.is_ready for w in self._workers.values()), len(self._numbers)
+        if ready == count and not self._has_been_ready:
+            self._has_been_ready = True
+            _log.info("{name} has started, with {count} workers", name=self.name, count=count)
+        if self._has_been_ready:
+            status = f"{ready} of {count} workers are ready, listening on {self._places}"
+            self.notifier.ready(status)
+
+    def _ended(self, worker: Worker, reason: Failure) -> None:
+        """A worker has ended."""
+        number = worker.number
+        del self._workers[number]
+        self._dispatcher.remove(worker)
+        if self._stopped is not None:
+            self._finish_if_alone()
+            return
+        if not self._has_been_ready and getattr(reason.value, "exitCode", None) == 1:
+            # It has said why, on standard error.
+            if not self._has_failed:
+                self._has_failed = True
+                self._fail(f"worker {number} could not start")
+            return
+        delay = self._backoffs[number].delay(self._reactor.seconds() - worker.started)
+        _log.error(
+            "worker {worker} (PID {pid}) {end}; another takes its place in {delay:g} s",
+            worker=number,
+            pid=worker.pid,
+            end=_end(reason),
+            delay=delay,
+        )
+        self._start_later(number, delay)
+        self._workers_changed()
+
+    def _stop_workers(self, seconds: float) -> None:
+        self._dispatcher.close()
+        for worker in self._workers.values():
+            worker.send(signal.SIGTERM)
+            worker.kill_after(seconds, signal.SIGKILL, STOPS_NOT)
+        self._finish_if_alone()
+
+    def _finish_if_alone(self) -> None:
+        if self._stopped is not None and not self._stopped.called and not self._workers:
+            self.notifier.close()
+            _log.info("{name} has stopped", name=self.name)
+            self._stopped.callback(None)
+
+
+def _end(reason: Failure) -> str:
+    """How a process has ended."""
+    error: Any = reason.value
+    if isinstance(error, ProcessDone):
+        return "has ended"
+    if error.signal:
+        return f"was ended by {signal.Signals(error.signal).name}"
+    return f"has ended with status {error.exitCode}"
