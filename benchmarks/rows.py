@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from . import load, servers, simulation
 from .crowd import Crowd
@@ -373,15 +373,29 @@ def _long_line(size: int) -> str:
     return '{"action":"randomNumber","params":{"a":"' + "x" * (size - 43) + '"}}'
 
 
+FLOODS: Final = (
+    ("`detailsView`", "detailsView"),
+    ("`cacheTest` in JSON", '{"action":"cacheTest","params":{"key":"k","value":"v"}}'),
+    ("`roomView` in their room", "roomView"),
+)
+"""What one client sends without an end."""
+
+
 def blocking() -> Iterator[Row]:
-    """How long others wait while one client sends nothing but line ends, 64 KiB at a time."""
+    """How long others wait while one client sends all that the server takes, 64 KiB at a time."""
     with servers.ours("--no-log-requests", "--announce-limit=0") as ours:
-        results = [
-            load.requests(ours.port, ours.pid, "detailsView", 1, flood=True) for _ in range(ROUNDS)
-        ]
-    worst = statistics.median(r.p99 for r in results) / 1000
-    label = "p99 of others while one sends 64 KiB of line ends over and over"
-    yield at_most("growth", label, worst, 10, "ms")
+        results = _flooded(ours, "")
+        worst = statistics.median(r.p99 for r in results) / 1000
+        label = "p99 of others while one sends 64 KiB of line ends over and over"
+        yield at_most("growth", label, worst, 10, "ms")
+        for label, line in FLOODS:
+            worst = statistics.median(r.most for r in _flooded(ours, line)) / 1000
+            work = f"longest wait of others while one sends {label} over and over"
+            yield at_most("growth", work, worst, 100, "ms")
+
+
+def _flooded(ours: servers.Server, line: str) -> list[Result]:
+    return [load.requests(ours.port, ours.pid, "detailsView", 1, flood=line) for _ in range(ROUNDS)]
 
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
