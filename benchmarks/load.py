@@ -95,14 +95,16 @@ def requests(
     tls: bool = False,
     welcome: int = 1,
     flood: bool = False,
+    others: Sequence[int] = (),
 ) -> Result:
     """Has `CONNECTIONS` clients ask, each with so many requests outstanding.
 
-    With ``flood`` one more client sends nothing but line ends.
+    With ``flood`` one more client sends nothing but line ends. The processor time of
+    ``others`` is counted too.
     """
     extra = ["flood"] if flood else []
     settings = (port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line, *extra)
-    return run(pid, "requests", *settings)
+    return run(pid, "requests", *settings, others=others)
 
 
 class Held:
