@@ -97,14 +97,16 @@ def requests(
     tls: bool = False,
     welcome: int = 1,
     flood: str | None = None,
+    others: Sequence[int] = (),
 ) -> Result:
     """Has `CONNECTIONS` clients ask, each with so many requests outstanding.
 
     With ``flood`` one more client sends nothing but this line, as often as the server takes it.
+    The processor time of ``others`` is counted too.
     """
     extra = [] if flood is None else [flood]
     settings = (port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line, *extra)
-    return run(pid, "requests", *settings)
+    return run(pid, "requests", *settings, others=others)
 
 
 class Held:

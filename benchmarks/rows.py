@@ -34,6 +34,7 @@ ACROSS_TARGET = 0.5
 ACROSS_LISTENERS = (1, simulation.MANY)
 ACROSS_ROUNDS = 9
 """More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
+WORKERS, WORKERS_WORK, WORKERS_TARGET = (1, 2), "randomNumber", 0.9
 CROWD_ROOMS, CROWD_MEMBERS, CROWD_TIMES = 30, 10, 40
 SIMULATION_TARGET = 1.3
 MOST_LOST_TO_LOG = 0.15
@@ -243,6 +244,28 @@ def cluster() -> Iterator[Row]:
     yield from simulated
 
 
+def workers() -> Iterator[Row]:
+    """Requests for each second of processor time with workers, to a process of its own."""
+    ratios: dict[tuple[int, int], list[float]] = {}
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        redis, alone = enter(servers.redis()), enter(servers.ours("--no-log-requests"))
+        several = {count: enter(servers.workers(count, redis)) for count in WORKERS}
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(alone.port, alone.pid, WORKERS_WORK, outstanding)
+                for count, server in several.items():
+                    arguments = (server.port, server.pid, WORKERS_WORK, outstanding)
+                    one = load.requests(*arguments, others=server.children())
+                    each = base.cpu / (one.cpu + sum(one.others))
+                    ratios.setdefault((count, outstanding), []).append(each)
+    for (count, outstanding), each_round in ratios.items():
+        label = _label(f"{WORKERS_WORK}, {count} of them", outstanding)
+        ratio = statistics.median(each_round)
+        group = "workers, requests for each CPU second, to one alone"
+        yield Row(group, label, ratio, f">= {WORKERS_TARGET:g}", ratio >= WORKERS_TARGET)
+
+
 def costs(pairs: dict[tuple[int, int], list[tuple[Result, Result]]], outstanding: int) -> Costs:
     """What messages cost, from the rows of `cluster`, for the simulation."""
     few, many = (pairs[listeners, outstanding] for listeners in ACROSS_LISTENERS)
@@ -403,6 +426,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "tls": tls,
     "fanout": fanout,
     "cluster": cluster,
+    "workers": workers,
     "memory": memory,
     "idle": idle,
     "connecting": connecting,
