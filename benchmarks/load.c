@@ -1,6 +1,6 @@
 /* A load generator for line protocols: fast enough to leave the server the slower side.
  *
- * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [flood]
+ * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [FLOOD]
  * load fanout    PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE SUBSCRIBE LINE
  * load across    PORT LISTENERS_PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE
  *                SUBSCRIBE LINE
@@ -8,8 +8,8 @@
  * load connect   PORT CONCURRENCY SECONDS WELCOME_LINES
  *
  * All traffic goes to 127.0.0.1, and every mode ends by itself: hold when its standard
- * input does, the others after SECONDS. With flood, one more client sends nothing but line
- * ends, as many as the server takes. Results are one JSON object on standard output.
+ * input does, the others after SECONDS. With FLOOD, one more client sends nothing but this
+ * line (it may be empty), as often as the server takes it, and drops what it gets. Results are one JSON object on standard output.
  * Times are in microseconds. LINE and SUBSCRIBE are sent with a line end after them.
  */
 #define _GNU_SOURCE
@@ -178,8 +178,9 @@ static int percentile(double share) {
 }
 
 static void report(uint64_t messages, double seconds) {
-    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d}\n",
-           (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99));
+    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"most\":%d}\n",
+           (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99),
+           percentile(1.0));
 }
 
 /* Reads away what the members of a room hear of one another's coming, until it is quiet. */
@@ -192,7 +193,16 @@ static void hush(int epoll) {
     }
 }
 
-static void requests(char **a, int flooding) {
+/* Sends more of a flood, from where the last write has ended, and drops the answers. */
+static void pour(int fd, const char *lines, int size, int *at) {
+    static char dropped[BUFFER];
+    int sent = write(fd, lines + *at, size - *at);
+    if (sent < 0 && errno != EAGAIN) die("flood");
+    if (sent > 0) *at = (*at + sent) % size;
+    while (read(fd, dropped, sizeof dropped) > 0) continue;
+}
+
+static void requests(char **a, const char *flooding) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
     double seconds = atof(a[4]);
     int welcome = atoi(a[5]), size, epoll = epoll_create1(0);
@@ -206,10 +216,11 @@ static void requests(char **a, int flooding) {
     hush(epoll);
     uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, done = 0;
     for (int i = 0; i < n; i++) ask(&clients[i], lines, size, outstanding, now());
-    static char line_ends[65536];
+    char *much = NULL;
+    int much_size = 0, at = 0;
     struct client flood;
     if (flooding) {
-        memset(line_ends, '\n', sizeof line_ends);
+        much = repeated(flooding, 65536 / (strlen(flooding) + 1), &much_size);
         open_client(&flood, port, n, 0);
         expect(&flood, welcome);
         fcntl(flood.fd, F_SETFL, O_NONBLOCK);
@@ -217,8 +228,7 @@ static void requests(char **a, int flooding) {
     int warm = 0;
     struct epoll_event events[256];
     while ((t = now()) < end) {
-        if (flooding && write(flood.fd, line_ends, sizeof line_ends) < 0 && errno != EAGAIN)
-            die("flood");
+        if (flooding) pour(flood.fd, much, much_size, &at);
         if (!warm && t >= begin) {
             warm = 1;
             done = 0;
@@ -395,7 +405,7 @@ int main(int count, char **arguments) {
     const char *mode = count > 1 ? arguments[1] : "";
     char **a = arguments + 2;
     count -= 2;
-    if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8);
+    if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8 ? a[7] : NULL);
     else if (!strcmp(mode, "fanout") && count == 8) fanout(a);
     else if (!strcmp(mode, "across") && count == 9) across(a);
     else if (!strcmp(mode, "hold") && (count == 4 || count == 5)) hold(a, count);

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from . import load, servers, simulation
 from .crowd import Crowd
@@ -34,6 +34,7 @@ ACROSS_TARGET = 0.5
 ACROSS_LISTENERS = (1, simulation.MANY)
 ACROSS_ROUNDS = 9
 """More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
+WORKERS, WORKERS_WORK, WORKERS_TARGET = (1, 2), "randomNumber", 0.9
 CROWD_ROOMS, CROWD_MEMBERS, CROWD_TIMES = 30, 10, 40
 SIMULATION_TARGET = 1.3
 MOST_LOST_TO_LOG = 0.15
@@ -243,6 +244,28 @@ def cluster() -> Iterator[Row]:
     yield from simulated
 
 
+def workers() -> Iterator[Row]:
+    """Requests for each second of processor time with workers, to a process of its own."""
+    ratios: dict[tuple[int, int], list[float]] = {}
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        redis, alone = enter(servers.redis()), enter(servers.ours("--no-log-requests"))
+        several = {count: enter(servers.workers(count, redis)) for count in WORKERS}
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(alone.port, alone.pid, WORKERS_WORK, outstanding)
+                for count, server in several.items():
+                    arguments = (server.port, server.pid, WORKERS_WORK, outstanding)
+                    one = load.requests(*arguments, others=server.children())
+                    each = base.cpu / (one.cpu + sum(one.others))
+                    ratios.setdefault((count, outstanding), []).append(each)
+    for (count, outstanding), each_round in ratios.items():
+        label = _label(f"{WORKERS_WORK}, {count} of them", outstanding)
+        ratio = statistics.median(each_round)
+        group = "workers, requests for each CPU second, to one alone"
+        yield Row(group, label, ratio, f">= {WORKERS_TARGET:g}", ratio >= WORKERS_TARGET)
+
+
 def costs(pairs: dict[tuple[int, int], list[tuple[Result, Result]]], outstanding: int) -> Costs:
     """What messages cost, from the rows of `cluster`, for the simulation."""
     few, many = (pairs[listeners, outstanding] for listeners in ACROSS_LISTENERS)
@@ -373,15 +396,29 @@ def _long_line(size: int) -> str:
     return '{"action":"randomNumber","params":{"a":"' + "x" * (size - 43) + '"}}'
 
 
+FLOODS: Final = (
+    ("`detailsView`", "detailsView"),
+    ("`cacheTest` in JSON", '{"action":"cacheTest","params":{"key":"k","value":"v"}}'),
+    ("`roomView` in their room", "roomView"),
+)
+"""What one client sends without an end."""
+
+
 def blocking() -> Iterator[Row]:
-    """How long others wait while one client sends nothing but line ends, 64 KiB at a time."""
+    """How long others wait while one client sends all that the server takes, 64 KiB at a time."""
     with servers.ours("--no-log-requests", "--announce-limit=0") as ours:
-        results = [
-            load.requests(ours.port, ours.pid, "detailsView", 1, flood=True) for _ in range(ROUNDS)
-        ]
-    worst = statistics.median(r.p99 for r in results) / 1000
-    label = "p99 of others while one sends 64 KiB of line ends over and over"
-    yield at_most("growth", label, worst, 10, "ms")
+        results = _flooded(ours, "")
+        worst = statistics.median(r.p99 for r in results) / 1000
+        label = "p99 of others while one sends 64 KiB of line ends over and over"
+        yield at_most("growth", label, worst, 10, "ms")
+        for label, line in FLOODS:
+            worst = statistics.median(r.most for r in _flooded(ours, line)) / 1000
+            work = f"longest wait of others while one sends {label} over and over"
+            yield at_most("growth", work, worst, 100, "ms")
+
+
+def _flooded(ours: servers.Server, line: str) -> list[Result]:
+    return [load.requests(ours.port, ours.pid, "detailsView", 1, flood=line) for _ in range(ROUNDS)]
 
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -389,6 +426,7 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "tls": tls,
     "fanout": fanout,
     "cluster": cluster,
+    "workers": workers,
     "memory": memory,
     "idle": idle,
     "connecting": connecting,

@@ -34,6 +34,11 @@ class Server:
         self.port = port
         self.pid = pid
 
+    def children(self) -> list[int]:
+        """The processes that it has started."""
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in text.split()]
+
 
 def free_port() -> int:
     """A port that nothing listens on."""
@@ -99,23 +104,39 @@ def nodes(count: int, redis: Server, *options: str) -> Iterator[list[Server]]:
     joined = (f"--redis=redis://127.0.0.1:{redis.port}", "--no-log-requests", *options)
     with ExitStack() as stack:
         each = [stack.enter_context(ours(*joined)) for _ in range(count)]
-        end = time.monotonic() + PATIENCE
-        while any(len(status(node)["peers"]) < count - 1 for node in each):
-            if time.monotonic() > end:
-                raise SystemExit("the nodes do not find one another")
-            time.sleep(0.1)
+        for node in each:
+            _wait_for_peers(node, count - 1)
         yield each
+
+
+@contextmanager
+def workers(count: int, redis: Server, *options: str) -> Iterator[Server]:
+    """So many workers of ours, which know of one another."""
+    joined = (f"--redis=redis://127.0.0.1:{redis.port}", f"--workers={count}")
+    with ours(*joined, "--no-log-requests", *options) as server:
+        _wait_for_peers(server, count - 1)
+        yield server
+
+
+def _wait_for_peers(server: Server, count: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while len(status(server)["peers"]) < count:
+        if time.monotonic() > end:
+            raise SystemExit("the nodes do not find one another")
+        time.sleep(0.1)
 
 
 def status(server: Server) -> dict[str, Any]:
     """What the `status` action of one of ours tells."""
     with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as stream:
         lines = stream.makefile("rwb")
-        lines.readline()
         lines.write(b"status\n")
         lines.flush()
-        stats: dict[str, Any] = json.loads(lines.readline())["stats"]
-        return stats
+        while True:
+            # Before it comes the greeting, and who enters the room.
+            message: dict[str, dict[str, Any]] = json.loads(lines.readline())
+            if "stats" in message:
+                return message["stats"]
 
 
 @contextmanager

@@ -70,6 +70,29 @@ class AddressTests(SynchronousTestCase):
         self.assertIn("pip install 'actionhero-tcp[redis]'", str(error))
 
 
+class ChunkTests(SynchronousTestCase):
+    """What comes in one piece."""
+
+    def test_what_comes_in_one_chunk_is_one_turn(self) -> None:
+        events: list[object] = []
+
+        class Turn:
+            def __enter__(self) -> None:
+                events.append("begin")
+
+            def __exit__(self, *error: Any) -> None:
+                events.append("end")
+
+        make = redislink._protocols(Turn(), lambda *heard: events.append(heard))[1]
+        protocol = make(RedisAddress("redis://127.0.0.1"))
+        message = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n%d\r\n"
+        data = b"".join(message % number for number in range(3))
+        protocol.dataReceived(data[:-5])
+        protocol.dataReceived(data[-5:])
+        heard = [(b"c", b"%d" % number) for number in range(3)]
+        self.assertEqual(["begin", *heard[:2], "end", "begin", heard[2], "end"], events)
+
+
 class LinkTests(TestCase):
     """The line, and what may happen to it."""
 
@@ -251,6 +274,21 @@ class LinkTests(TestCase):
         self.assertEqual(1, link.failures)
         # One that is stopped while Redis takes nothing ends all the same.
         link.tell([("SET", "key", word)] * 8)
+
+    async def test_what_is_told_in_vain_is_counted(self) -> None:
+        self.server.start()
+        link = self.link()
+        link.tell([("PING",)])
+        self.assertEqual(1, link.failures)
+        await self.until(lambda: link.is_here)
+        link.tell([("NOTHING",), ("PING",), ("INCR", "key", "x"), ("SET", "key", 1)])
+        self.assertEqual(b"1", await link.call("GET", "key"))
+        self.assertEqual(3, link.failures)
+        self.server.send(signal.SIGSTOP)
+        link.tell([("PING",)] * 5)
+        self.server.kill()
+        await self.until(lambda: not link.is_here)
+        self.assertEqual(8, link.failures)
 
     async def test_a_lone_surrogate_is_sent_all_the_same(self) -> None:
         self.server.start()

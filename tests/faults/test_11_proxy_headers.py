@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import socket
@@ -116,9 +117,12 @@ class ProxyHeaderTests(FaultTestCase):
         self.begin("--listen=tcp:0:interface=127.0.0.1", LISTEN, "--trusted-proxies=10.0.0.0/8")
         self.behind = int(re.findall(r"listening on 127\.0\.0\.1:(\d+)", self.running.log)[1])
         chance = random.Random(SEED)
-        clients = [self.client(header + REQUESTS, chance) for header in GOOD]
-        self.crowd.until(lambda: all(each.end for each in clients), "their end")
-        self.assertEqual({b""}, {each.heard for each in clients})
+        for header in GOOD:
+            # It may be closed before it has sent anything.
+            with contextlib.suppress(ConnectionError):
+                client = self.client(header + REQUESTS, chance)
+                self.crowd.until(lambda client=client: client.end, "its end")
+                self.assertEqual(b"", client.heard)
         closed = self.closed()
         self.assertEqual({"untrusted proxy": len(GOOD)}, dict(closed))
         self.note("right headers from a source that is not trusted", f"closed ({reasons(closed)})")
