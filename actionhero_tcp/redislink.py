@@ -452,25 +452,30 @@ def _retry_seconds(attempts: int) -> float:
     return seconds * random.uniform(0.8, 1.0)  # noqa: S311
 
 
-def _client() -> tuple[Any, Any]:
-    """hiredis and txredisapi, which are imported only where Redis is asked for."""
+def _need_client() -> None:
+    """Checks that the client library is there.
+
+    Raises:
+        StartError: It is not.
+    """
     try:
-        import hiredis
-        import txredisapi
+        import hiredis  # noqa: F401
+        import txredisapi  # noqa: F401
     except ImportError:
         raise StartError(
             "redis is asked for, but its client is not installed: "
             "pip install 'actionhero-tcp[redis]'"
         ) from None
-    return hiredis, txredisapi
 
 
 def _protocols(
     turn: AbstractContextManager[object],
     heard: Callable[[bytes, bytes], object],
 ) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
-    """The protocols: those of txredisapi, made faster by hiredis."""
-    hiredis, txredisapi = _client()
+    """The protocols of txredisapi, which is imported only where Redis is asked for."""
+    _need_client()
+    import hiredis
+    import txredisapi
 
     class Commands(txredisapi.RedisProtocol):  # type: ignore[misc]
         """Sends commands; replies come as they are: strings as bytes, and "007" not as 7."""
@@ -486,10 +491,11 @@ def _protocols(
         def pack(command: Command) -> bytes:
             """A command as it is sent."""
             try:
-                packed: bytes = hiredis.pack_command(command)
+                packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
             except UnicodeEncodeError:
                 # A lone surrogate, which an action may have put into the name of a room.
-                packed = hiredis.pack_command(tuple(map(_encoded, command)))
+                words: Any = tuple(map(_encoded, command))
+                packed = hiredis.pack_command(words)
             return packed
 
         def _build_command(self, *command: str | bytes | int, **_: object) -> bytes:
