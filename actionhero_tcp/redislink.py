@@ -243,11 +243,6 @@ class RedisLink:
             )
         self._error = error
 
-    def note_loss(self) -> None:
-        """A connection was lost; if something was wrong with it, that is known already."""
-        if not self._error:
-            self.note("the connection was lost")
-
 
 @implementer(IPushProducer)
 class _Connection(Factory):
@@ -279,6 +274,7 @@ class _Connection(Factory):
         self._attempts = 0
         self._paused = False
         self._held = 0
+        self._explained = False
         self._stopped = False
 
     @property
@@ -313,6 +309,7 @@ class _Connection(Factory):
     def drop(self) -> None:
         """Drops the connection; it is made anew."""
         if self._transport is not None:
+            self._explained = True
             self._transport.abortConnection()
 
     def call(self, *command: str | bytes | int) -> Deferred[Any]:
@@ -349,6 +346,7 @@ class _Connection(Factory):
 
     def buildProtocol(self, addr: object) -> Any:
         """A protocol for a connection that was just made."""
+        self._explained = False
         protocol = self._make(self._address)
         protocol.factory = self
         protocol.whenConnected().addCallback(self._connected)
@@ -361,7 +359,11 @@ class _Connection(Factory):
 
     def connectionError(self, why: object) -> None:
         """txredisapi tells why it could not log in."""
-        self._link.note(str(why))
+        self._note(str(why))
+
+    def _note(self, error: str) -> None:
+        self._explained = True
+        self._link.note(error)
 
     def _watch(self, protocol: Any) -> None:
         """Gives the connection up if Redis does not answer in time, be it to the log-in."""
@@ -395,22 +397,24 @@ class _Connection(Factory):
             self._link.changed()
 
     def _silent(self, protocol: Any) -> None:
-        self._link.note(f"it has not answered for {SILENCE_SECONDS:g} s")
+        self._note(f"it has not answered for {SILENCE_SECONDS:g} s")
         protocol.transport.abortConnection()
 
     def _refused(self, failure: Failure, protocol: Any) -> None:
         if protocol.connected:
-            self._link.note(failure.getErrorMessage())
+            self._note(failure.getErrorMessage())
             protocol.transport.abortConnection()
 
     def _lost(self, protocol: Any) -> None:
         self._transport = None
         self.resumeProducing()
-        if self._protocol is not None:
-            self._protocol = None
-            if not self._stopped:
-                self._link.note_loss()
+        if not self._stopped:
+            if not self._explained:
+                self._note(f"the connection was lost: {protocol.lost_because}")
+            if self._protocol is not None:
+                self._protocol = None
                 self._link.changed()
+        self._protocol = None
         self._retry()
 
     def _not_connected(self, failure: Failure) -> None:
@@ -448,22 +452,40 @@ def _retry_seconds(attempts: int) -> float:
     return seconds * random.uniform(0.8, 1.0)  # noqa: S311
 
 
-def _protocols(
-    turn: AbstractContextManager[object],
-    heard: Callable[[bytes, bytes], object],
-) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
-    """The protocols of txredisapi, which is imported only where Redis is asked for."""
+def _need_client() -> None:
+    """Checks that the client library is there.
+
+    Raises:
+        StartError: It is not.
+    """
     try:
-        import hiredis
-        import txredisapi
+        import hiredis  # noqa: F401
+        import txredisapi  # noqa: F401
     except ImportError:
         raise StartError(
             "redis is asked for, but its client is not installed: "
             "pip install 'actionhero-tcp[redis]'"
         ) from None
 
+
+def _protocols(
+    turn: AbstractContextManager[object],
+    heard: Callable[[bytes, bytes], object],
+) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
+    """The protocols of txredisapi, which is imported only where Redis is asked for."""
+    _need_client()
+    import hiredis
+    import txredisapi
+
     class Commands(txredisapi.RedisProtocol):  # type: ignore[misc]
         """Sends commands; replies come as they are: strings as bytes, and "007" not as 7."""
+
+        lost_because = ""
+
+        def connectionLost(self, why: Failure) -> None:
+            """Keeps the reason, which txredisapi does not hand on."""
+            self.lost_because = why.getErrorMessage()
+            super().connectionLost(why)
 
         @staticmethod
         def pack(command: Command) -> bytes:

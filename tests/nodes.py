@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -335,6 +335,3 @@ def within(seconds: float, what: str) -> float:
     """Checks that something did not take longer than promised."""
     assert seconds < PROMISED + SLACK, f"{what} took {seconds:.1f} s"
     return seconds
-
-
-Scenario = Callable[[], None]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import os
 import signal
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -16,6 +20,7 @@ from actionhero_tcp import redislink
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.redislink import RedisAddress, RedisAwayError, RedisLink
 
+from .integration import make_pair
 from .redis_server import RedisServer
 
 
@@ -192,6 +197,49 @@ class LinkTests(TestCase):
         link = self.link(f"{self.server.url}/99")
         await self.until(lambda: "dbid" in link.error)
         self.assertFalse(link.is_here)
+
+    async def test_over_a_unix_socket(self) -> None:
+        path = f"{self.server.folder}/redis.sock"
+        self.server.options = ("--unixsocket", path, "--requirepass", "right")
+        self.server.start()
+        link = self.link(f"unix:right@{path}?db=3")
+        await self.until(lambda: link.is_here)
+        self.assertIn(b"db=3", await link.call("CLIENT", "INFO"))
+
+    async def test_one_that_hangs_up_at_once_is_away_and_said_to_be(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        link = self.link(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+        listener.settimeout(0)
+
+        def hang_up() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                listener.accept()[0].close()
+            return "the connection was lost" in link.error
+
+        await self.until(hang_up)
+        self.assertEqual([], self.events)
+
+    async def test_over_tls(self) -> None:
+        key, certificate = make_pair(Path(self.server.folder))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.server.options = (
+            *("--tls-port", str(port), "--tls-auth-clients", "no"),
+            *("--tls-key-file", str(key), "--tls-cert-file", str(certificate)),
+        )
+        self.server.start()
+        url = f"rediss://localhost:{port}"
+        # A certificate that nobody vouches for is not taken.
+        stranger = self.link(url)
+        await self.until(lambda: "certificate verify failed" in stranger.error)
+        self.assertFalse(stranger.is_here)
+        # OpenSSL reads the environment itself.
+        os.environ["SSL_CERT_FILE"] = str(certificate)
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        link = self.link(url)
+        await self.until(lambda: link.is_here)
+        self.assertEqual(b"PONG", await link.call("PING"))
 
     async def test_no_more_commands_wait_than_may(self) -> None:
         self.server.start()
