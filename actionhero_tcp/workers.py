@@ -319,6 +319,9 @@ class Supervisor(ListeningService):
         try:
             self._spawn(number)
         except OSError as error:
+            if not self._has_been_ready:
+                self._give_up(f"worker {number} cannot be started: {error.strerror}")
+                return
             delay = self._backoffs[number].delay(0.0) or FIRST_DELAY
             _log.error(
                 "worker {worker} cannot be started: {error}; it is tried again in {delay:g} s",
@@ -327,6 +330,12 @@ class Supervisor(ListeningService):
                 delay=delay,
             )
             self._start_later(number, delay)
+
+    def _give_up(self, error: str) -> None:
+        """The first start has failed: that ends the process, once."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._fail(error)
 
     def _spawn(self, number: int) -> None:
         """Starts a worker.
@@ -391,9 +400,7 @@ class Supervisor(ListeningService):
             return
         if not self._has_been_ready and getattr(reason.value, "exitCode", None) == 1:
             # It has said why, on standard error.
-            if not self._has_failed:
-                self._has_failed = True
-                self._fail(f"worker {number} could not start")
+            self._give_up(f"worker {number} could not start")
             return
         delay = self._backoffs[number].delay(self._reactor.seconds() - worker.started)
         _log.error(

@@ -292,22 +292,12 @@ class StartTests(SupervisorTestCase):
         self.assertEqual([(one.pid, "SIGKILL")], self.sent)
         self.assertIn("worker 1 (PID 1001) is not ready after 300 s and is killed", self.log)
 
-    def test_without_processes_it_tries_again_ever_later(self) -> None:
-        self.reactor.error = OSError(errno.EAGAIN, "Resource temporarily unavailable")
+    def test_one_that_the_system_cannot_start_ends_the_start(self) -> None:
+        self.reactor.error = OSError(errno.EACCES, "Permission denied")
         before = len(os.listdir("/proc/self/fd"))
         self.start()
-        for _ in range(20):
-            self.reactor.advance(1)
-        self.assertIn(
-            "worker 1 cannot be started: Resource temporarily unavailable; "
-            "it is tried again in 8 s",
-            self.log,
-        )
-        self.assertLess(len([line for line in self.log if line.startswith("worker 1")]), 8)
+        self.assertEqual(["worker 1 cannot be started: Permission denied"], self.failures)
         self.assertEqual(before, len(os.listdir("/proc/self/fd")))
-        self.reactor.error = None
-        self.reactor.advance(LONGEST_DELAY)
-        self.assertEqual(3, len(self.reactor.spawned))
 
 
 class DeathTests(SupervisorTestCase):
@@ -329,6 +319,25 @@ class DeathTests(SupervisorTestCase):
         self.assertIn(
             "worker 1 (PID 1004) was ended by SIGKILL; another takes its place in 1 s", self.log
         )
+        self.assertEqual([], self.failures)
+
+    def test_without_processes_it_tries_again_ever_later(self) -> None:
+        one, _, _ = self.start_all()
+        self.end(one, number=signal.SIGKILL)
+        self.reactor.error = OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(20):
+            self.reactor.advance(1)
+        self.assertIn(
+            "worker 1 cannot be started: Resource temporarily unavailable; "
+            "it is tried again in 8 s",
+            self.log,
+        )
+        self.assertLess(len([line for line in self.log if "cannot be started" in line]), 8)
+        self.assertEqual(before, len(os.listdir("/proc/self/fd")))
+        self.reactor.error = None
+        self.reactor.advance(LONGEST_DELAY)
+        self.assertEqual(4, len(self.reactor.spawned))
         self.assertEqual([], self.failures)
 
     def test_the_log_says_how_it_has_ended(self) -> None:
