@@ -6,7 +6,7 @@ ARGS ?=
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py') setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test coverage certs bench bench-peers clean
+.PHONY: help run install dev test faults soak coverage certs bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ dev: $(VENV)/.dev ## install what developing needs, too
 
 test: install dev ## run every test, lint and type check
 	$(BIN)/python -m tools.check $(ARGS)
+
+faults: install dev ## play what a hostile network does, at full counts (20 minutes), into docs/reliability.md
+	$(BIN)/python -m tests.faults $(ARGS)
+
+soak: install dev ## have 1,000 clients at it for a while; ARGS="--minutes 30"
+	$(BIN)/python -m tests.faults soak $(ARGS)
 
 coverage: install dev ## measure the branch coverage of the tests
 	$(BIN)/python tools/coverage.py

@@ -34,45 +34,54 @@ latest two beats after that."""
 CLEARED_AT_ONCE: Final = 1000
 """So many entries of a dead node are cleared in one call, for Redis does nothing else meanwhile."""
 
+SETTLE_SECONDS: Final = 6.0
+"""After Redis has come back for this node, the others have so long to come back too, until their
+members are taken to be gone; longer than the line takes to try again."""
+
+MAX_COUNTED: Final = 1000
+"""Of so many processes the requests are kept apart, so that one taken for dead can come back
+without being counted twice; of dead ones beyond them only the sum."""
+
 _BEAT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit = now - ARGV[2]
 local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
-if known or ARGV[4] == '1' then
+if known or ARGV[5] == '1' then
   redis.call('ZADD', KEYS[1], now, ARGV[1])
-  redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+  redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 end
 local requests = 0
 for _, count in ipairs(redis.call('HVALS', KEYS[2])) do
   requests = requests + count
 end
 for _, key in ipairs(KEYS) do
-  redis.call('EXPIRE', key, ARGV[5])
+  redis.call('EXPIRE', key, ARGV[6])
 end
 return {known and 1 or 0, requests,
   redis.call('ZRANGEBYSCORE', KEYS[1], limit, '+inf'),
   redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. limit)}
 """
-"""Nodes, requests, clients, what this node holds; its id, ms until death, its requests, whether
-it is new, seconds until keys expire."""
+"""Nodes, requests, clients, what this node holds; its id, ms until death, its process, the
+requests of that, whether it is new, seconds until keys expire."""
 
 _CLEAR: Final = """
-local entries = redis.call('SPOP', KEYS[1], ARGV[4])
+local entries = redis.call('SPOP', KEYS[1], ARGV[5])
 for _, entry in ipairs(entries) do
   local client, room = string.match(entry, '^(%S+) (.*)$')
-  local key = room == '' and ARGV[3] or ARGV[2] .. room
+  local key = room == '' and ARGV[4] or ARGV[3] .. room
   if redis.call('HGET', key, client) == ARGV[1] then
     redis.call('HDEL', key, client)
   end
 end
-if #entries < tonumber(ARGV[4]) then
+if #entries < tonumber(ARGV[5]) then
   redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('DEL', KEYS[1])
-  local requests = redis.call('HGET', KEYS[3], ARGV[1])
-  if requests then
-    redis.call('HINCRBY', KEYS[3], 'gone', requests)
-    redis.call('HDEL', KEYS[3], ARGV[1])
+  if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[6]) then
+    local requests = redis.call('HGET', KEYS[3], ARGV[2])
+    if requests then
+      redis.call('HINCRBY', KEYS[3], 'gone', requests)
+      redis.call('HDEL', KEYS[3], ARGV[2])
+    end
   end
   if redis.call('ZCARD', KEYS[2]) == 0 then
     redis.call('DEL', KEYS[3])
@@ -80,8 +89,9 @@ if #entries < tonumber(ARGV[4]) then
 end
 return #entries
 """
-"""What a node holds, nodes, requests; its id, what rooms' names begin with, clients, how many.
-The requests that it has served stay in the sum, until the last node goes."""
+"""What a node holds, nodes, requests; its id, its process, what rooms' names begin with, clients,
+how many entries, how many processes are counted apart. The requests that it has served stay in the
+sum, until the last node goes."""
 
 _log = Logger()
 
@@ -118,8 +128,10 @@ class Cluster:
         self._deliver = deliver
         self._incarnation = 0
         self._node = ""
-        self._reported = 0
-        self._before = 0
+        self._earlier = ""
+        self._begun_at = 0.0
+        self._refusal = ""
+        self._leaving = False
         self._failures = 0
         self._missing: set[str] = set()
         self._refreshed: list[str] = []
@@ -128,8 +140,9 @@ class Cluster:
     @property
     def peers(self) -> list[str]:
         """The ids of the other nodes that are alive."""
-        nodes = (node.partition(".")[0] for node in self._bus.alive)
-        return sorted(node for node in nodes if node != self._process)
+        # One that came back is there twice for a while.
+        nodes = {node.partition(".")[0] for node in self._bus.alive}
+        return sorted(nodes - {self._process})
 
     def status(self) -> dict[str, object]:
         """What the `status` action tells of the cluster."""
@@ -143,7 +156,7 @@ class Cluster:
         """Why this node is alone; empty where it is not."""
         if self._bus.node is not None:
             return ""
-        return self._link.error or "this node has not joined yet"
+        return self._link.error or self._refusal or "this node has not joined yet"
 
     def start(self) -> None:
         """Starts to look for Redis."""
@@ -151,8 +164,8 @@ class Cluster:
 
     def came(self) -> None:
         """Redis is here."""
-        self._link.subscribe(self._keys.node(self._process)).addErrback(lambda _: None)
-        self._beat(joining=True)
+        if not self._leaving:
+            self._beat(joining=True)
 
     def went(self) -> None:
         """Redis is away."""
@@ -166,7 +179,8 @@ class Cluster:
             self._bus.heard(room, message)
         else:
             client, _, line = message.partition(b"\n")
-            self._deliver(client.decode("utf-8", "replace"), line)
+            if line.endswith(b"\r\n"):
+                self._deliver(client.decode("utf-8", "replace"), line)
 
     def send(self, client: str, line: bytes) -> None:
         """Sends a line to a client, whichever node it is with."""
@@ -176,9 +190,11 @@ class Cluster:
 
     def leave(self) -> Deferred[Any]:
         """Leaves the cluster, and nothing behind; to be called when no client is left."""
+        self._leaving = True
         stop(self._timer)
         self._bus.flush()
-        left = self._clear(self._node)
+        self._clear_earlier()
+        left = self._clear(self._node, most_counted=0)
         left.addErrback(lambda _: None)
         left.addBoth(lambda _: self._link.stop())
         return left
@@ -193,48 +209,75 @@ class Cluster:
         """Tells Redis that this node lives, and learns who else does."""
         stop(self._timer)
         self._timer = self._clock.callLater(BEAT_SECONDS, self._beat)
-        if self._bus.node is None:
+        if joining or self._bus.node is None:
             joining = True
-        if joining:
             self._incarnation += 1
             self._node = f"{self._process}.{self._incarnation}"
-            self._before = self._reported
-        keys = self._keys
-        requests = self._stats.requests
+        keys, requests = self._keys, self._stats.requests
         beat = self._link.call(
             *("EVAL", _BEAT, 4),
             *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
-            *(self._node, int(DEAD_AFTER_SECONDS * 1000), requests - self._before),
+            *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._process, requests),
             *(int(joining), EXPIRY_SECONDS),
         )
-        beat.addCallback(self._told, joining, requests)
+        beat.addCallback(self._told, self._node, joining, requests)
         beat.addErrback(self._not_told)
 
-    def _told(self, reply: list[Any], joining: bool, requests: int) -> None:
+    def _told(self, reply: list[Any], node: str, joining: bool, requests: int) -> None:
+        if self._leaving or node != self._node:
+            return
         known, total, alive, dead = reply
-        self._reported = requests
-        self._stats.elsewhere = total - requests
-        self._bus.alive = frozenset(node.decode() for node in alive)
         if joining:
-            self._failures = self._link.failures
-            self._bus.begin(self._node)
+            self._begin()
+        elif self._bus.node != node:
+            return
         elif not known or self._link.failures != self._failures:
-            # It was taken for dead, or Redis has lost or refused something: all anew.
+            _log.warn("this node was taken for dead, or Redis has refused something: all anew")
             self._beat(joining=True)
             return
+        else:
+            self._clear_earlier()
+        self._bus.alive = frozenset(each.decode() for each in alive)
+        self._stats.elsewhere = total - requests
         self._drop_the_dead()
         self._refresh()
-        for node in dead:
-            self._clear(node.decode()).addErrback(lambda _: None)
+        for each in dead:
+            self._clear(each.decode()).addErrback(lambda _: None)
+
+    def _begin(self) -> None:
+        """Tells Redis, and by it the others, of all that is here."""
+        self._refusal = ""
+        self._begun_at = self._clock.seconds()
+        self._failures = self._link.failures
+        self._link.subscribe(self._keys.node(self._process)).addErrback(self._failed)
+        self._bus.begin(self._node)
+        self._clear_earlier()
+        if self._incarnation > 1:
+            self._earlier = f"{self._process}.{self._incarnation - 1}"
+
+    def _clear_earlier(self) -> None:
+        """Clears what is left of the incarnation before this one.
+
+        By the next heartbeat its clients are those of this one: nobody finds them missing.
+        """
+        earlier, self._earlier = self._earlier, ""
+        if earlier:
+            self._clear(earlier).addErrback(lambda _: None)
+
+    def _failed(self, _: Failure) -> None:
+        self._link.failures += 1
 
     def _not_told(self, failure: Failure) -> None:
         """Redis is here, but refuses: it may be full."""
         if self._link.is_here:
-            self._link.note(failure.getErrorMessage())
+            self._refusal = failure.getErrorMessage()
+            self._link.note(self._refusal)
             self._bus.end()
 
     def _drop_the_dead(self) -> None:
         """Has the members of those be gone that have been missing for two beats."""
+        if self._clock.seconds() - self._begun_at < SETTLE_SECONDS:
+            return
         missing = self._bus.nodes - self._bus.alive
         gone = missing & self._missing
         self._missing = missing - gone
@@ -250,11 +293,21 @@ class Cluster:
         self._bus.refresh(self._refreshed[-count:])
         del self._refreshed[-count:]
 
-    def _clear(self, node: str) -> Deferred[Any]:
-        """Clears what a node has left in Redis."""
-        keys = self._keys
+    def _clear(self, node: str, most_counted: int = MAX_COUNTED) -> Deferred[Any]:
+        """Clears what a node has left in Redis.
+
+        Args:
+            node: The node.
+            most_counted: Where the requests of more processes are kept apart, those of this
+                node's are added up with those of others that are gone.
+        """
+        keys, process = self._keys, node.partition(".")[0]
         cleared = self._link.call(
             *("EVAL", _CLEAR, 3, keys.held(node), keys.nodes, keys.requests),
-            *(node, keys.any_room, keys.clients, CLEARED_AT_ONCE),
+            *(node, process, keys.any_room, keys.clients, CLEARED_AT_ONCE, most_counted),
         )
-        return cleared.addCallback(lambda n: self._clear(node) if n >= CLEARED_AT_ONCE else None)
+
+        def clear_rest(count: int) -> Deferred[Any] | None:
+            return self._clear(node, most_counted) if count >= CLEARED_AT_ONCE else None
+
+        return cleared.addCallback(clear_rest)

@@ -53,7 +53,7 @@ class Keys:
 
     def room_of(self, channel: bytes) -> str | None:
         """The room of a channel; None where it is not the channel of one."""
-        name = channel.decode("utf-8", "replace")
+        name = channel.decode("utf-8", "surrogatepass")
         return name.removeprefix(self._said) if name.startswith(self._said) else None
 
     def node(self, node: str) -> str:

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import ujson
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .bus import Match
+from .errors import printable
 from .keys import Keys
 
 if TYPE_CHECKING:
-    from .redislink import RedisLink
+    from .redislink import Command, RedisLink
     from .turn import Turn
 
 _log = Logger()
-
-Command = tuple[str | bytes | int, ...]
 
 EXPIRY_SECONDS: Final = 3600
 """Keys that nobody refreshes go by themselves, should all processes die at once."""
@@ -31,13 +31,23 @@ EXPIRY_SECONDS: Final = 3600
 CLIENTS_AT_ONCE: Final = 1000
 """So many clients are told of in one command."""
 
-MAX_WAITING: Final = 1000
-"""As much may happen in one room before its subscription is in force; what comes beyond it
-does not reach the other processes."""
+MAX_WAITING: Final = 8 * 1024 * 1024
+"""So many bytes may wait in one room until its subscription is in force. What comes beyond them
+does not reach the other processes; who is where is told them anew with the next heartbeat."""
+
+MAX_EARLY: Final = 10_000
+"""So many members may come and go elsewhere until the list of a room is read. Where they are
+more, all lists are read anew with the next heartbeat."""
+
+_COMMAND_BYTES: Final = 300
+"""What a command that waits takes beside what is said, about."""
 
 _JOINED: Final = "joined"
 _LEFT: Final = "left"
 _SAID: Final = "said"
+
+_Happening = tuple[str, str, list[str]]
+"""What came from elsewhere: the process, what it is, and the clients or the match."""
 
 
 class Listener(Protocol):
@@ -65,19 +75,21 @@ class _Room:
     """One room that has members here.
 
     Attributes:
-        elsewhere: Its members with other processes: the client's id, and the process.
-        silent: Whether the listeners here do not hear of members that were there before.
+        known: Whether the listeners here know of the members elsewhere.
+        elsewhere: These members: the client's id, and the process.
         waiting: What happened here before the subscription was in force; None afterwards.
+        waiting_bytes: What that takes.
         early: What was heard before the list of members was read; None afterwards.
     """
 
-    __slots__ = ("early", "elsewhere", "silent", "waiting")
+    __slots__ = ("early", "elsewhere", "known", "waiting", "waiting_bytes")
 
     def __init__(self, known: dict[str, str] | None) -> None:
-        self.silent = known is None
+        self.known = known is not None
         self.elsewhere: dict[str, str] = known or {}
         self.waiting: list[Command] | None = []
-        self.early: list[tuple[str, str, list[str]]] | None = []
+        self.waiting_bytes = 0
+        self.early: list[_Happening] | None = []
 
 
 class RedisBus:
@@ -111,6 +123,8 @@ class RedisBus:
         self._clients = clients
         self._rooms: dict[str, _Room] = {}
         self._outgoing: list[Command] = []
+        self._junk_heard = False
+        self._own = self._said = b""
         self.node: str | None = None
         self.alive: frozenset[str] = frozenset()
 
@@ -142,7 +156,6 @@ class RedisBus:
         """See `Bus.joined`."""
         state = self._rooms.get(room)
         if state is None:
-            # All who are there are told of when the subscription is in force.
             self._open(room, None)
         else:
             self._tell(state, *self._enrolment(room, [client]))
@@ -154,16 +167,19 @@ class RedisBus:
             state,
             ("HDEL", self._keys.room(room), client),
             ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
-            self._message(room, _LEFT, [client]),
+            ("PUBLISH", self._keys.said(room), self._head(_LEFT, [client])),
         )
         if state is not None and not self._listener.members_here(room):
             del self._rooms[room]
-            if self.node is not None:
+            # Nobody here will hear it any more, but what happened is told all the same.
+            self._put(*(state.waiting or ()))
+            if self._link.is_here:
                 self._link.unsubscribe(self._keys.said(room))
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
         """See `Bus.say`."""
-        self._tell(self._rooms.get(room), self._message(room, _SAID, list(match or ()), line))
+        head = self._head(_SAID, list(match)) if match else self._said
+        self._tell(self._rooms.get(room), ("PUBLISH", self._keys.said(room), head + line))
 
     def members(self, room: str) -> Iterable[str]:
         """See `Bus.members`."""
@@ -179,22 +195,30 @@ class RedisBus:
 
     def begin(self, node: str) -> None:
         """Redis is here, or has forgotten this process: everything is told it anew."""
+        self.flush()
         self.node = node
+        self._own = f'["{node.partition(".")[0]}.'.encode()
+        self._said = self._head(_SAID, [])
         clients = self._clients()
         for start in range(0, len(clients), CLIENTS_AT_ONCE):
             self._register(clients[start : start + CLIENTS_AT_ONCE])
         before, self._rooms = self._rooms, {}
         for room in self._listener.rooms_here():
-            self._open(room, before[room].elsewhere if room in before else None)
+            state = before.get(room)
+            self._open(room, state.elsewhere if state is not None and state.known else None)
+            if state is not None and state.waiting:
+                self._tell(self._rooms[room], *filter(_says, state.waiting))
 
     def end(self) -> None:
         """Redis is away: nothing reaches the others, and their members are not shown."""
         self.node = None
+        self.alive = frozenset()
         self._outgoing.clear()
 
     def drop(self, dead: Callable[[str], bool]) -> None:
         """Forgets the members of dead processes; the listeners here hear that they have left."""
-        for room, state in self._rooms.items():
+        # Who hears it may be cut off for being slow, and leave rooms meanwhile.
+        for room, state in tuple(self._rooms.items()):
             for client in [client for client, node in state.elsewhere.items() if dead(node)]:
                 self._remove(room, state, client)
 
@@ -205,24 +229,36 @@ class RedisBus:
     def heard(self, room: str, message: bytes) -> None:
         """Something came over the channel of a room."""
         state = self._rooms.get(room)
-        if state is None or state.waiting is not None or self.node is None:
+        if state is None or self.node is None:
             return
-        head, _, line = message.partition(b"\n")
-        try:
-            node, event, words = ujson.loads(head)
-            own = is_same_process(node, self.node)
-        except (ValueError, TypeError, AttributeError):
-            _log.warn("a message on the channel of a room is none of ours")
+        if message.startswith(self._own):
             return
-        if own:
+        happening = _parse(message)
+        if happening is None:
+            self._note_junk(room)
             return
+        node, event, words = happening
         if event == _SAID:
-            with self._turn:
-                self._listener.hear(room, line, (words[0], words[1]) if words else None)
-        elif state.early is not None:
-            state.early.append((node, event, words))
-        else:
+            match = (words[0], words[1]) if words else None
+            self._listener.hear(room, message[message.index(b"\n") + 1 :], match)
+        elif state.early is None:
             self._happened(room, state, node, event, words)
+        elif state.waiting is not None and not state.known:
+            # A subscription that is about to end still tells of it, but not of what follows.
+            return
+        elif len(state.early) < MAX_EARLY:
+            state.early.append(happening)
+        else:
+            self._link.failures += 1
+
+    def _note_junk(self, room: str) -> None:
+        if not self._junk_heard:
+            self._junk_heard = True
+            _log.warn(
+                "something else publishes on our channels, first on that of room {room}; "
+                "it is ignored",
+                room=printable(room),
+            )
 
     # One room
 
@@ -236,20 +272,25 @@ class RedisBus:
         """
         state = self._rooms[room] = _Room(known)
         if self.node is not None:
+            self._tell(state, *self._enrolment(room, self._listener.members_here(room)))
             subscribed = self._link.subscribe(self._keys.said(room))
             subscribed.addCallback(self._subscribed, room, state)
-            subscribed.addErrback(lambda _: None)
+            subscribed.addErrback(self._failed)
 
     def _subscribed(self, _: object, room: str, state: _Room) -> None:
         """From now on nothing is missed: those here are told of, and those elsewhere read."""
         if self._rooms.get(room) is not state or self.node is None:
             return
         waiting, state.waiting = state.waiting or [], None
-        self._put(*self._enrolment(room, self._listener.members_here(room)), *waiting)
+        self._put(*waiting)
         self.flush()
         read = self._link.call("HGETALL", self._keys.room(room))
         read.addCallback(self._read, room, state)
-        read.addErrback(lambda _: None)
+        read.addErrback(self._failed)
+
+    def _failed(self, _: Failure) -> None:
+        """Redis refuses what a room needs: the next heartbeat begins anew."""
+        self._link.failures += 1
 
     def _read(self, reply: list[bytes], room: str, state: _Room) -> None:
         """The list of the members elsewhere has come; what was heard meanwhile follows it."""
@@ -258,11 +299,12 @@ class RedisBus:
         words = [word.decode("utf-8", "replace") for word in reply]
         listed = dict(zip(words[::2], words[1::2], strict=True))
         listed = {c: node for c, node in listed.items() if not is_same_process(node, self.node)}
-        if state.silent:
-            state.elsewhere = listed
+        if not state.known:
+            # To those here they have not come just now.
+            state.elsewhere, state.known = listed, True
         # Of a process that is not alive the list may tell nothing yet: it may be coming back
         # too. If it does not, `drop` will tell.
-        for client, node in list(state.elsewhere.items()):
+        for client, node in tuple(state.elsewhere.items()):
             if client not in listed and node in self.alive:
                 self._remove(room, state, client)
         for client, node in listed.items():
@@ -279,10 +321,12 @@ class RedisBus:
                 self._remove(room, state, client)
 
     def _add(self, room: str, state: _Room, client: str, node: str) -> None:
-        new = client not in state.elsewhere
-        state.elsewhere[client] = node
-        if new:
+        before = state.elsewhere.get(client)
+        if before is None:
+            state.elsewhere[client] = node
             self._listener.hear_entered(room, client)
+        elif incarnation(before) <= incarnation(node):
+            state.elsewhere[client] = node
 
     def _remove(self, room: str, state: _Room, client: str) -> None:
         del state.elsewhere[client]
@@ -293,10 +337,13 @@ class RedisBus:
     def _register(self, clients: Sequence[str]) -> None:
         """Tells Redis of clients here, whatever rooms they are in."""
         if self.node is not None:
+            held = self._keys.held(self.node)
             words = [word for client in clients for word in (client, self.node)]
             self._put(
                 ("HSET", self._keys.clients, *words),
-                ("SADD", self._keys.held(self.node), *(f"{client} " for client in clients)),
+                ("EXPIRE", self._keys.clients, EXPIRY_SECONDS),
+                ("SADD", held, *(f"{client} " for client in clients)),
+                ("EXPIRE", held, EXPIRY_SECONDS),
             )
 
     def _enrolment(self, room: str, clients: Sequence[str]) -> list[Command]:
@@ -308,13 +355,13 @@ class RedisBus:
             ("HSET", members, *(word for client in clients for word in (client, self.node))),
             ("EXPIRE", members, EXPIRY_SECONDS),
             ("SADD", held, *(f"{client} {room}" for client in clients)),
-            self._message(room, _JOINED, list(clients)),
+            ("PUBLISH", self._keys.said(room), self._head(_JOINED, list(clients))),
         ]
 
-    def _message(self, room: str, event: str, words: list[str], line: bytes = b"") -> Command:
+    def _head(self, event: str, words: list[str]) -> bytes:
+        """The first line of a message; it begins with the node, so that each knows its own."""
         head = ujson.dumps([self.node, event, words], ensure_ascii=False)
-        message = head.encode("utf-8", "surrogatepass") + b"\n" + line
-        return ("PUBLISH", self._keys.said(room), message)
+        return head.encode("utf-8", "surrogatepass") + b"\n"
 
     def _tell(self, state: _Room | None, *commands: Command) -> None:
         """Sends commands; after those that wait for the room's subscription, if it is not there."""
@@ -322,11 +369,14 @@ class RedisBus:
             return
         if state is None or state.waiting is None:
             self._put(*commands)
-        elif len(state.waiting) < MAX_WAITING:
+        elif state.waiting_bytes < MAX_WAITING:
             state.waiting += commands
+            state.waiting_bytes += sum(map(_size, commands))
+        else:
+            self._link.failures += 1
 
     def _put(self, *commands: Command) -> None:
-        if self.node is None:
+        if self.node is None or not commands:
             return
         if not self._outgoing:
             self._turn.afterwards(self.flush)
@@ -342,3 +392,39 @@ class RedisBus:
 def is_same_process(node: str, other: str) -> bool:
     """Whether two ids are those of one process, be it in two incarnations."""
     return node.partition(".")[0] == other.partition(".")[0]
+
+
+def incarnation(node: str) -> int:
+    """The how manieth incarnation of its process an id is; 0 where it is no such id."""
+    number = node.partition(".")[2]
+    return int(number) if number.isdecimal() and len(number) < 20 else 0
+
+
+def _size(command: Command) -> int:
+    said = command[-1]
+    return _COMMAND_BYTES + (len(said) if isinstance(said, bytes) else 0)
+
+
+def _says(command: Command) -> bool:
+    """Whether a command of a room tells what was said there."""
+    message = command[-1]
+    happening = _parse(message) if isinstance(message, bytes) else None
+    return happening is not None and happening[1] == _SAID
+
+
+def _parse(message: bytes) -> _Happening | None:
+    """What came over the channel of a room; None where it is none of ours."""
+    head, _, line = message.partition(b"\n")
+    try:
+        node, event, words = ujson.loads(head)
+    except (ValueError, TypeError):
+        return None
+    if not isinstance(node, str) or not isinstance(words, list):
+        return None
+    if not all(isinstance(word, str) for word in words):
+        return None
+    if event == _SAID:
+        well = len(words) in (0, 2) and line.endswith(b"\r\n")
+    else:
+        well = event in (_JOINED, _LEFT)
+    return (node, event, words) if well else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from .exhaustion import pause_when_exhausted
 from .factory import ActionHeroFactory
 from .listening import Listener, ListeningService, stop_seconds
 from .transport import write_at_once
@@ -121,6 +122,7 @@ class ActionHeroService(ListeningService):
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)
+        pause_when_exhausted(port, self.factory.clock, self.factory.stats)
         super()._listening(port, listener)
         self._tell_if_ready()
 

@@ -22,15 +22,18 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Signals:
-    """The handlers of a running daemon.
+    """The handlers of a daemon, from before its reactor runs until its end.
 
-    The first SIGTERM or SIGINT is left to Twisted, which stops the reactor in good order. The
-    second cuts that short. The third ends the process at once.
+    The first SIGTERM or SIGINT is left to Twisted, which stops the reactor in good order; one
+    that comes earlier stops it as soon as it runs, so that nothing that the start has made is
+    left behind. The second cuts that short. The third ends the process at once.
 
     Args:
         reactor: The reactor; everything is called in its thread.
         cut_short: Ends a stop in good order.
         calls: What to call for other signals, by their numbers.
+        starter: The process that only starts the daemon and waits for it, by its number: what
+            it gets to stop ends it at once. None where the daemon stays in the foreground.
     """
 
     def __init__(
@@ -38,28 +41,36 @@ class Signals:
         reactor: Any,
         cut_short: Callable[[], object],
         calls: Mapping[int, Callable[[], object]],
+        starter: int | None = None,
     ) -> None:
         self._reactor = reactor
         self._cut_short = cut_short
         self._calls = calls
-        self._twisted: dict[int, Handler] = {}
+        self._starter = starter
+        self._twisted: dict[int, Handler] = {
+            signal.SIGTERM: reactor.sigTerm,
+            signal.SIGINT: reactor.sigInt,
+        }
         self._latest: float | None = None
         self._was_cut_short = False
 
     def install(self) -> None:
-        """Takes over the signals; to be called when the reactor runs and has taken its own."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            handler = signal.getsignal(number)
-            if callable(handler):
-                self._twisted[number] = handler
-                signal.signal(number, self._stop)
+        """Takes over the signals; to be called before the reactor runs."""
+        # A reactor that starts to run takes over SIGTERM. So there is no time in between
+        # when a second one would stop the reactor twice, it takes this handler for its own.
+        self._reactor.sigTerm = self._stop
+        for number in self._twisted:
+            signal.signal(number, self._stop)
         for other in self._calls:
             signal.signal(other, self._call)
 
     def _call(self, number: int, frame: FrameType | None) -> None:
         self._reactor.callFromThread(self._calls[number])
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None = None) -> None:
+        if os.getpid() == self._starter:
+            end_process(number)
+            return
         now = time.monotonic()
         latest, self._latest = self._latest, now
         if latest is None:

@@ -85,12 +85,13 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
     }
-    # Until the reactor runs there is nothing to reload: what is asked for then is what is read.
-    for number in calls:
-        signal.signal(number, signal.SIG_IGN)
-    handlers = Signals(reactor, service.cut_short, calls)
-    reactor.callWhenRunning(handlers.install)
+    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
     return service
+
+
+def _starter(twistd: Mapping[str, Any] | None) -> int | None:
+    """This process, where it only starts a daemon in the background."""
+    return None if twistd is None or twistd["nodaemon"] else os.getpid()
 
 
 def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
@@ -177,7 +178,7 @@ def build(
     cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
     cluster = None
     if config.redis.is_on:
-        link, keys = RedisLink(_redis_address(config), reactor), Keys(config.redis.prefix)
+        link, keys = RedisLink(_redis_address(config), reactor, turn), Keys(config.redis.prefix)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, turn, rooms, connections)
     api = Api(

@@ -7,11 +7,16 @@ two system calls and a pass too many for each answer (twisted issue 5303).
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import sys
+import termios
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp, unix
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.error import ConnectionLost
+from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 if TYPE_CHECKING:
@@ -33,6 +38,10 @@ DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS 
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
 
+def _connection_lost() -> ConnectionLost:
+    return CONNECTION_LOST
+
+
 class WriteAtOnce(_Base):
     """Mixed into a server-side transport: sends at once while nothing is buffered.
 
@@ -40,7 +49,7 @@ class WriteAtOnce(_Base):
     writing, so that producers, half-close and the loss of the connection work as ever.
 
     Attributes:
-        sent_bytes: How many bytes the kernel has taken, to tell whether there is progress.
+        sent_bytes: How many bytes the kernel has taken.
     """
 
     sent_bytes = 0
@@ -58,9 +67,13 @@ class WriteAtOnce(_Base):
             return
         try:
             sent = self.socket.send(data)
-        except OSError:
-            # The kernel takes nothing now; or it is an error, which the reactor's own write
-            # meets too, and which then ends the connection.
+        except OSError as error:
+            if isinstance(error, ConnectionError | TimeoutError):
+                # The kernel tells of a lost connection once. To read would find a mere end
+                # now, as of a client that sends nothing more.
+                self.doRead = _connection_lost  # type: ignore[method-assign]
+            # It takes nothing now; or it is an error, which the reactor's own write meets
+            # too, and which then ends the connection.
             super().write(data)  # type: ignore[no-untyped-call]
             return
         self.sent_bytes += sent
@@ -149,8 +162,25 @@ def lowest(transport: Any) -> Any:
 
 
 def progress(transport: Any) -> int:
-    """How many bytes the kernel has taken so far; always 0 for transports that do not count."""
-    return getattr(lowest(transport), "sent_bytes", 0)
+    """How many bytes the other end has taken so far; always 0 for transports that do not count.
+
+    What the kernel takes is no measure of it: that holds megabytes, and takes no more until
+    a third of them is gone, for which a slow reader needs its time.
+    """
+    bottom = lowest(transport)
+    sent: int = getattr(bottom, "sent_bytes", 0)
+    return sent - _in_kernel(getattr(bottom, "socket", None)) if sent else 0
+
+
+def _in_kernel(handle: Any) -> int:
+    """How many bytes the kernel has taken, and the other end has not."""
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(handle, termios.TIOCOUTQ, count)
+    except (OSError, TypeError, ValueError):
+        # There is no socket, or no longer.
+        return 0
+    return int.from_bytes(count, sys.byteorder)
 
 
 def is_drained(transport: Any) -> bool:

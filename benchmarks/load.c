@@ -1,13 +1,15 @@
 /* A load generator for line protocols: fast enough to leave the server the slower side.
  *
- * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [flood]
+ * load requests  PORT TLS CONNECTIONS OUTSTANDING SECONDS WELCOME_LINES LINE [FLOOD]
  * load fanout    PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE SUBSCRIBE LINE
+ * load across    PORT LISTENERS_PORT LISTENERS OUTSTANDING SECONDS WELCOME_LINES LINES_PER_MESSAGE
+ *                SUBSCRIBE LINE
  * load hold      PORT TLS CONNECTIONS WELCOME_LINES [LINE]
  * load connect   PORT CONCURRENCY SECONDS WELCOME_LINES
  *
  * All traffic goes to 127.0.0.1, and every mode ends by itself: hold when its standard
- * input does, the others after SECONDS. With flood, one more client sends nothing but line
- * ends, as many as the server takes. Results are one JSON object on standard output.
+ * input does, the others after SECONDS. With FLOOD, one more client sends nothing but this
+ * line (it may be empty), as often as the server takes it, and drops what it gets. Results are one JSON object on standard output.
  * Times are in microseconds. LINE and SUBSCRIBE are sent with a line end after them.
  */
 #define _GNU_SOURCE
@@ -42,6 +44,7 @@ int SSL_write(SSL *, const void *, int);
 #define HISTOGRAM 2000000 /* one slot for each 1 us, up to 2 s */
 #define WARM_UP_SECONDS 0.1
 #define HUSH_SECONDS 0.1
+#define SILENCE_SECONDS 5 /* across gives up after so long without a message */
 #define AT_ONCE 50 /* as many connect before the first is waited for */
 #define PORTS_PER_ADDRESS 20000
 
@@ -49,6 +52,7 @@ struct client {
     int fd;
     SSL *ssl;
     int head, outstanding;
+    uint64_t heard;
     uint64_t sent_at[MAX_OUTSTANDING];
 };
 
@@ -174,20 +178,31 @@ static int percentile(double share) {
 }
 
 static void report(uint64_t messages, double seconds) {
-    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d}\n",
-           (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99));
+    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"most\":%d}\n",
+           (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99),
+           percentile(1.0));
 }
 
-/* Reads away what the members of a room hear of one another's coming. */
+/* Reads away what the members of a room hear of one another's coming, until it is quiet. */
 static void hush(int epoll) {
     struct epoll_event events[256];
     for (uint64_t end = now() + HUSH_SECONDS * 1e6; now() < end;) {
         int ready = epoll_wait(epoll, events, 256, 10);
+        if (ready) end = now() + HUSH_SECONDS * 1e6;
         for (int i = 0; i < ready; i++) receive(events[i].data.ptr);
     }
 }
 
-static void requests(char **a, int flooding) {
+/* Sends more of a flood, from where the last write has ended, and drops the answers. */
+static void pour(int fd, const char *lines, int size, int *at) {
+    static char dropped[BUFFER];
+    int sent = write(fd, lines + *at, size - *at);
+    if (sent < 0 && errno != EAGAIN) die("flood");
+    if (sent > 0) *at = (*at + sent) % size;
+    while (read(fd, dropped, sizeof dropped) > 0) continue;
+}
+
+static void requests(char **a, const char *flooding) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
     double seconds = atof(a[4]);
     int welcome = atoi(a[5]), size, epoll = epoll_create1(0);
@@ -201,10 +216,11 @@ static void requests(char **a, int flooding) {
     hush(epoll);
     uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, done = 0;
     for (int i = 0; i < n; i++) ask(&clients[i], lines, size, outstanding, now());
-    static char line_ends[65536];
+    char *much = NULL;
+    int much_size = 0, at = 0;
     struct client flood;
     if (flooding) {
-        memset(line_ends, '\n', sizeof line_ends);
+        much = repeated(flooding, 65536 / (strlen(flooding) + 1), &much_size);
         open_client(&flood, port, n, 0);
         expect(&flood, welcome);
         fcntl(flood.fd, F_SETFL, O_NONBLOCK);
@@ -212,8 +228,7 @@ static void requests(char **a, int flooding) {
     int warm = 0;
     struct epoll_event events[256];
     while ((t = now()) < end) {
-        if (flooding && write(flood.fd, line_ends, sizeof line_ends) < 0 && errno != EAGAIN)
-            die("flood");
+        if (flooding) pour(flood.fd, much, much_size, &at);
         if (!warm && t >= begin) {
             warm = 1;
             done = 0;
@@ -283,6 +298,62 @@ static void fanout(char **a) {
     report(heard / lines_per_message, (t - begin) / 1e6);
 }
 
+static uint64_t least_heard(const struct client *clients, int n) {
+    uint64_t least = clients[0].heard;
+    for (int i = 1; i < n; i++)
+        if (clients[i].heard < least) least = clients[i].heard;
+    return least;
+}
+
+/* A message counts, and the next one is said, when every listener has heard it. */
+static void across(char **a) {
+    int port = atoi(a[0]), listeners_port = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
+    double seconds = atof(a[4]);
+    int welcome = atoi(a[5]), lines_per_message = atoi(a[6]), size, subscribe_size;
+    char *subscribe = repeated(a[7], 1, &subscribe_size);
+    char *lines = repeated(a[8], outstanding, &size);
+    int epoll = epoll_create1(0);
+    struct client *clients = calloc(n + 1, sizeof *clients), *speaker = &clients[n];
+    for (int i = 0; i <= n; i++) {
+        open_client(&clients[i], i < n ? listeners_port : port, i, 0);
+        expect(&clients[i], welcome);
+        if (i < n && subscribe_size > 1) {
+            send_all(&clients[i], subscribe, subscribe_size);
+            expect(&clients[i], lines_per_message - 1);
+        }
+        nonblocking(&clients[i], epoll);
+    }
+    hush(epoll);
+    uint64_t begin = now() + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6, t, last = now();
+    uint64_t done = 0, counted_from = 0;
+    int warm = 0;
+    struct epoll_event events[256];
+    ask(speaker, lines, size, outstanding, now());
+    while ((t = now()) < end) {
+        if (!warm && t >= begin) {
+            warm = 1;
+            counted_from = done;
+            memset(histogram, 0, sizeof histogram);
+            fprintf(stderr, "begin\n");
+        }
+        if (t - last > SILENCE_SECONDS * 1e6) die("the listeners hear nothing");
+        int ready = epoll_wait(epoll, events, 256, 0);
+        t = now();
+        for (int i = 0; i < ready; i++) {
+            struct client *c = events[i].data.ptr;
+            int got = receive(c);
+            if (c != speaker && got > 0) c->heard += count_lines(got);
+        }
+        int count = least_heard(clients, n) / lines_per_message - done;
+        if (!count) continue;
+        last = t;
+        done += answered(speaker, count, t);
+        ask(speaker, lines, size, count, t);
+    }
+    fprintf(stderr, "end\n");
+    report(done - counted_from, (t - begin) / 1e6);
+}
+
 static void hold(char **a, int count) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), welcome = atoi(a[3]);
     struct client *clients = calloc(n, sizeof *clients);
@@ -334,8 +405,9 @@ int main(int count, char **arguments) {
     const char *mode = count > 1 ? arguments[1] : "";
     char **a = arguments + 2;
     count -= 2;
-    if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8);
+    if (!strcmp(mode, "requests") && (count == 7 || count == 8)) requests(a, count == 8 ? a[7] : NULL);
     else if (!strcmp(mode, "fanout") && count == 8) fanout(a);
+    else if (!strcmp(mode, "across") && count == 9) across(a);
     else if (!strcmp(mode, "hold") && (count == 4 || count == 5)) hold(a, count);
     else if (!strcmp(mode, "connect") && count == 4) connects(a);
     else {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,17 @@ class Result:
         rate: Messages a second.
         p50: Half of the answers came within so many microseconds.
         p99: 99 of 100 answers came within so many microseconds.
+        most: All came within so many microseconds.
         cpu: Microseconds of the server's processor time for each message.
+        others: The same of the other processes that were named.
     """
 
     rate: float
     p50: int
     p99: int
+    most: int
     cpu: float
+    others: tuple[float, ...] = ()
 
 
 def build() -> None:
@@ -51,14 +56,16 @@ def build() -> None:
     subprocess.run(command, check=True)
 
 
-def run(pid: int, mode: str, *arguments: object) -> Result:
+def run(pid: int, mode: str, *arguments: object, others: Sequence[int] = ()) -> Result:
     """Runs the load generator against a server.
 
     Args:
         pid: The server's process, whose processor time is counted.
         mode: See load.c.
         arguments: See load.c.
+        others: Further processes whose processor time is counted.
     """
+    pids = (pid, *others)
     command = ["taskset", "-c", LOAD_CORE, str(PROGRAM), mode, *map(str, arguments)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -68,15 +75,17 @@ def run(pid: int, mode: str, *arguments: object) -> Result:
         times = {}
         said = []
         for line in process.stderr:
-            times[line.strip()] = cpu_seconds(pid)
+            times[line.strip()] = [cpu_seconds(pid) for pid in pids]
             said.append(line)
         output = process.stdout.read()
     if process.returncode or "end" not in times:
         raise SystemExit(f"{' '.join(command)} failed: {''.join(said)}")
     seen = json.loads(output)
     messages = max(seen["messages"], 1)
-    cpu = (times["end"] - times["begin"]) * 1e6 / messages
-    return Result(seen["messages"] / seen["seconds"], seen["p50"], seen["p99"], cpu)
+    spans = zip(times["begin"], times["end"], strict=True)
+    cpu, *more = ((end - begin) * 1e6 / messages for begin, end in spans)
+    rate = seen["messages"] / seen["seconds"]
+    return Result(rate, seen["p50"], seen["p99"], seen["most"], cpu, tuple(more))
 
 
 def requests(
@@ -87,15 +96,17 @@ def requests(
     *,
     tls: bool = False,
     welcome: int = 1,
-    flood: bool = False,
+    flood: str | None = None,
+    others: Sequence[int] = (),
 ) -> Result:
     """Has `CONNECTIONS` clients ask, each with so many requests outstanding.
 
-    With ``flood`` one more client sends nothing but line ends.
+    With ``flood`` one more client sends nothing but this line, as often as the server takes it.
+    The processor time of ``others`` is counted too.
     """
-    extra = ["flood"] if flood else []
+    extra = [] if flood is None else [flood]
     settings = (port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line, *extra)
-    return run(pid, "requests", *settings)
+    return run(pid, "requests", *settings, others=others)
 
 
 class Held:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import resource
-import socket
 import statistics
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-from . import load, servers
+from . import load, servers, simulation
+from .crowd import Crowd
 from .load import Result
+from .simulation import Costs
 
 ROUNDS = 5
 OUTSTANDING = (1, 16)
@@ -28,6 +30,13 @@ WORKS = {
 
 TLS_TARGETS = (1.0, 0.6)
 FAN_OUT_TARGETS = (0.9, 0.45)
+ACROSS_TARGET = 0.5
+ACROSS_LISTENERS = (1, simulation.MANY)
+ACROSS_ROUNDS = 9
+"""More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
+WORKERS, WORKERS_WORK, WORKERS_TARGET = (1, 2), "randomNumber", 0.9
+CROWD_ROOMS, CROWD_MEMBERS, CROWD_TIMES = 30, 10, 40
+SIMULATION_TARGET = 1.3
 MOST_LOST_TO_LOG = 0.15
 IDLE = 10_000
 MANY_IDLE = 50_000
@@ -190,6 +199,115 @@ def fanout() -> Iterator[Row]:
     yield at_most("deliveries", label, statistics.median(crowd), 1.1)
 
 
+def across_redis(redis: servers.Server, listeners: int, outstanding: int) -> Result:
+    """One speaker to many listeners through a bare Redis."""
+    line = f"PUBLISH room {'x' * SAID_BYTES}"
+    arguments = (listeners, outstanding, load.SECONDS, 0, 7, "SUBSCRIBE room", line)
+    return load.run(redis.pid, "across", redis.port, redis.port, *arguments)
+
+
+def across_nodes(
+    redis: servers.Server, nodes: list[servers.Server], listeners: int, outstanding: int
+) -> Result:
+    """One speaker on one node to many listeners on another; ``others`` are the nodes."""
+    speakers, hearers = nodes[:2]
+    ports = (speakers.port, hearers.port)
+    arguments = (listeners, outstanding, load.SECONDS, 1, 1, "", "say " + "x" * 20)
+    pids = [node.pid for node in nodes]
+    return load.run(redis.pid, "across", *ports, *arguments, others=pids)
+
+
+def cluster() -> Iterator[Row]:
+    """What is said on one node and heard on another, to Redis pub/sub."""
+    pairs: dict[tuple[int, int], list[tuple[Result, Result]]] = {}
+    with (
+        servers.redis() as alone,
+        servers.redis() as joining,
+        servers.nodes(3, joining, "--announce-limit=0") as nodes,
+    ):
+        for _ in range(ACROSS_ROUNDS):
+            for key in itertools.product(ACROSS_LISTENERS, OUTSTANDING):
+                bare = across_redis(alone, *key)
+                pairs.setdefault(key, []).append((across_nodes(joining, nodes, *key), bare))
+        measured = [costs(pairs, outstanding) for outstanding in OUTSTANDING]
+        simulated = list(simulate(joining, nodes, measured))
+    for (listeners, outstanding), both in pairs.items():
+        label = _label(f"{listeners} listening", outstanding)
+        ratio = statistics.median(one.rate / bare.rate for one, bare in both)
+        ours = [one for one, _ in both]
+        yield at_least("across nodes, to Redis", label, ratio, ACROSS_TARGET, ours)
+        ratio = statistics.median(one.p50 / bare.p50 for one, bare in both)
+        yield at_most("p50 across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)
+        ratio = statistics.median(max(one.cpu, *one.others) / bare.cpu for one, bare in both)
+        label = f"CPU of the busiest process: {label}"
+        yield at_most("across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)
+    yield from simulated
+
+
+def workers() -> Iterator[Row]:
+    """Requests for each second of processor time with workers, to a process of its own."""
+    ratios: dict[tuple[int, int], list[float]] = {}
+    with ExitStack() as stack:
+        enter = stack.enter_context
+        redis, alone = enter(servers.redis()), enter(servers.ours("--no-log-requests"))
+        several = {count: enter(servers.workers(count, redis)) for count in WORKERS}
+        for _ in range(ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(alone.port, alone.pid, WORKERS_WORK, outstanding)
+                for count, server in several.items():
+                    arguments = (server.port, server.pid, WORKERS_WORK, outstanding)
+                    one = load.requests(*arguments, others=server.children())
+                    each = base.cpu / (one.cpu + sum(one.others))
+                    ratios.setdefault((count, outstanding), []).append(each)
+    for (count, outstanding), each_round in ratios.items():
+        label = _label(f"{WORKERS_WORK}, {count} of them", outstanding)
+        ratio = statistics.median(each_round)
+        group = "workers, requests for each CPU second, to one alone"
+        yield Row(group, label, ratio, f">= {WORKERS_TARGET:g}", ratio >= WORKERS_TARGET)
+
+
+def costs(pairs: dict[tuple[int, int], list[tuple[Result, Result]]], outstanding: int) -> Costs:
+    """What messages cost, from the rows of `cluster`, for the simulation."""
+    few, many = (pairs[listeners, outstanding] for listeners in ACROSS_LISTENERS)
+    each = simulation.costs(
+        bare=(_median(r.cpu for _, r in few), _median(r.cpu for _, r in many)),
+        redis=_median(r.cpu for r, _ in few),
+        speakers=_median(r.others[0] for r, _ in few),
+        hearers=(_median(r.others[1] for r, _ in few), _median(r.others[1] for r, _ in many)),
+    )
+    print(f"{outstanding} outstanding: {each}", file=sys.stderr)
+    return each
+
+
+def simulate(
+    redis: servers.Server, nodes: list[servers.Server], measured: Sequence[Costs]
+) -> Iterator[Row]:
+    """What a crowd takes of the processor, to what the simulation says."""
+    placement = simulation.spread(CROWD_ROOMS, CROWD_MEMBERS, len(nodes))
+    expected = simulation.traffic(placement, CROWD_TIMES)
+    pids = [node.pid for node in nodes]
+    with Crowd([node.port for node in nodes], placement) as crowd:
+        before = [load.cpu_seconds(pid) for pid in (redis.pid, *pids)]
+        crowd.talk(CROWD_TIMES)
+        after = [load.cpu_seconds(pid) for pid in (redis.pid, *pids)]
+    ours, *theirs = (end - begin for begin, end in zip(before, after, strict=True))
+    alone, bursts = measured
+    for who, took, most, least in (
+        ("Redis", ours, alone.redis(expected), bursts.redis(expected)),
+        ("the nodes", sum(theirs), alone.nodes(expected), bursts.nodes(expected)),
+    ):
+        label = f"CPU of {who} for {CROWD_ROOMS * CROWD_MEMBERS} clients, to the simulation's"
+        ratio = took / most
+        yield at_most("simulation", f"{label} one at a time", ratio, SIMULATION_TARGET)
+        ratio, target = took / least, 1 / SIMULATION_TARGET
+        met = ratio >= target
+        yield Row("simulation", f"{label} in bursts", ratio, f">= {target:.2g}", met)
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(list(values))
+
+
 def memory() -> Iterator[Row]:
     """Memory in the process for each idle connection."""
     for secure, target in ((False, 3.0), (True, 30.0)):
@@ -224,15 +342,10 @@ def idle() -> Iterator[Row]:
 
 def _wait_until_gone(server: servers.Server) -> None:
     """Asks until the server has noticed that all others have left."""
-    with socket.create_connection(("127.0.0.1", server.port), 30) as stream:
-        lines = stream.makefile("rwb")
-        lines.readline()
-        for _ in range(10_000):
-            lines.write(b"status\n")
-            lines.flush()
-            stats = json.loads(lines.readline())["stats"]["socketServer"]
-            if stats["numberOfLocalActiveSocketClients"] == 1:
-                return
+    for _ in range(10_000):
+        clients = servers.status(server)["socketServer"]
+        if clients["numberOfLocalActiveSocketClients"] == 1:
+            return
     raise SystemExit("clients that have left are still counted")
 
 
@@ -283,21 +396,37 @@ def _long_line(size: int) -> str:
     return '{"action":"randomNumber","params":{"a":"' + "x" * (size - 43) + '"}}'
 
 
+FLOODS: Final = (
+    ("`detailsView`", "detailsView"),
+    ("`cacheTest` in JSON", '{"action":"cacheTest","params":{"key":"k","value":"v"}}'),
+    ("`roomView` in their room", "roomView"),
+)
+"""What one client sends without an end."""
+
+
 def blocking() -> Iterator[Row]:
-    """How long others wait while one client sends nothing but line ends, 64 KiB at a time."""
+    """How long others wait while one client sends all that the server takes, 64 KiB at a time."""
     with servers.ours("--no-log-requests", "--announce-limit=0") as ours:
-        results = [
-            load.requests(ours.port, ours.pid, "detailsView", 1, flood=True) for _ in range(ROUNDS)
-        ]
-    worst = statistics.median(r.p99 for r in results) / 1000
-    label = "p99 of others while one sends 64 KiB of line ends over and over"
-    yield at_most("growth", label, worst, 10, "ms")
+        results = _flooded(ours, "")
+        worst = statistics.median(r.p99 for r in results) / 1000
+        label = "p99 of others while one sends 64 KiB of line ends over and over"
+        yield at_most("growth", label, worst, 10, "ms")
+        for label, line in FLOODS:
+            worst = statistics.median(r.most for r in _flooded(ours, line)) / 1000
+            work = f"longest wait of others while one sends {label} over and over"
+            yield at_most("growth", work, worst, 100, "ms")
+
+
+def _flooded(ours: servers.Server, line: str) -> list[Result]:
+    return [load.requests(ours.port, ours.pid, "detailsView", 1, flood=line) for _ in range(ROUNDS)]
 
 
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "requests": requests,
     "tls": tls,
     "fanout": fanout,
+    "cluster": cluster,
+    "workers": workers,
     "memory": memory,
     "idle": idle,
     "connecting": connecting,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tools.debian import need
 
@@ -31,6 +33,11 @@ class Server:
     def __init__(self, port: int, pid: int) -> None:
         self.port = port
         self.pid = pid
+
+    def children(self) -> list[int]:
+        """The processes that it has started."""
+        text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(pid) for pid in text.split()]
 
 
 def free_port() -> int:
@@ -89,6 +96,47 @@ def ours(*options: str, tls: bool = False) -> Iterator[Server]:
         command += ["--secure", f"--key-file={key}", f"--cert-file={cert}"]
     with TemporaryDirectory() as folder, _process(port, [*command, *options], folder) as server:
         yield server
+
+
+@contextmanager
+def nodes(count: int, redis: Server, *options: str) -> Iterator[list[Server]]:
+    """So many of ours as nodes of one cluster, which know of one another."""
+    joined = (f"--redis=redis://127.0.0.1:{redis.port}", "--no-log-requests", *options)
+    with ExitStack() as stack:
+        each = [stack.enter_context(ours(*joined)) for _ in range(count)]
+        for node in each:
+            _wait_for_peers(node, count - 1)
+        yield each
+
+
+@contextmanager
+def workers(count: int, redis: Server, *options: str) -> Iterator[Server]:
+    """So many workers of ours, which know of one another."""
+    joined = (f"--redis=redis://127.0.0.1:{redis.port}", f"--workers={count}")
+    with ours(*joined, "--no-log-requests", *options) as server:
+        _wait_for_peers(server, count - 1)
+        yield server
+
+
+def _wait_for_peers(server: Server, count: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while len(status(server)["peers"]) < count:
+        if time.monotonic() > end:
+            raise SystemExit("the nodes do not find one another")
+        time.sleep(0.1)
+
+
+def status(server: Server) -> dict[str, Any]:
+    """What the `status` action of one of ours tells."""
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as stream:
+        lines = stream.makefile("rwb")
+        lines.write(b"status\n")
+        lines.flush()
+        while True:
+            # Before it comes the greeting, and who enters the room.
+            message: dict[str, dict[str, Any]] = json.loads(lines.readline())
+            if "stats" in message:
+                return message["stats"]
 
 
 @contextmanager

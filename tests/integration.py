@@ -14,7 +14,7 @@ import ssl
 import struct
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -239,7 +239,10 @@ def write_files(folder: Path, files: Mapping[str, str | bytes]) -> None:
 
 @contextmanager
 def prepared_daemon(
-    files: Mapping[str, str | bytes], *options: str, pair: str = ""
+    files: Mapping[str, str | bytes],
+    *options: str,
+    pair: str = "",
+    launcher: Sequence[str] = (),
 ) -> Iterator[Daemon]:
     """A daemon in a folder of its own that holds these files.
 
@@ -247,13 +250,14 @@ def prepared_daemon(
         files: Its files.
         options: Its options.
         pair: For TLS: ``ec`` or ``rsa``, the kind of its key.
+        launcher: See `daemon`.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_files(Path(folder), files)
         if pair:
             make_pair(Path(folder) / "certs", pair)
             options = (*options, "--secure")
-        with daemon(*options, folder=folder) as running:
+        with daemon(*options, folder=folder, launcher=launcher) as running:
             assert running.process.poll() is None, running.log
             yield running
 
@@ -303,12 +307,18 @@ class OwnDaemonTestCase(SynchronousTestCase):
     """Tests each of which starts, and mostly stops, a daemon of its own."""
 
     def start(
-        self, *options: str, files: Mapping[str, str | bytes] | None = None, pair: str = ""
+        self,
+        *options: str,
+        files: Mapping[str, str | bytes] | None = None,
+        pair: str = "",
+        launcher: Sequence[str] = (),
     ) -> Daemon:
-        """A daemon that lives as long as the test."""
+        """A daemon that lives as long as the test; see `prepared_daemon`."""
         stack = ExitStack()
         self.addCleanup(stack.close)
-        return stack.enter_context(prepared_daemon(files or {}, *options, pair=pair))
+        return stack.enter_context(
+            prepared_daemon(files or {}, *options, pair=pair, launcher=launcher)
+        )
 
     def join(self, running: Daemon, receive_buffer: int = 0) -> Talker:
         """A new client that has been welcomed."""
@@ -441,6 +451,16 @@ def _make_rsa_pair(key_file: Path, cert_file: Path) -> None:
 def trusting_context(running: Daemon) -> ssl.SSLContext:
     """A client's TLS context that trusts the daemon's certificate, and nothing else."""
     return ssl.create_default_context(cafile=str(running.folder / "certs" / "server-cert.pem"))
+
+
+def secure(running: Daemon, receive_buffer: int = 0) -> ssl.SSLSocket:
+    """A connection that has verified the daemon's certificate."""
+    stream = connect(running, receive_buffer)
+    try:
+        return trusting_context(running).wrap_socket(stream, server_hostname="localhost")
+    except BaseException:
+        stream.close()
+        raise
 
 
 def play_documented_session(test: SynchronousTestCase, client: Talker) -> None:

@@ -79,10 +79,13 @@ class DependencyTests(SynchronousTestCase):
         setup = ConfigParser()
         setup.read(support.ROOT / "setup.cfg")
         text = (support.ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-        runtime, development = text.split("## For development")
+        runtime, _, rest = text.partition("## Extras")
+        extras, _, development = rest.partition("## For development")
+        wanted = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (setup["options.extras_require"]["dev"], development),
+            (wanted["redis"], extras),
+            (wanted["dev"] + wanted["scan"], extras + development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}
             self.assertEqual(names, set(re.findall(r"^\| `([\w-]+)`", page, re.MULTILINE)))

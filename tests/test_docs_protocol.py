@@ -49,7 +49,8 @@ MARKER = b"paramView noSuchParam"
 
 _WHOLE = re.compile(
     rb'"(connectedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|memoryConsumption|numberOfObjects|'
-    rb"numberOfGlobalSocketRequests|numberOfLocalSocketRequests|numberOfLocalActiveSocketClients)"
+    rb"numberOfGlobalSocketRequests|numberOfLocalSocketRequests|numberOfLocalActiveSocketClients|"
+    rb"blocked)"
     rb'":[0-9]+'
 )
 _FRACTION = re.compile(rb'"(randomNumber|uptimeSeconds)":[0-9]+(\.[0-9]+)?(e-[0-9]+)?')

@@ -68,7 +68,7 @@ class NumberTests(SynchronousTestCase):
     def test_gives_what_python_reads(self, text: str) -> None:
         found = number(text)
         if found is not None:
-            self.assertEqual(float(text), found)
+            self.assertEqual(float(text), float(found))
             self.assertTrue(math.isfinite(found))
 
 

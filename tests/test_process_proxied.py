@@ -186,11 +186,13 @@ class UntrustedTests(OwnDaemonTestCase):
         running = self.start(LISTEN, "--trusted-proxies=10.0.0.0/8", "--trusted-proxies=::1")
         addresses = []
         for header in (V1, V2, b""):
-            with connect(running) as stream:
+            with socket.socket() as stream:
+                stream.bind(("127.0.0.1", 0))
+                addresses.append(name(stream))
                 with contextlib.suppress(ConnectionError):
+                    stream.connect(("127.0.0.1", running.port))
                     stream.sendall(header)
                     self.assertEqual(b"", stream.recv(1))
-                addresses.append(name(stream))
         for address in addresses:
             self.assertEqual("untrusted proxy", closed(running, address))
         self.stop(running)

@@ -40,6 +40,7 @@ from tests.integration import (
     play_documented_session,
     prepared_daemon,
     request,
+    secure,
     trusting_context,
     wait_until_stalled,
 )
@@ -65,16 +66,6 @@ async def untilFile(api, connection, *, path: str):
         await deferLater(api.reactor, 0.01)
     return {"seen": path}
 """
-
-
-def secure(running: Daemon, receive_buffer: int = 0) -> ssl.SSLSocket:
-    """A connection that has verified the daemon's certificate."""
-    stream = connect(running, receive_buffer)
-    try:
-        return trusting_context(running).wrap_socket(stream, server_hostname="localhost")
-    except BaseException:
-        stream.close()
-        raise
 
 
 class SecureTestCase(DaemonTestCase):

@@ -1198,6 +1198,7 @@ MASKS = (
     (re.compile(rb'"randomNumber":[0-9.e-]+'), b'"randomNumber":0'),
     (re.compile(rb"[0-9a-f]{32}"), b"ID"),
     (re.compile(rb'"connectedAt":[0-9]+'), b'"connectedAt":0'),
+    (re.compile(rb'"stats":\{.*?"blocked":[0-9]+\}'), b'"stats":0'),
 )
 
 

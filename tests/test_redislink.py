@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
+import os
 import signal
+import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor
@@ -12,9 +16,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from actionhero_tcp import redislink
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.redislink import RedisAddress, RedisAwayError, RedisLink
 
+from .integration import make_pair
 from .redis_server import RedisServer
 
 
@@ -62,6 +68,29 @@ class AddressTests(SynchronousTestCase):
         address = RedisAddress("redis://127.0.0.1")
         error = self.assertRaises(StartError, RedisLink, address, reactor)
         self.assertIn("pip install 'actionhero-tcp[redis]'", str(error))
+
+
+class ChunkTests(SynchronousTestCase):
+    """What comes in one piece."""
+
+    def test_what_comes_in_one_chunk_is_one_turn(self) -> None:
+        events: list[object] = []
+
+        class Turn:
+            def __enter__(self) -> None:
+                events.append("begin")
+
+            def __exit__(self, *error: Any) -> None:
+                events.append("end")
+
+        make = redislink._protocols(Turn(), lambda *heard: events.append(heard))[1]
+        protocol = make(RedisAddress("redis://127.0.0.1"))
+        message = b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\n%d\r\n"
+        data = b"".join(message % number for number in range(3))
+        protocol.dataReceived(data[:-5])
+        protocol.dataReceived(data[-5:])
+        heard = [(b"c", b"%d" % number) for number in range(3)]
+        self.assertEqual(["begin", *heard[:2], "end", "begin", heard[2], "end"], events)
 
 
 class LinkTests(TestCase):
@@ -169,12 +198,105 @@ class LinkTests(TestCase):
         await self.until(lambda: "dbid" in link.error)
         self.assertFalse(link.is_here)
 
+    async def test_over_a_unix_socket(self) -> None:
+        path = f"{self.server.folder}/redis.sock"
+        self.server.options = ("--unixsocket", path, "--requirepass", "right")
+        self.server.start()
+        link = self.link(f"unix:right@{path}?db=3")
+        await self.until(lambda: link.is_here)
+        self.assertIn(b"db=3", await link.call("CLIENT", "INFO"))
+
+    async def test_one_that_hangs_up_at_once_is_away_and_said_to_be(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        link = self.link(f"redis://127.0.0.1:{listener.getsockname()[1]}")
+        listener.settimeout(0)
+
+        def hang_up() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                listener.accept()[0].close()
+            return "the connection was lost" in link.error
+
+        await self.until(hang_up)
+        self.assertEqual([], self.events)
+
+    async def test_over_tls(self) -> None:
+        key, certificate = make_pair(Path(self.server.folder))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.server.options = (
+            *("--tls-port", str(port), "--tls-auth-clients", "no"),
+            *("--tls-key-file", str(key), "--tls-cert-file", str(certificate)),
+        )
+        self.server.start()
+        url = f"rediss://localhost:{port}"
+        # A certificate that nobody vouches for is not taken.
+        stranger = self.link(url)
+        await self.until(lambda: "certificate verify failed" in stranger.error)
+        self.assertFalse(stranger.is_here)
+        # OpenSSL reads the environment itself.
+        os.environ["SSL_CERT_FILE"] = str(certificate)
+        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
+        link = self.link(url)
+        await self.until(lambda: link.is_here)
+        self.assertEqual(b"PONG", await link.call("PING"))
+
     async def test_no_more_commands_wait_than_may(self) -> None:
         self.server.start()
         link = self.link()
         await self.until(lambda: link.is_here)
-        self.patch(__import__("actionhero_tcp.redislink").redislink, "MAX_IN_FLIGHT", 10)
+        self.patch(redislink, "MAX_IN_FLIGHT", 10)
         calls = [link.call("PING") for _ in range(12)]
-        self.assertIn("10 commands wait", await self.failure(calls[-1]))
+        self.assertIn("too much waits", await self.failure(calls[-1]))
         self.assertEqual(b"PONG", await calls[0])
         await self.failure(calls[-2])
+        await calls[9]
+        link.tell([("PING",)] * 12)
+        self.assertEqual(2, link.failures)
+
+    async def test_no_more_bytes_wait_than_may(self) -> None:
+        self.server.start()
+        link = self.link()
+        await self.until(lambda: link.is_here)
+        self.server.send(signal.SIGSTOP)
+        word = b"x" * 1024 * 1024
+        told = 0
+        while not link.failures:
+            link.tell([("SET", "key", word)])
+            told += 1
+        # What the kernel takes comes on top.
+        self.assertLess(told, 2 * redislink.MAX_HELD_BYTES // len(word))
+        self.assertGreater(told, redislink.MAX_HELD_BYTES // len(word))
+        self.assertIn("too much waits", await self.failure(link.call("GET", "key")))
+        self.server.send(signal.SIGCONT)
+        await self.until(lambda: link.is_here and not link._commands._held)
+        self.assertEqual(b"PONG", await link.call("PING"))
+        self.assertEqual(1, link.failures)
+        # One that is stopped while Redis takes nothing ends all the same.
+        link.tell([("SET", "key", word)] * 8)
+
+    async def test_what_is_told_in_vain_is_counted(self) -> None:
+        self.server.start()
+        link = self.link()
+        link.tell([("PING",)])
+        self.assertEqual(1, link.failures)
+        await self.until(lambda: link.is_here)
+        link.tell([("NOTHING",), ("PING",), ("INCR", "key", "x"), ("SET", "key", 1)])
+        self.assertEqual(b"1", await link.call("GET", "key"))
+        self.assertEqual(3, link.failures)
+        self.server.send(signal.SIGSTOP)
+        link.tell([("PING",)] * 5)
+        self.server.kill()
+        await self.until(lambda: not link.is_here)
+        self.assertEqual(8, link.failures)
+
+    async def test_a_lone_surrogate_is_sent_all_the_same(self) -> None:
+        self.server.start()
+        link = self.link()
+        await self.until(lambda: link.is_here)
+        await link.subscribe("\ud800")
+        link.tell([("PUBLISH", "\ud800", b"hi")])
+        await self.until(lambda: self.heard)
+        self.assertEqual([(b"\xed\xa0\x80", b"hi")], self.heard)
+        await link.call("SET", "\ud800", "x")
+        self.assertEqual(b"x", await link.call("GET", b"\xed\xa0\x80"))

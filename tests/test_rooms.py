@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import rooms
+from actionhero_tcp.bus import Match
 from actionhero_tcp.connection import Connection
 from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.rooms import Rooms
@@ -23,6 +24,40 @@ class Team(str, enum.Enum):  # noqa: UP042
     """Text whose `str` is not itself."""
 
     RED = "red"
+
+
+class Bus:
+    """A bus that remembers what it was told, and knows of members elsewhere.
+
+    Attributes:
+        told: What it was told, in order.
+        elsewhere: The members elsewhere, by room.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+        self.elsewhere: dict[str, list[str]] = {}
+
+    def connected(self, client: str) -> None:
+        self.told.append(("connected", client))
+
+    def disconnected(self, client: str) -> None:
+        self.told.append(("disconnected", client))
+
+    def joined(self, room: str, client: str) -> None:
+        self.told.append(("joined", room, client))
+
+    def left(self, room: str, client: str) -> None:
+        self.told.append(("left", room, client))
+
+    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+        self.told.append(("said", room, line, match))
+
+    def members(self, room: str) -> list[str]:
+        return self.elsewhere.get(room, [])
+
+    def count(self, room: str) -> int:
+        return len(self.members(room))
 
 
 class RoomsTestCase(SynchronousTestCase):
@@ -415,3 +450,88 @@ class SayTests(RoomsTestCase):
         self.bob.outbox.say = lambda data: steps.append("bob")
         self.rooms.say("r", "hello")
         self.assertEqual(["ada", "bob", "end"], steps)
+
+
+class BusTests(RoomsTestCase):
+    """What rooms tell the other processes, and what those tell."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bus = self.rooms.bus = Bus()
+
+    def test_it_is_told_who_comes_and_goes_when_that_is_so(self) -> None:
+        self.bus.joined = lambda room, client: self.bus.told.append(self.rooms.members_here(room))
+        self.bus.left = lambda room, client: self.bus.told.append((self.rooms.members_here(room),))
+        self.rooms.join(self.ada, "r")
+        self.rooms.join(self.ada, "r")
+        self.rooms.leave(self.ada, "r")
+        self.rooms.leave(self.ada, "r")
+        self.assertEqual([[self.ada.id], ([],)], self.bus.told)
+
+    def test_it_is_told_all_that_is_said_and_who_may_hear_it(self) -> None:
+        self.join("r", self.ada, self.bob)
+        self.bus.told.clear()
+        self.rooms.say_from(self.ada, "r", "hi")
+        self.ada.params.update(roomMatchKey="team", roomMatchValue="red")
+        self.rooms.say_from(self.ada, "r", "hi")
+        self.rooms.say("r", "hi")
+        first, _, third = self.bus.told
+        line = self.bob.outbox.said[0]
+        self.assertEqual(("said", "r", line, None), first)
+        self.assertEqual(("said", "r", line, ("team", "red")), self.bus.told[1])
+        self.assertEqual((b'"from":0' in third[2], None), (True, third[3]))
+
+    def test_it_is_told_what_is_said_in_a_room_without_members_here(self) -> None:
+        self.rooms.say("nowhere", "hi")
+        self.assertEqual(["said"], [each[0] for each in self.bus.told])
+
+    def test_members_elsewhere_stand_last(self) -> None:
+        self.join("r", self.ada, self.bob)
+        self.bus.elsewhere["r"] = ["x", "y"]
+        self.assertEqual([self.ada.id, self.bob.id, "x", "y"], self.rooms.members("r"))
+        self.assertEqual([self.ada.id, self.bob.id], self.rooms.members_here("r"))
+        self.assertEqual(["r"], self.rooms.rooms_here())
+
+    def test_what_is_said_elsewhere_is_heard_by_all_here_or_by_those_who_match(self) -> None:
+        self.join("r", self.ada, self.bob)
+        self.rooms.hear("r", b'{"message":1}\r\n', None)
+        self.rooms.hear("r", b'{"message":2}\r\n', ("id", self.bob.id))
+        self.rooms.hear("nowhere", b'{"message":3}\r\n', None)
+        self.assertEqual(([1], [1, 2]), (self.heard(self.ada), self.heard(self.bob)))
+        self.assertNotIn("nowhere", self.rooms)
+
+    def test_who_comes_and_goes_elsewhere_is_announced_here(self) -> None:
+        self.join("r", self.ada, self.bob)
+        self.rooms.hear_entered("r", "0f")
+        self.rooms.hear_left("r", "0f")
+        expected = [
+            b'{"message":"%b","room":"r","from":"0f","context":"user","sentAt":1352686207062}\r\n'
+            % text.encode()
+            for text in (rooms.ENTERED, rooms.LEFT)
+        ]
+        self.assertEqual((expected, expected), (self.ada.outbox.said, self.bob.outbox.said))
+        self.rooms.hear_entered("nowhere", "0f")
+        self.assertNotIn("nowhere", self.rooms)
+
+    def test_members_elsewhere_count_for_the_limit_of_announcements(self) -> None:
+        self.rooms.announce_limit = 3
+        self.join("r", self.ada, self.bob)
+        self.bus.elsewhere["r"] = ["x"]
+        self.rooms.hear_entered("r", "x")
+        self.assertEqual([rooms.ENTERED], self.heard(self.ada))
+        self.rooms.join(self.cleo, "r")
+        self.rooms.leave(self.cleo, "r")
+        self.bus.elsewhere["r"] = ["x", "y"]
+        self.rooms.hear_entered("r", "y")
+        self.bus.elsewhere["r"] = ["x"]
+        self.rooms.hear_left("r", "y")
+        self.assertEqual([rooms.ENTERED], self.heard(self.ada))
+        self.bus.elsewhere["r"] = []
+        self.rooms.hear_left("r", "x")
+        self.assertEqual([rooms.ENTERED, rooms.LEFT], self.heard(self.ada))
+
+    def test_a_member_alone_here_is_announced_to_nobody_here(self) -> None:
+        self.bus.elsewhere["r"] = ["x"]
+        self.rooms.join(self.ada, "r")
+        self.rooms.leave(self.ada, "r")
+        self.assertEqual([], self.heard(self.ada))

@@ -6,11 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp.config import Limits
 from actionhero_tcp.listening import Listener
 from actionhero_tcp.service import ActionHeroService
+from actionhero_tcp.stats import Stats
 from actionhero_tcp.transport import TCPTransport
 
 from . import support
@@ -24,6 +26,7 @@ class FakeFactory:
 
     def __init__(self, order: list[str]) -> None:
         self.clients = 2
+        self.clock, self.stats = Clock(), Stats()
         self.order = order
         self.drained: Deferred[None] = Deferred()
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,23 +17,35 @@ from actionhero_tcp.signals import Signals
 from .support import PATIENCE, ROOT, Reactor
 
 
+class SignalledReactor(Reactor):
+    """A reactor that notes how it is stopped."""
+
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def sigTerm(self, number: int, frame: FrameType | None = None) -> None:
+        self.calls.append(f"twisted {number}")
+
+    sigInt = sigTerm
+
+
 class SignalTests(SynchronousTestCase):
     """The handlers, called as Python calls them."""
 
     def setUp(self) -> None:
         self.calls: list[str] = []
-        self.handlers: dict[int, Callable[..., Any]] = {
-            signal.SIGTERM: lambda number, frame: self.calls.append(f"twisted {number}"),
-            signal.SIGINT: lambda number, frame: self.calls.append(f"twisted {number}"),
-        }
+        self.handlers: dict[int, Callable[..., Any]] = {}
         self.now = 100.0
-        self.patch(module.signal, "getsignal", self.handlers.get)
+        self.pid = 1
         self.patch(module.signal, "signal", self.handlers.__setitem__)
+        self.patch(module.os, "getpid", lambda: self.pid)
         self.patch(module.time, "monotonic", lambda: self.now)
         self.patch(module.os, "kill", lambda pid, number: self.calls.append(f"kill {number}"))
         cut_short = lambda: self.calls.append("cut short")  # noqa: E731
         reload = lambda: self.calls.append("reload")  # noqa: E731
-        Signals(Reactor(), cut_short, {signal.SIGHUP: reload}).install()
+        self.reactor = SignalledReactor(self.calls)
+        Signals(self.reactor, cut_short, {signal.SIGHUP: reload}, starter=2).install()
 
     def send(self, number: int, later: float = 0.0) -> None:
         """A signal arrives."""
@@ -47,6 +60,18 @@ class SignalTests(SynchronousTestCase):
         for _ in range(32):
             self.send(signal.SIGTERM, 0.007)
         self.assertEqual(["twisted 15"], self.calls)
+
+    def test_the_reactor_takes_the_same_handler_when_it_starts_to_run(self) -> None:
+        self.send(signal.SIGTERM)
+        self.handlers[signal.SIGTERM] = self.reactor.sigTerm
+        self.send(signal.SIGTERM, 0.007)
+        self.assertEqual(["twisted 15"], self.calls)
+
+    def test_a_process_that_only_starts_the_daemon_ends_at_once(self) -> None:
+        self.pid = 2
+        self.send(signal.SIGTERM)
+        self.assertEqual(["kill 15"], self.calls)
+        self.assertEqual(signal.SIG_DFL, self.handlers[signal.SIGTERM])
 
     def test_a_second_one_cuts_short_and_a_third_ends(self) -> None:
         self.send(signal.SIGTERM)

@@ -306,11 +306,26 @@ class BuildTests(OptionsTestCase):
         self.assertEqual("TCP 0.0.0.0:5000", only.description)
 
     def test_make_service_wires_the_daemon_of_the_options(self) -> None:
+        installed: list[int | None] = []
+
+        class Signals:
+            def __init__(self, reactor: Any, cut_short: Any, calls: Any, starter: Any) -> None:
+                self.starter = starter
+
+            def install(self) -> None:
+                installed.append(self.starter)
+
+        # The real ones would take over those of this process.
+        self.patch(tap, "Signals", Signals)
         options = tap.Options()
         options.parseOptions(["--port=0", "--server-name=mine", "--no-log-requests"])
         service = tap.makeService(options)
         self.assertIsInstance(service, ActionHeroService)
         self.assertEqual("mine", service.name)
+        for in_foreground in (True, False):
+            options.parent = {"nodaemon": in_foreground}
+            tap.makeService(options)
+        self.assertEqual([None, None, os.getpid()], installed)
 
     def test_what_make_service_cannot_wire_is_said_in_one_line(self) -> None:
         (self.folder / "bad.py").write_text("a = = 1\n")

@@ -33,6 +33,7 @@ from zope.interface import implementer
 
 from actionhero_tcp import tls, transport
 from actionhero_tcp.transport import TCPTransport, UNIXTransport, WriteAtOnce
+from tests.support import wait_for
 from tools import certs
 
 BIG = b"".join(b"%07d\n" % n for n in range(400_000))
@@ -210,6 +211,13 @@ class FakeSocketTests(SynchronousTestCase):
             self.assertIs(main.CONNECTION_LOST, self.protocol.reason.value)
             self.assertEqual([], sock.taken)
 
+    def test_a_reset_that_a_write_meets_is_read_as_one(self) -> None:
+        # The kernel tells of it once; to read would find an end, as of a half-close.
+        for number in (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT):
+            made, _ = self.make(-number)
+            made.write(b"hello")
+            self.assertIs(main.CONNECTION_LOST, made.doRead())
+
     def test_an_error_in_the_rest_of_a_write_ends_the_connection(self) -> None:
         made, _ = self.make(2, -errno.EPIPE)
         made.write(b"hello")
@@ -327,6 +335,23 @@ class HelperTests(SynchronousTestCase):
         self.assertEqual(0, transport.progress(top))
         bottom.sent_bytes = 7  # type: ignore[attr-defined]
         self.assertEqual(7, transport.progress(top))
+
+    def test_what_the_kernel_holds_is_no_progress(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as theirs:
+            # What it takes until it reads.
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            theirs.connect(listening.getsockname())
+            ours, _ = listening.accept()
+            with ours:
+                bottom = SimpleNamespace(socket=ours, sent_bytes=ours.send(b"x" * 50_000))
+                bottom.sent_bytes += ours.send(b"x" * 50_000)
+                self.assertEqual(100_000, bottom.sent_bytes)
+                self.assertLess(transport.progress(bottom), 50_000)
+                left = 100_000
+                while left:
+                    left -= len(theirs.recv(left))
+                wait_for(lambda: transport.progress(bottom) == 100_000, "acknowledgement")
+            self.assertEqual(100_000, transport.progress(bottom))
 
     def test_a_transport_that_is_no_descriptor_counts_as_drained(self) -> None:
         self.assertTrue(transport.is_drained(StringTransport()))
@@ -509,7 +534,8 @@ class RealSocketTests(TestCase):
         bottom = transport.lowest(server.transport)
         self.assertIsInstance(bottom, expected)
         self.assertTrue(transport.is_drained(server.transport))
-        self.assertGreaterEqual(transport.progress(server.transport), len(BIG) + 3)
+        sent = transport.lowest(server.transport).sent_bytes
+        self.assertGreaterEqual(sent, len(BIG) + 3)
         client.transport.loseConnection()  # type: ignore[union-attr]
         await client.gone
 

@@ -63,6 +63,8 @@ def main() -> int:
     need("haproxy", "haproxy")
     need("logrotate", "logrotate")
     need("redis-server", "redis-server")
+    need("ip", "iproute2")
+    need("nft", "nftables")
     passed, failed = run_tests(names)
     if not names:
         more_passed, more_failed = run_checks()

@@ -4,11 +4,16 @@ from configparser import ConfigParser
 from pathlib import Path
 
 
-def main() -> None:
-    """Prints the extra ``dev``."""
+def requirements(extra: str) -> list[str]:
+    """The requirements of an extra."""
     setup = ConfigParser()
     setup.read(Path(__file__).parent.parent / "setup.cfg")
-    print(setup["options.extras_require"]["dev"].strip())
+    return setup["options.extras_require"][extra].strip().splitlines()
+
+
+def main() -> None:
+    """Prints the extra ``dev``."""
+    print("\n".join(requirements("dev")))
 
 
 if __name__ == "__main__":

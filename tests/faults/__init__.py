@@ -1,0 +1,1 @@
+"""What a hostile network does to the daemon: each scenario against a real process, with numbers."""

@@ -1,0 +1,47 @@
+"""How much of everything: as much as is promised, or as much as fits into the daily tests."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, TypeVar
+
+from tests.integration import MEGABYTE
+
+Number = TypeVar("Number", int, float)
+
+FULL: Final = os.environ.get("FAULTS") == "full"
+"""Whether ``make faults`` runs."""
+
+
+def count(*, full: Number, quick: Number) -> Number:
+    """The count of this run: that of ``make faults``, or that of ``make test``."""
+    return full if FULL else quick
+
+
+SAID_BYTES: Final = count(full=200 * MEGABYTE, quick=20 * MEGABYTE)
+STALLED_LISTENERS: Final = count(full=1000, quick=100)
+STALLED_ASKERS: Final = count(full=100, quick=10)
+REQUESTS_OF_AN_ASKER: Final = count(full=2_500, quick=2_000)
+CUT_DISTANCE: Final = count(full=1, quick=7)
+RANDOM_CUTS: Final = count(full=100, quick=5)
+FUZZED_LINES: Final = count(full=1_000_000, quick=50_000)
+STALLED_HANDSHAKES: Final = count(full=2_000, quick=200)
+HANDSHAKE_SECONDS: Final = count(full=10.0, quick=3.0)
+HANDSHAKE_SLACK: Final = count(full=1.0, quick=10.0)
+CROWDED_WAVES: Final = count(full=5, quick=2)
+RESETS: Final = count(full=5_000, quick=500)
+STOPPED_DAEMONS: Final = count(full=32, quick=3)
+BURSTS: Final = (1, 32) if FULL else (32,)
+SLOW_SECONDS: Final = count(full=12.0, quick=3.0)
+UNRULY_ROUNDS: Final = count(full=50, quick=2)
+PROXY_CLIENTS: Final = count(full=5_000, quick=320)
+DEAD_SECONDS: Final = count(full=120, quick=4)
+DEAD_SLACK: Final = count(full=3.0, quick=20.0)
+SOAK_CLIENTS: Final = count(full=1_000, quick=100)
+SOAK_SECONDS: Final = float(os.environ.get("SOAK_SECONDS", count(full=120.0, quick=6.0)))
+SOAK_ROUND_SECONDS: Final = count(full=20.0, quick=2.0)
+CLUSTER_NODES: Final = count(full=5, quick=3)
+CLUSTER_CLIENTS: Final = count(full=2_000, quick=100)
+CLUSTER_ROOMS: Final = count(full=200, quick=20)
+CLUSTER_SECONDS: Final = count(full=30.0, quick=3.0)
+CLUSTER_SLACK: Final = count(full=0.0, quick=15.0)
