@@ -126,9 +126,10 @@ import sys
 import threading
 import time
 from actionhero_tcp import worker
+%s
 worker.watch_supervisor(lambda: 0.1)
 print("up", flush=True)
-%s
+threading.Event().wait()
 """
 
 
@@ -165,9 +166,9 @@ class ProcessTests(SynchronousTestCase):
         self.assertEqual("the supervisor", Pipe().name)
         Pipe().close()
 
-    def lost(self, rest: str) -> int:
+    def lost(self, first: str = "") -> int:
         """How a process ends that has lost its supervisor."""
-        process, ours = self.start(PROGRAM % rest)
+        process, ours = self.start(PROGRAM % first)
         assert process.stdout is not None
         self.assertEqual(b"up\n", process.stdout.readline())
         self.assertIsNone(process.poll())
@@ -175,8 +176,8 @@ class ProcessTests(SynchronousTestCase):
         return process.wait(PATIENCE)
 
     def test_without_its_supervisor_it_is_told_to_stop(self) -> None:
-        self.assertEqual(-signal.SIGTERM, self.lost("threading.Event().wait()"))
+        self.assertEqual(-signal.SIGTERM, self.lost())
 
     def test_where_it_does_not_stop_it_is_killed(self) -> None:
-        rest = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(1000)"
-        self.assertEqual(-signal.SIGKILL, self.lost(rest))
+        first = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)"
+        self.assertEqual(-signal.SIGKILL, self.lost(first))
