@@ -119,7 +119,7 @@ class PageTests(SynchronousTestCase):
 
     def test_names_every_field_of_the_lines_in_json(self) -> None:
         path = Path(self.mktemp())
-        server = ServerLog(str(path), json=True)
+        server = ServerLog(str(path), True, 3)
         server({"log_format": "x{traceback}", "traceback": "y", "log_time": 0.0})
         requests = RequestLog(Clock(), str(path), True, FORMS["json"]())
         client = make_connection()
