@@ -18,6 +18,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import CONNECTION_LOST
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IListeningPort
@@ -111,6 +112,17 @@ class WriteAtOnce(_Base):
         """Drops the connection."""
         self._open = False
         super().abortConnection()  # type: ignore[no-untyped-call]
+
+    def readConnectionLost(self, reason: Any) -> None:
+        """The other end sends nothing more, or has reset the connection.
+
+        epoll may tell of a reset while the kernel is still at it, as an error with nothing to
+        read, and Twisted takes that for a clean end. The socket knows which it was.
+        """
+        if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.connectionLost(Failure(CONNECTION_LOST))
+        else:
+            super().readConnectionLost(reason)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Any) -> None:
         """The connection is gone."""

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+import tempfile
 import threading
 from typing import Any
 from unittest.mock import patch
@@ -229,7 +230,10 @@ class BuildTests(OptionsTestCase):
                 table["x"] = None  # type: ignore[index]
 
     def test_make_service_takes_from_the_environment_what_systemd_asks_for(self) -> None:
-        path = str(self.folder / "notify")
+        # The path of a socket has 107 bytes at most, the test's own folder may have more.
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        path = f"{temporary.name}/notify"
         with (
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
             patch.dict(os.environ, {"NOTIFY_SOCKET": path}),

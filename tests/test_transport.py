@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ class FakeSocket:
         self.taken: list[bytes] = []
         self.offered: list[int] = []
         self.options: dict[tuple[int, int], int] = {}
+        self.error = 0
         self.shut: list[int] = []
 
     def send(self, data: Any) -> int:
@@ -68,6 +70,10 @@ class FakeSocket:
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         self.options[level, option] = value
+
+    def getsockopt(self, level: int, option: int) -> int:
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return self.error
 
     def setblocking(self, blocking: bool) -> None:
         assert not blocking
@@ -217,6 +223,18 @@ class FakeSocketTests(SynchronousTestCase):
             made, _ = self.make(-number)
             made.write(b"hello")
             self.assertIs(main.CONNECTION_LOST, made.doRead())
+
+    def test_a_reset_that_is_told_as_a_clean_end_is_none(self) -> None:
+        # epoll does so, now and then, while the kernel is still at the reset.
+        for number, expected in (
+            (errno.ECONNRESET, main.CONNECTION_LOST),
+            (0, main.CONNECTION_DONE),
+        ):
+            made, sock = self.make()
+            sock.error = number
+            made.readConnectionLost(Failure(main.CONNECTION_DONE))
+            assert self.protocol.reason is not None
+            self.assertIs(expected, self.protocol.reason.value)
 
     def test_an_error_in_the_rest_of_a_write_ends_the_connection(self) -> None:
         made, _ = self.make(2, -errno.EPIPE)
@@ -501,7 +519,9 @@ class RealSocketTests(TestCase):
         endpoint: Any
         target: Callable[[Any], Any]
         if kind == "unix":
-            path = self.mktemp()
+            folder = tempfile.TemporaryDirectory()
+            self.addCleanup(folder.cleanup)
+            path = f"{folder.name}/socket"
             endpoint = UNIXServerEndpoint(reactor, path)
             target = lambda _: UNIXClientEndpoint(reactor, path)  # noqa: E731
         elif kind == "tls":
