@@ -9,9 +9,19 @@ from .cache import CacheEntry
 from .connection import ActionConnection
 from .errors import ActionError, CacheError, UnserializableError
 from .files import FileReader
+from .hooks import (
+    ActionCall,
+    after_action,
+    before_action,
+    on_connect,
+    on_disconnect,
+    on_room_change,
+    on_say,
+)
 
 __all__ = [
     "NO_RESPONSE",
+    "ActionCall",
     "ActionConnection",
     "ActionError",
     "Api",
@@ -20,4 +30,10 @@ __all__ = [
     "FileReader",
     "UnserializableError",
     "action",
+    "after_action",
+    "before_action",
+    "on_connect",
+    "on_disconnect",
+    "on_room_change",
+    "on_say",
 ]

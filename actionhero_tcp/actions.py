@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Mapping
-from contextvars import copy_context
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThreadPool
 
+from . import coroutines
 from .connection import ActionConnection
 from .errors import StartError
 from .inputs import Inputs, read_signature
@@ -49,7 +49,12 @@ class Action:
         file: The file that defines it.
         line: The line there.
         simple: Whether it has no inputs, and runs in the reactor's thread.
+        kind: What it is called in the log.
+        in_order: Whether its client's next requests wait for it.
     """
+
+    kind: ClassVar[str] = "action"
+    in_order: ClassVar[bool] = False
 
     name: str
     function: Callable[..., Any]
@@ -94,7 +99,7 @@ class Action:
         if type(outcome) is dict:
             return outcome
         if inspect.iscoroutine(outcome):
-            return _start_coroutine(outcome)
+            return coroutines.start(outcome)
         return outcome
 
     def _start_in_thread(
@@ -136,39 +141,6 @@ class _ThreadConnection(ActionConnection):
 
     def close(self) -> None:
         self._reactor.callFromThread(super().close)
-
-
-def _start_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine up to the first thing it has to wait for.
-
-    One that waits for nothing costs no Deferred, which would take 3 µs. It runs in a
-    context of its own, as under `Deferred.fromCoroutine`.
-    """
-    context = copy_context()
-    try:
-        awaited = context.run(coroutine.send, None)
-    except StopIteration as stop:
-        return stop.value
-    return context.run(Deferred.fromCoroutine, _continued(coroutine, awaited))
-
-
-def _continued(
-    coroutine: Coroutine[Any, Any, Any], awaited: Any
-) -> Generator[Deferred[Any], Any, Any]:
-    """The rest of a coroutine that already waits for something, as a generator."""
-    try:
-        while True:
-            try:
-                value = yield awaited
-            except GeneratorExit:
-                coroutine.close()
-                raise
-            except BaseException as error:
-                awaited = coroutine.throw(error)
-            else:
-                awaited = coroutine.send(value)
-    except StopIteration as stop:
-        return stop.value
 
 
 @overload

@@ -19,7 +19,9 @@ from .rooms import Rooms
 if TYPE_CHECKING:
     from .config import Limits
 
-_OK: Final = wire.head({"context": "response", "status": "OK"})
+OK: Final = wire.head({"context": "response", "status": "OK"})
+"""The head of a response with nothing in it."""
+
 _PARAM_OK: Final = wire.head({"status": "OK", "context": "response"})
 _BYE: Final = wire.head({"status": "Bye!", "context": "response"})
 _PARAMS: Final = b'{"context":"response","params":%b,'
@@ -170,15 +172,21 @@ class Commands:
 
     def _params_delete(self, connection: Connection, _: str) -> bytes:
         connection.delete_params()
-        return _OK
+        return OK
 
     def _room_change(self, connection: Connection, room: str) -> bytes:
         longest = self.limits.max_room_name_length
         if len(room) > longest:
             raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
         if room not in connection.rooms:
-            self._rooms.leave_all(connection)
-            self._rooms.join(connection, room)
+            self._move(connection, room)
+        return self._moved(room)
+
+    def _move(self, connection: Connection, room: str) -> None:
+        self._rooms.leave_all(connection)
+        self._rooms.join(connection, room)
+
+    def _moved(self, room: str) -> bytes:
         return wire.head({"context": "response", "status": "OK", "room": room})
 
     def _room_view(self, connection: Connection, _: str) -> bytes:
@@ -196,4 +204,4 @@ class Commands:
     def _say(self, connection: Connection, message: str) -> bytes:
         for room in connection.rooms:
             self._rooms.say_from(connection, room, message)
-        return _OK
+        return OK

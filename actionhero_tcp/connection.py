@@ -56,7 +56,8 @@ class Connection:
         outbox: Where bytes for it go.
         owner: Who closes it.
         halted: Whether its lines have to wait, since it is closing, too many of its
-            actions run, or too much waits to be sent to it.
+            actions run, too much waits to be sent to it, or
+        waits_for: this request has to end first; None where none has to.
     """
 
     __slots__ = (
@@ -73,6 +74,7 @@ class Connection:
         "remote_address",
         "requests",
         "rooms",
+        "waits_for",
     )
 
     def __init__(self, outbox: Outlet, owner: Owner, remote_address: str) -> None:
@@ -87,6 +89,7 @@ class Connection:
         self.outbox = outbox
         self.owner = owner
         self.halted = False
+        self.waits_for: Request | None = None
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
         self._most_param_bytes = 0

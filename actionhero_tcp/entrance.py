@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-from . import reasons, tls
+from . import reasons, tls, wire
 from . import transport as transports
 from .admission import Refusal, network_of
+from .arrival import Arrival
 from .clock import Timer, stop
-from .errors import printable
+from .connection import Connection
+from .errors import ClientError, printable
+from .hooks import ON_CONNECT
 
 if TYPE_CHECKING:
     from .factory import ActionHeroFactory
@@ -19,10 +22,16 @@ if TYPE_CHECKING:
 class EntranceOwner(Protocol):
     """Who is on its way in: the protocol, or a stand-in in tests."""
 
-    def welcome(self, remote_address: str, attributes: dict[str, Any]) -> None:
-        """The client is in; its attributes say who it is, where it has shown a certificate."""
+    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
+        """The client's state; its attributes say who it is, where it has shown a certificate."""
 
-    def refuse(self, refusal: Refusal) -> None:
+    def welcome(self, connection: Connection) -> None:
+        """The client is in."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """The client has sent this before it was in."""
+
+    def refuse(self, reason: str, line: bytes) -> None:
         """The client may not stay, and can be told so."""
 
     def drop(self, reason: str) -> None:
@@ -38,14 +47,22 @@ class Entrance:
         factory: The limits, the clock and the admission.
 
     Attributes:
-        lost_reason: Why the connection ended where it was lost on its way in.
         network: What it is counted as by its address; None where it is not counted.
-        error: What was wrong with what the client sent, for the log; None where nothing was.
+        error: What was wrong with what the client sent, or why the application did not let it
+            in, for the log; None where nothing was.
     """
 
-    __slots__ = ("_factory", "_owner", "_refusal", "_timer", "_transport", "error", "network")
-
-    lost_reason = reasons.HANDSHAKE_FAILED
+    __slots__ = (
+        "_arrival",
+        "_early",
+        "_factory",
+        "_owner",
+        "_refusal",
+        "_timer",
+        "_transport",
+        "error",
+        "network",
+    )
 
     def __init__(self, owner: EntranceOwner, transport: Any, factory: ActionHeroFactory) -> None:
         self._owner = owner
@@ -53,8 +70,16 @@ class Entrance:
         self._factory = factory
         self._timer: Timer | None = None
         self._refusal: Refusal | None = None
+        self._arrival: Arrival | None = None
+        self._early = b""
         self.network: str | None = None
         self.error: str | None = None
+
+    @property
+    def lost_reason(self) -> str:
+        """Why the connection ended where it was lost on its way in."""
+        secure = isinstance(self._transport, TLSMemoryBIOProtocol) and self._arrival is None
+        return reasons.HANDSHAKE_FAILED if secure else reasons.CONNECTION_LOST
 
     @property
     def refused(self) -> bool:
@@ -77,13 +102,12 @@ class Entrance:
         self._refusal = self._factory.admission.enter()
         self._begin()
 
-    def received(self, data: bytes) -> bytes:
-        """Takes in what was sent before the client is in.
+    def received(self, data: bytes) -> None:
+        """Takes in what was sent before the client is in; the owner gets it when it is.
 
-        Returns:
-            What of it is the client's own, once it is in.
+        While hooks run nothing is read, so that this is at most what one read has brought.
         """
-        return b""
+        self._early += data
 
     def handshake_completed(self) -> None:
         """The TLS handshake is done."""
@@ -91,8 +115,10 @@ class Entrance:
         self._come_in()
 
     def stop(self) -> None:
-        """Calls off the timer."""
+        """Calls off the timer, and the hooks."""
         stop(self._timer)
+        if self._arrival is not None:
+            self._arrival.stop()
 
     def _begin(self) -> None:
         """Lets the client in; under TLS only when its handshake is done."""
@@ -121,10 +147,37 @@ class Entrance:
         self._owner.drop(reason)
 
     def _come_in(self) -> None:
-        if self._refusal is not None:
-            self._owner.refuse(self._refusal)
+        refusal = self._refusal
+        if refusal is not None:
+            self._owner.refuse(refusal.reason, wire.error(refusal.error, 0))
+            return
+        connection = self._owner.arrive(self.remote_address, self._attributes())
+        if self._factory.hooks.of(ON_CONNECT):
+            self._transport.pauseProducing()
+            self._arrival = Arrival(self, connection, self._factory)
+            self._arrival.decide()
         else:
-            self._owner.welcome(self.remote_address, self._attributes())
+            self._owner.welcome(connection)
+            self._hand_on()
+
+    def admitted(self) -> None:
+        """See `arrival.ArrivalOwner.admitted`."""
+        assert self._arrival is not None
+        self._transport.resumeProducing()
+        self._owner.welcome(self._arrival.connection)
+        self._arrival.face.release()
+        self._hand_on()
+
+    def turned_away(self, error: ClientError) -> None:
+        """See `arrival.ArrivalOwner.turned_away`."""
+        line, self.error = self._factory.runner.refusal(error, 0)
+        self._transport.resumeProducing()
+        self._owner.refuse(reasons.REFUSED, line)
+
+    def _hand_on(self) -> None:
+        early, self._early = self._early, b""
+        if early:
+            self._owner.dataReceived(early)
 
     def _attributes(self) -> dict[str, Any]:
         if isinstance(self._transport, TLSMemoryBIOProtocol):

@@ -16,6 +16,7 @@ from .protocol import ActionHeroProtocol
 if TYPE_CHECKING:
     from .admission import Admission
     from .config import Limits
+    from .hooked import Hooks
     from .requestlog import RequestLog
     from .rooms import Rooms
     from .router import Router
@@ -39,6 +40,7 @@ class ActionHeroFactory(Factory):
         admission: Who may connect.
         clock: Calls later.
         connections: The connected clients by id, kept up to date here.
+        hooks: What the application does when clients come and go.
         welcome_message: What a client is greeted with.
         default_room: The room it starts in.
         log: The request log, or None.
@@ -62,6 +64,7 @@ class ActionHeroFactory(Factory):
         admission: Admission,
         clock: Clock,
         connections: dict[str, Connection],
+        hooks: Hooks,
         welcome_message: str,
         default_room: str,
         log: RequestLog | None = None,
@@ -75,6 +78,7 @@ class ActionHeroFactory(Factory):
         self.clock = clock
         self.stats = stats
         self._connections = connections
+        self.hooks = hooks
         self._log = log
         self._protocols: set[ActionHeroProtocol] = set()
         self._drained: Deferred[None] | None = None
@@ -135,6 +139,7 @@ class ActionHeroFactory(Factory):
             self.stats.ended(reason)
             if self._log is not None:
                 self._log.disconnected(connection, reason)
+            self.hooks.disconnect(connection, reason)
         if self._drained is not None and not self._protocols:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -143,22 +148,21 @@ class ActionHeroFactory(Factory):
         """Says goodbye to all clients, answers what they have asked, and closes.
 
         Actions have ``limits.drainTimeout`` to end. What is still to be sent after that
-        has ``limits.closeTimeout`` more.
+        has ``limits.closeTimeout`` more, and so have the hooks that still run then.
 
         Returns:
             A Deferred that fires when no client is left.
         """
-        drained: Deferred[None] = Deferred()
         if not self._protocols:
-            drained.callback(None)
-            return drained
+            return self.hooks.settle()
+        drained: Deferred[None] = Deferred()
         self._drained = drained
         timeout = self.clock.callLater(self.limits.drain_timeout, self._drain_timed_out)
         drained.addCallback(lambda _: stop(timeout))
         with self.turn:
             for protocol in tuple(self._protocols):
                 protocol.drain()
-        return drained
+        return drained.addCallback(lambda _: self.hooks.settle())
 
     def cut_short(self) -> None:
         """Ends all that still runs, and drops what is still to be sent."""

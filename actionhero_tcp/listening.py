@@ -141,8 +141,9 @@ class ListeningService(Service):
 
 def stop_seconds(limits: Limits) -> float:
     """How long a stop in good order may take."""
-    # Twice the second one: blocking actions that do not return get as long again.
-    return limits.drain_timeout + 2 * limits.close_timeout + STOP_RESERVE_SECONDS
+    # Three times the second one: hooks that still run, and blocking actions that do not return,
+    # get as long again.
+    return limits.drain_timeout + 3 * limits.close_timeout + STOP_RESERVE_SECONDS
 
 
 def address_text(host: Any) -> str:

@@ -1,4 +1,4 @@
-"""Finds the actions in a folder of Python files."""
+"""Finds the actions and the hooks in a folder of Python files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 import traceback
 import types
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from . import hooks
 from .actions import MARK, Action
 from .errors import StartError, printable
+from .hooks import Hook
 
 PACKAGE: Final = "actionhero_actions"
 """The package that the files of an actions folder belong to, so that they can import one another.
@@ -20,8 +23,21 @@ PACKAGE: Final = "actionhero_actions"
 """
 
 
-def load(folder: str, package: str = PACKAGE) -> dict[str, Action]:
-    """Loads all actions of a folder and its subfolders.
+@dataclass(slots=True)
+class Loaded:
+    """What the files of a folder define.
+
+    Attributes:
+        actions: The actions, by name.
+        hooks: The hooks, as their files and lines are in order.
+    """
+
+    actions: dict[str, Action] = field(default_factory=dict)
+    hooks: list[Hook] = field(default_factory=list)
+
+
+def load(folder: str, package: str = PACKAGE) -> Loaded:
+    """Loads all actions and hooks of a folder and its subfolders.
 
     Files and folders whose names begin with ``_`` or ``.`` are not looked into; they
     are for what the actions share.
@@ -30,25 +46,29 @@ def load(folder: str, package: str = PACKAGE) -> dict[str, Action]:
         folder: Where the files lie.
         package: The name of the package they become.
 
-    Returns:
-        The actions by name.
-
     Raises:
-        StartError: A file does not import, an action is not right, or two have one
-            name; the text names the file and the line.
+        StartError: A file does not import, an action or a hook is not right, or two actions
+            have one name; the text names the file and the line.
     """
     root = Path(folder).resolve()
     _make_package(package, root)
-    found: dict[str, Action] = {}
+    loaded = Loaded()
     for path in _files(root):
-        for action in _actions_of(_import(path, root, package)):
-            if action.name in found:
-                raise StartError(
-                    f"{action.place}: the action {action.name!r} is also defined in "
-                    f"{found[action.name].place}"
-                )
-            found[action.name] = action
-    return found
+        for function in _functions_of(_import(path, root, package)):
+            action = getattr(function, MARK, None)
+            if isinstance(action, Action):
+                _add(action, loaded.actions)
+            loaded.hooks += getattr(function, hooks.MARK, ())
+    return loaded
+
+
+def _add(action: Action, actions: dict[str, Action]) -> None:
+    if action.name in actions:
+        raise StartError(
+            f"{action.place}: the action {action.name!r} is also defined in "
+            f"{actions[action.name].place}"
+        )
+    actions[action.name] = action
 
 
 def refuse_verbs(actions: Collection[Action], verbs: Collection[str]) -> None:
@@ -117,14 +137,9 @@ def _line_in(path: Path, error: BaseException) -> int:
     return (lines[-1] or 1) if lines else 1
 
 
-def _actions_of(module: types.ModuleType) -> Iterator[Action]:
-    """The actions that a module defines itself, not those it has imported."""
-    own = {
-        id(value): value
-        for value in vars(module).values()
-        if getattr(value, "__module__", None) == module.__name__
-    }
+def _functions_of(module: types.ModuleType) -> Iterator[types.FunctionType]:
+    """The functions that a module defines itself, not those it has imported."""
+    own = {id(value): value for value in vars(module).values()}
     for value in own.values():
-        action = getattr(value, MARK, None)
-        if isinstance(action, Action):
-            yield action
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
+            yield value

@@ -29,7 +29,6 @@ from .linger import Linger
 from .outbox import Outbox
 
 if TYPE_CHECKING:
-    from .admission import Refusal
     from .factory import ActionHeroFactory
 
 GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
@@ -82,23 +81,32 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is None and self._reason is None:
             self.entrance.handshake_completed()
 
-    def refuse(self, refusal: Refusal) -> None:
+    def refuse(self, reason: str, line: bytes) -> None:
         """See `entrance.EntranceOwner.refuse`."""
-        self._reason = refusal.reason
-        self._transport.write(wire.error(refusal.error, 0))
-        self._close_transport()
+        if self._reason is None:
+            self._reason = reason
+            self._transport.write(line)
+            self._close_transport()
 
     def drop(self, reason: str) -> None:
         """See `entrance.EntranceOwner.drop`."""
         self._abort(reason)
 
-    def welcome(self, remote_address: str, attributes: dict[str, Any]) -> None:
+    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
+        """See `entrance.EntranceOwner.arrive`."""
+        factory = self.factory
+        self._outbox = Outbox(factory.turn, self, factory.limits.max_outbox_bytes)
+        connection = Connection(self._outbox, self, remote_address)
+        connection.attributes.update(attributes)
+        return connection
+
+    def welcome(self, connection: Connection) -> None:
         """See `entrance.EntranceOwner.welcome`."""
+        if self._reason is not None:
+            return
         factory, limits = self.factory, self.factory.limits
-        self._outbox = Outbox(factory.turn, self, limits.max_outbox_bytes)
         self._outbox.open(self._transport)
-        self.connection = Connection(self._outbox, self, remote_address)
-        self.connection.attributes.update(attributes)
+        self.connection = connection
         if limits.request_rate:
             now = factory.clock.seconds()
             self._allowance = Allowance(limits.request_rate, limits.request_burst, now)
@@ -107,15 +115,16 @@ class ActionHeroProtocol(LineReceiver):
                 factory.clock, self, limits.ping_interval, limits.idle_timeout
             )
         # In no turn: where many come at once, their room hears of all of them in one write.
-        factory.welcome(self.connection)
+        factory.welcome(connection)
 
     # Reading
 
     def dataReceived(self, data: bytes) -> None:
         """Takes in some bytes, in which lines begin and end anywhere."""
-        if self.connection is None and self._reason is None:
-            data = self.entrance.received(data)
-        if self._reason is not None or self.connection is None:
+        if self._reason is not None:
+            return
+        if self.connection is None:
+            self.entrance.received(data)
             return
         self._heard = True
         lines = self._splitter.feed(data)
@@ -163,7 +172,7 @@ class ActionHeroProtocol(LineReceiver):
     def _resume(self) -> None:
         """Serves lines that had to wait, and reads on when all of them are served."""
         backlog, connection = self._backlog, self.connection
-        if connection is None or self._outbox.full:
+        if connection is None or self._outbox.full or connection.waits_for is not None:
             return
         if len(connection.pending) >= self.factory.limits.max_pending_actions:
             return
@@ -322,6 +331,7 @@ class ActionHeroProtocol(LineReceiver):
             for request in tuple(connection.pending):
                 request.cancel()
             self.factory.lost(self, connection, why)
+        if hasattr(self, "_outbox"):
             del self._outbox
         # These know this protocol: without the circle all are freed at once.
         del self.entrance

@@ -62,9 +62,7 @@ class ProxiedEntrance(Entrance):
         factory: See `Entrance`.
     """
 
-    __slots__ = ("_proxies", "_reader", "_source")
-
-    lost_reason = reasons.CONNECTION_LOST
+    __slots__ = ("_proxies", "_reader", "_source", "_source_known")
 
     def __init__(
         self,
@@ -77,27 +75,32 @@ class ProxiedEntrance(Entrance):
         self._proxies = proxies
         self._reader = HeaderReader()
         self._source: Any = None
+        self._source_known = False
 
     @property
     def peer(self) -> Any:
         """The client's address as the header says it, where that is known."""
         return self._source or super().peer
 
-    def received(self, data: bytes) -> bytes:
+    def received(self, data: bytes) -> None:
         """See `Entrance.received`."""
+        if self._source_known:
+            super().received(data)
+            return
         try:
             header = self._reader.feed(data)
         except HeaderError as error:
             self.error = str(error)
             self._owner.drop(reasons.BAD_PROXY_HEADER)
-            return b""
+            return
         if header is None:
-            return b""
+            return
         self.stop()
+        self._source_known = True
         self._source = _twisted_address(header.address)
+        super().received(header.rest)
         self._enter_network()
         self._come_in()
-        return header.rest
 
     def _begin(self) -> None:
         if self._proxies.trust(self.peer):

@@ -19,6 +19,7 @@ BAD_PROXY_HEADER: Final = "bad PROXY header"
 PROXY_HEADER_TIMEOUT: Final = "PROXY header timeout"
 TOO_MANY_CONNECTIONS: Final = "too many connections"
 TOO_MANY_OF_ADDRESS: Final = "too many connections of one address"
+REFUSED: Final = "refused by the application"
 NO_DESCRIPTORS: Final = "no file descriptor"
 
 MEANINGS: Final = {
@@ -37,6 +38,7 @@ MEANINGS: Final = {
     PROXY_HEADER_TIMEOUT: "the PROXY header took longer than `proxyHeaderTimeout`",
     TOO_MANY_CONNECTIONS: "`maxConnections` clients were connected already",
     TOO_MANY_OF_ADDRESS: "`maxConnectionsPerIP` clients of its address were connected already",
+    REFUSED: "an `@on_connect` hook did not let the client in; the log says what it was told",
     NO_DESCRIPTORS: "the process had no file descriptor left for it; actions have open too many",
 }
 """Each reason and what it means; docs/operations.md has the same list."""

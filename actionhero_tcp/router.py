@@ -12,6 +12,7 @@ from .commands import QUIT, Verb
 from .connection import Connection
 from .errors import ClientError, LimitError, shorten
 from .framing import INTERRUPTS, TOO_LONG
+from .hookedverbs import Hooked
 from .inputs import number as to_number
 from .runner import Runner
 from .wire import NUMBERED
@@ -93,6 +94,11 @@ class Router:
                 try:
                     head = verb.answer(connection, rest.decode() if rest else "")
                     reply = NUMBERED % (head, number)
+                except Hooked as hooked:
+                    self._serve_hooked(connection, number, hooked, started)
+                    if connection.halted:
+                        return
+                    continue
                 except Exception as reason:
                     reply, error = self._runner.refusal(reason, number)
                 outbox.send(reply)
@@ -151,6 +157,9 @@ class Router:
             else:
                 name = word.decode()
                 reply = self._refuse_unknown(connection, name, rest)
+        except Hooked as hooked:
+            self._serve_hooked(connection, number, hooked, started)
+            return
         except Exception as reason:
             reply, error = self._runner.refusal(reason, number)
         if reply is None:
@@ -159,6 +168,20 @@ class Router:
             connection.outbox.send(reply)
         if self._log is not None:
             self._log.request(connection, number, name, started, time(), error, params)
+
+    def _serve_hooked(
+        self, connection: Connection, number: int, hooked: Hooked, started: float
+    ) -> None:
+        """Answers a line with a verb that has hooks around it."""
+        run, error = hooked.run, None
+        try:
+            reply = self._runner.run(connection, number, run, connection.params.copy(), started)
+        except ClientError as reason:
+            reply, error = self._runner.refusal(reason, number)
+        if reply is not None:
+            connection.outbox.send(reply)
+            if self._log is not None:
+                self._log.request(connection, number, run.name, started, time(), error)
 
     def _sticky_params(self, connection: Connection, name: str, rest: bytes) -> dict[str, Any]:
         """A copy of the sticky params as they stand now, which a request for an action changes."""

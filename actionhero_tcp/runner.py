@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from . import wire
-from .actions import NO_RESPONSE, Action
+from .actions import NO_RESPONSE
 from .clock import Timer, stop
 from .connection import ActionConnection, Connection
 from .errors import (
@@ -32,6 +32,29 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
+class Runnable(Protocol):
+    """What runs: an `actions.Action`, or what is run like one.
+
+    Attributes:
+        kind: What it is called in the log.
+        name: Its name.
+        place: Where it is defined, as ``file:line``.
+        in_order: Whether its client's next requests wait for it.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def in_order(self) -> bool: ...
+
+    def start(self, api: Any, connection: ActionConnection) -> Any:
+        """Runs it as far as it goes by itself; see `actions.Action.start`."""
+
+
 class Request:
     """A request whose action still runs.
 
@@ -51,7 +74,7 @@ class Request:
         self,
         connection: Connection,
         number: int,
-        action: Action,
+        action: Runnable,
         params: dict[str, Any],
         started: float,
         outcome: Deferred[Any],
@@ -74,7 +97,10 @@ class Request:
 
     def end(self) -> None:
         """Takes the request off its connection's list of those that run."""
-        self.connection.pending.discard(self)
+        connection = self.connection
+        connection.pending.discard(self)
+        if connection.waits_for is self:
+            connection.waits_for = None
         stop(self.timer)
 
 
@@ -114,7 +140,7 @@ class Runner:
         self,
         connection: Connection,
         number: int,
-        action: Action,
+        action: Runnable,
         params: dict[str, Any],
         started: float,
     ) -> bytes | None:
@@ -142,15 +168,17 @@ class Runner:
             return None
         return self._response(action, outcome, number)
 
-    def _response(self, action: Action, outcome: object, number: int) -> bytes:
+    def _response(self, action: Runnable, outcome: object, number: int) -> bytes:
         if outcome is NO_RESPONSE:
             return b""
+        if type(outcome) is wire.Head:
+            return wire.NUMBERED % (outcome, number)
         try:
             return wire.result(outcome, number)
         except UnserializableError as error:
             raise self._no_json(action, error) from None
 
-    def _no_json(self, action: Action, error: UnserializableError) -> ClientError:
+    def _no_json(self, action: Runnable, error: UnserializableError) -> ClientError:
         """Logs what an action returned, and gives the error that its client gets."""
         _log.error(
             "the action {name} ({place}) did not return a JSON object: {reason}",
@@ -160,7 +188,7 @@ class Runner:
         )
         return ClientError(self.server_error)
 
-    def _failed(self, action: Action, failure: Failure, params: dict[str, Any]) -> ClientError:
+    def _failed(self, action: Runnable, failure: Failure, params: dict[str, Any]) -> ClientError:
         """Logs what an action raised, and gives the error that its client gets."""
         if isinstance(failure.value, CacheError):
             # It happens in every action that uses the cache, and is no bug of any.
@@ -168,7 +196,8 @@ class Runner:
         else:
             trouble = "\n" + printable_lines(self._filter.text(failure.getTraceback(), params))
         _log.error(
-            "the action {name} ({place}) failed:{trouble}",
+            "the {kind} {name} ({place}) failed:{trouble}",
+            kind=action.kind,
             name=action.name,
             place=action.place,
             trouble=trouble,
@@ -195,6 +224,9 @@ class Runner:
     def _wait(self, request: Request) -> None:
         connection = request.connection
         connection.pending.add(request)
+        if request.action.in_order:
+            connection.halted = True
+            connection.waits_for = request
         if len(connection.pending) >= self.limits.max_pending_actions:
             connection.halted = True
             self._api.stats.limited["maxPendingActions"] += 1

@@ -22,14 +22,17 @@ from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
 from .cluster import Cluster
-from .commands import Commands
 from .config import Config
 from .connection import Connection
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
+from .hooked import Hooks
+from .hookedverbs import HookedCommands
+from .hooks import check_names
 from .keys import Keys
 from .listening import Listener, stop_seconds
+from .loader import Loaded
 from .loglines import FORMS
 from .logs import Logs
 from .options import PROGRAM, Options
@@ -172,8 +175,12 @@ def build(
     general, limits = config.general, config.limits
     stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
     rooms = Rooms(turn, general.announce_limit)
-    commands = Commands(rooms, limits)
-    actions = _load_actions(general.actions_directory, commands)
+    filter = ParamFilter(config.log.filter_params)
+    loaded = _load(general.actions_directory)
+    hooks = Hooks(loaded.hooks, filter)
+    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
+    commands = HookedCommands(rooms, limits, hooks, turn)
+    loader.refuse_verbs(actions.values(), [word.decode() for word in commands.table])
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
     cluster = None
@@ -192,11 +199,11 @@ def build(
         reactor=reactor,
         cluster=cluster,
     )
+    hooks.api = api
     certificates = _certificates(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
     listeners = _listeners(config, proxies, certificates, reactor, handed)
-    filter = ParamFilter(config.log.filter_params)
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
@@ -215,6 +222,7 @@ def build(
         admission=admission,
         clock=reactor,
         connections=connections,
+        hooks=hooks,
         welcome_message=general.welcome_message,
         default_room=general.default_chat_room,
         log=log,
@@ -270,13 +278,14 @@ def _cluster(
     return cluster
 
 
-def _load_actions(folder: str, commands: Commands) -> dict[str, Any]:
+def _load(folder: str) -> Loaded:
     """The actions that come with the server, and those of the user, which replace them."""
-    actions = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    loaded = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
     if os.path.isdir(folder):
-        actions |= loader.load(folder)
-    loader.refuse_verbs(actions.values(), [word.decode() for word in commands.table])
-    return actions
+        own = loader.load(folder)
+        loaded = Loaded(loaded.actions | own.actions, own.hooks)
+    check_names(loaded.hooks, loaded.actions)
+    return loaded
 
 
 def _certificates(config: Config) -> tls.Certificates | None:

@@ -122,7 +122,7 @@ class WriteAtOnce(_Base):
         if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.connectionLost(Failure(CONNECTION_LOST))
         else:
-            super().readConnectionLost(reason)  # type: ignore[no-untyped-call]
+            super().readConnectionLost(reason)
 
     def connectionLost(self, reason: Any) -> None:
         """The connection is gone."""

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import ActionConnection, loader
+from actionhero_tcp import ActionConnection, hooks, loader
 from actionhero_tcp.actions import MARK, action
 
 from . import support
@@ -26,8 +26,15 @@ class RouterTestCase(SynchronousTestCase):
     ) -> support.Client:
         """A client of a new daemon that has these actions, beside its own; its welcome is read."""
         load = loader.load
-        extra = {getattr(f, MARK).name: getattr(f, MARK) for f in map(action_of, functions)}
-        self.patch(loader, "load", lambda *arguments: {**load(*arguments), **extra})
+        marked = [f for f in map(action_of, functions) if hasattr(f, MARK)]
+        extra = {getattr(f, MARK).name: getattr(f, MARK) for f in marked}
+        found = [hook for f in functions for hook in getattr(f, hooks.MARK, ())]
+
+        def load_more(*arguments: Any) -> loader.Loaded:
+            loaded = load(*arguments)
+            return loader.Loaded({**loaded.actions, **extra}, [*loaded.hooks, *found])
+
+        self.patch(loader, "load", load_more)
         self.service, self.reactor = support.make_service(
             {("general", "actions_directory"): "none", **(values or {})}
         )
@@ -67,8 +74,10 @@ class RouterTestCase(SynchronousTestCase):
 
 
 def action_of(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, marked as an action."""
-    return function if hasattr(function, MARK) else action(function)
+    """The function, marked as an action, unless it is a hook."""
+    return (
+        function if hasattr(function, MARK) or hasattr(function, hooks.MARK) else action(function)
+    )
 
 
 def echo(api: Any, connection: ActionConnection, **params: Any) -> dict[str, object]:

@@ -219,7 +219,7 @@ class ExampleTests(SynchronousTestCase):
     def check(self, page: Path, table: dict[str, list[Call]]) -> None:
         """Loads the examples of a page, and calls each as its table says."""
         self.write(page)
-        loaded = loader.load(str(self.folder / "actions"))
+        loaded = loader.load(str(self.folder / "actions")).actions
         self.assertEqual(set(table), set(loaded))
         for name, calls in table.items():
             self.assertTrue(any(name in call.request for call in calls), name)

@@ -35,7 +35,8 @@ class LoaderTestCase(SynchronousTestCase):
 
     def load(self) -> list[str]:
         """The names of the actions found."""
-        self.actions = loader.load(str(self.folder))
+        loaded = loader.load(str(self.folder))
+        self.actions, self.hooks = loaded.actions, loaded.hooks
         return sorted(self.actions)
 
     def refusal(self) -> str:
@@ -123,13 +124,13 @@ class LoadTests(LoaderTestCase):
 
     def test_two_packages_do_not_disturb_each_other(self) -> None:
         self.write("one.py", HEAD + function("a"))
-        first = loader.load(str(self.folder), "first_package")
-        second = loader.load(str(self.folder), "second_package")
+        first = loader.load(str(self.folder), "first_package").actions
+        second = loader.load(str(self.folder), "second_package").actions
         self.assertIsNot(first["a"].function, second["a"].function)
         self.assertIn("first_package.one", sys.modules)
 
     def test_the_actions_that_come_with_the_server(self) -> None:
-        found = loader.load(tap.BUILTIN_ACTIONS, "tests_builtin")
+        found = loader.load(tap.BUILTIN_ACTIONS, "tests_builtin").actions
         self.assertEqual(
             ["actionsView", "cacheTest", "file", "randomNumber", "sleepTest", "status"],
             sorted(found),

@@ -146,7 +146,7 @@ class ServiceTests(ServingTestCase):
         service.privilegedStartService()
         service.startService()
         stopped = service.stopService()
-        stopping = ("stopping", "stopping, with 2 clients connected", 35.0)
+        stopping = ("stopping", "stopping, with 2 clients connected", 40.0)
         self.assertEqual([stopping], self.notifier.told[1:])
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
