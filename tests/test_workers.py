@@ -37,7 +37,7 @@ from actionhero_tcp.workers import (
 from .serving import FakeEndpoint, ServingTestCase
 from .support import PROPERTY
 
-STOP_SECONDS = 20 + 2 * 5 + 5
+STOP_SECONDS = 20 + 3 * 5 + 5
 """How long a stop may take with the limits of the defaults."""
 
 
