@@ -8,7 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from .config import fields, shown
+from .config import fields
+from .configfield import shown
 from .errors import StartError
 
 

@@ -11,7 +11,8 @@ from twisted.python import usage
 
 from . import config as configuration
 from . import configfile, worker
-from .config import Config, FieldInfo
+from .config import Config
+from .configfield import FieldInfo
 from .errors import StartError
 
 PROGRAM = "twistd actionhero"

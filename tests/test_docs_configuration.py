@@ -16,6 +16,7 @@ from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config, configfile, tap, tls
+from actionhero_tcp.configfield import FieldInfo
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.requestlog import RequestLog
 from actionhero_tcp.serverlog import ServerLog
@@ -65,7 +66,7 @@ class SampleTests(SynchronousTestCase):
             self.assertEqual(_resolved(info), built[info.section][info.name])
 
 
-def _resolved(info: config.FieldInfo) -> Any:
+def _resolved(info: FieldInfo) -> Any:
     """A field's default as the sample's place in the tree makes it."""
     if info.path and info.default:
         return str(support.ROOT / info.default)

@@ -27,7 +27,8 @@ ALLOWED: dict[str, set[str]] = {
     "bus": set(),
     "keys": set(),
     "stats": set(),
-    "config": set(),
+    "configfield": set(),
+    "config": {"configfield"},
     "framing": set(),
     "outbox": set(),
     "paramfilter": set(),
@@ -38,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "wire": {"errors"},
     "coroutines": set(),
     "api": {"wire"},
-    "configfile": {"config", "errors"},
+    "configfile": {"config", "configfield", "errors"},
     "files": {"errors"},
     "systemd": {"clock", "errors"},
     "logfile": {"errors"},
@@ -131,7 +132,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files", "hooks"},
-    "options": {"config", "configfile", "errors", "worker"},
+    "options": {"config", "configfield", "configfile", "errors", "worker"},
     # The only place that wires.
     "tap": {
         "admission",

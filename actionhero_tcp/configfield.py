@@ -1,0 +1,156 @@
+"""A field of the configuration: what is known of it, and the check of its values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+HIDDEN: Final = "[HIDDEN]"
+"""Stands for a secret."""
+
+_LARGEST_EXACT: Final = 2**53
+"""Whole numbers up to this one are floats without a loss."""
+
+_TYPE_NAMES: Final = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
+
+
+def option(
+    default: object,
+    help: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    key: str | None = None,
+    option: str | None = None,
+    path: bool = False,
+    live: bool = False,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    """A field of the configuration.
+
+    Args:
+        default: Its default; a tuple for a list of strings.
+        help: What it means, for ``--help`` and the docs.
+        minimum: The smallest number allowed.
+        maximum: The largest number allowed.
+        key: Its key in config.json, where that is not the name in camelCase.
+        option: Its option, where that is not the name with dashes.
+        path: It is a path, and counts from the config file's folder.
+        live: A reload changes it while the server runs.
+        choices: All that it can be, where that is a few words.
+        secret: It is never shown.
+    """
+    facts = {
+        "help": help,
+        "minimum": minimum,
+        "maximum": maximum,
+        "key": key,
+        "option": option,
+        "path": path,
+        "live": live,
+        "choices": choices,
+        "secret": secret,
+    }
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInfo:
+    """What is known of one field, for the file's reader, the options and the docs.
+
+    Attributes:
+        section: The attribute of `Config` that holds the field's section.
+        name: The field's name in that section.
+        section_key: The section's key in config.json.
+        key: The field's key in config.json.
+        option: Its option, without the dashes in front.
+        type: ``str``, ``int``, ``float``, ``bool`` or ``tuple`` (of strings).
+        default: Its default.
+        help: What it means.
+        minimum: The smallest number allowed, or None.
+        maximum: The largest number allowed, or None.
+        path: Whether it is a path.
+        live: Whether a reload changes it while the server runs.
+        choices: All that it can be; empty where it can be anything.
+        secret: Whether it is never shown.
+    """
+
+    section: str
+    name: str
+    section_key: str
+    key: str
+    option: str
+    type: type
+    default: Any
+    help: str
+    minimum: float | None
+    maximum: float | None
+    path: bool
+    live: bool
+    choices: tuple[str, ...]
+    secret: bool
+
+    def check(self, value: object) -> Any:
+        """The value, checked, as the field's type.
+
+        Raises:
+            ValueError: It is of another type or out of range; the text says what was expected.
+        """
+        if self.type is tuple:
+            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+                raise ValueError("must be a list of strings")
+            return tuple(value)
+        if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
+            value = float(value)
+        if type(value) is not self.type:
+            raise self._wrong_type(shown(value))
+        if self.type in (int, float):
+            self._check_range(value)
+        if self.choices and value not in self.choices:
+            raise ValueError(f"must be {' or '.join(self.choices)}, not {shown(value)}")
+        return value
+
+    def parse(self, text: str) -> Any:
+        """Like `check`, for the text of a command-line option."""
+        value: object = text
+        if self.type in (int, float):
+            try:
+                value = self.type(text)
+            except ValueError:
+                raise self._wrong_type(repr(text)) from None
+        return self.check(value)
+
+    def _wrong_type(self, shown: str) -> ValueError:
+        return ValueError(f"must be {_TYPE_NAMES[self.type]}, not {shown}")
+
+    def _check_range(self, value: Any) -> None:
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError(f"must be a finite number, not {value}")
+        if self.minimum is not None and value < self.minimum:
+            raise ValueError(f"must be at least {self.minimum:g}, not {_number(value)}")
+        if self.maximum is not None and value > self.maximum:
+            raise ValueError(f"must be at most {self.maximum:g}, not {_number(value)}")
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: as JSON, and not too long."""
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:40] + "…"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else shown(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as a config file has it: whole numbers without a decimal point."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
