@@ -20,7 +20,8 @@ from .errors import printable
 from .keys import Keys
 
 if TYPE_CHECKING:
-    from .redislink import Command, RedisLink
+    from .redislink import RedisLink
+    from .redisprotocol import Command
     from .turn import Turn
 
 _log = Logger()

@@ -28,7 +28,7 @@ from .cache import (
     encoded,
 )
 from .errors import CacheError
-from .redislink import RedisAwayError
+from .redisconnection import RedisAwayError
 
 if TYPE_CHECKING:
     from .keys import Keys

@@ -39,9 +39,10 @@ from .options import PROGRAM, Options
 from .paramfilter import ParamFilter
 from .polling import poll_directly
 from .proxied import TrustedProxies
+from .redisaddress import RedisAddress
 from .redisbus import RedisBus
 from .rediscache import RedisCache
-from .redislink import RedisAddress, RedisLink
+from .redislink import RedisLink
 from .reload import Parts, Reload
 from .requestlog import RequestLog
 from .rooms import Rooms

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, fail
 from actionhero_tcp.connection import Connection
 from actionhero_tcp.keys import Keys
 from actionhero_tcp.redisbus import RedisBus
-from actionhero_tcp.redislink import RedisAwayError
+from actionhero_tcp.redisconnection import RedisAwayError
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.turn import Turn
 

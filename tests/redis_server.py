@@ -8,13 +8,18 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import hiredis
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
 
-from actionhero_tcp.redislink import RedisAwayError
+from actionhero_tcp.redisaddress import RedisAddress
+from actionhero_tcp.redisconnection import RedisAwayError
+from actionhero_tcp.redislink import RedisLink
 from tests.support import PATIENCE, wait_for
 
 
@@ -123,3 +128,39 @@ def redis_server(*options: str) -> Iterator[RedisServer]:
         yield server
     finally:
         server.close()
+
+
+class RedisTestCase(TestCase):
+    """Tests of the line to a Redis of their own, which they start themselves."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.server = RedisServer()
+        self.addCleanup(self.server.close)
+        self.events: list[str] = []
+        self.heard: list[tuple[bytes, bytes]] = []
+
+    def link(self, url: str = "") -> RedisLink:
+        """A link that is started, and stopped when the test ends."""
+        link = RedisLink(RedisAddress(url or self.server.url), reactor)
+        link.tell_of(
+            lambda: self.events.append("came"),
+            lambda: self.events.append("went"),
+            lambda channel, message: self.heard.append((channel, message)),
+        )
+        link.start()
+        self.addCleanup(self.until, lambda: not link._commands._transport)
+        self.addCleanup(link.stop)
+        return link
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Waits for something."""
+        while not condition():
+            await deferLater(reactor, 0.01)  # type: ignore[arg-type]
+
+    async def failure(self, call: Deferred[Any]) -> str:
+        """How a call fails."""
+        with self.assertRaises(RedisAwayError) as context:
+            await call
+        return str(context.exception)

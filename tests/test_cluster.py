@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import cluster as module
 from actionhero_tcp.cluster import BEAT_SECONDS, SETTLE_SECONDS, Cluster
 from actionhero_tcp.keys import Keys
-from actionhero_tcp.redislink import RedisAwayError
+from actionhero_tcp.redisconnection import RedisAwayError
 from actionhero_tcp.stats import Stats
 
 from .redis_server import RedisServer

@@ -47,10 +47,13 @@ ALLOWED: dict[str, set[str]] = {
     "tls": {"errors"},
     "signals": set(),
     "cache": {"clock", "wire"},
-    "redislink": {"clock", "errors", "transport"},
+    "redisaddress": {"errors"},
+    "redisprotocol": {"errors", "redisaddress"},
+    "redisconnection": {"clock", "redisaddress", "redisprotocol", "transport"},
+    "redislink": {"clock", "errors", "redisaddress", "redisconnection", "redisprotocol"},
     "redisbus": {"bus", "errors", "keys"},
     "cluster": {"clock", "redisbus"},
-    "rediscache": {"cache", "errors", "redislink"},
+    "rediscache": {"cache", "errors", "redisconnection"},
     "inputs": {"errors", "wire"},
     # One client's state, and who is where.
     "connection": {"errors", "reasons", "wire"},
@@ -160,6 +163,7 @@ ALLOWED: dict[str, set[str]] = {
         "proxied",
         "redisbus",
         "rediscache",
+        "redisaddress",
         "redislink",
         "reload",
         "requestlog",
@@ -292,7 +296,7 @@ class ImportTests(SynchronousTestCase):
 
     def test_only_these_touch_transports(self) -> None:
         knowing = {module for module, tree in self.trees.items() if "transport" in own(tree)}
-        self.assertEqual({"entrance", "linger", "protocol", "redislink", "service"}, knowing)
+        self.assertEqual({"entrance", "linger", "protocol", "redisconnection", "service"}, knowing)
 
     def test_what_has_no_network_imports_no_reactor_and_no_transport(self) -> None:
         for module in NO_NETWORK:

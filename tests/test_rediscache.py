@@ -15,8 +15,9 @@ from twisted.trial.unittest import TestCase
 from actionhero_tcp.cache import MAX_VALUE_BYTES
 from actionhero_tcp.errors import CacheError
 from actionhero_tcp.keys import Keys
+from actionhero_tcp.redisaddress import RedisAddress
 from actionhero_tcp.rediscache import LOOKED_AT, REMOVED_AT_ONCE, RedisCache
-from actionhero_tcp.redislink import RedisAddress, RedisLink
+from actionhero_tcp.redislink import RedisLink
 
 from .caches import LATER_MS, SOON_MS, CacheTestCase, Suite
 from .redis_server import BlockingLink, RedisServer
