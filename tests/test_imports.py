@@ -124,6 +124,7 @@ ALLOWED: dict[str, set[str]] = {
     "service": {"exhaustion", "factory", "listening", "transport"},
     # Several processes.
     "worker": {"config", "errors"},
+    "workerprocess": {"clock", "listening", "worker"},
     "workers": {
         "clock",
         "errors",
@@ -132,6 +133,7 @@ ALLOWED: dict[str, set[str]] = {
         "reload",
         "signals",
         "worker",
+        "workerprocess",
     },
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files", "hooks"},
