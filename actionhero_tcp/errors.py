@@ -59,6 +59,10 @@ class StartError(Exception):
     """What keeps the daemon from starting: one line that says what and where."""
 
 
+class CommandError(Exception):
+    """What keeps a command of ``actionhero-tcp`` from doing its work: one line, as above."""
+
+
 class UnserializableError(Exception):
     """A value that is no JSON was about to be sent; the text says which and why."""
 

@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "configfile": {"config", "configfield", "errors"},
     "files": {"errors"},
     "systemd": {"clock", "errors"},
+    "cli": {"errors"},
     "logfile": {"errors"},
     "loglines": {"errors"},
     "tls": {"errors"},
