@@ -121,7 +121,7 @@ class Options(usage.Options):
         given = self._given()
         in_file = configfile.read_file(self["config"]) if self["config"] else {}
         config = configuration.build(in_file, given)
-        _check_folders(config, {*in_file, *given})
+        check_folders(config, {*in_file, *given})
         return config
 
     def _given(self) -> dict[tuple[str, str], Any]:
@@ -154,8 +154,16 @@ for _info in _LISTS:
     _add_list_option(_info)
 
 
-def _check_folders(config: Config, given: set[tuple[str, str]]) -> None:
-    """A folder that was asked for must be there; those of the defaults need not."""
+def check_folders(config: Config, given: set[tuple[str, str]]) -> None:
+    """Checks that folders which were asked for are there; those of the defaults need not be.
+
+    Args:
+        config: The configuration.
+        given: The section and the field of each value that was asked for.
+
+    Raises:
+        StartError: One is not there.
+    """
     for info in configuration.fields():
         if info.name not in ("actions_directory", "flat_file_directory"):
             continue

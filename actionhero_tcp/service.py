@@ -14,6 +14,7 @@ from .listening import Listener, ListeningService, stop_seconds
 from .transport import write_at_once
 
 if TYPE_CHECKING:
+    from .api import Api
     from .cache import LocalCache
     from .cluster import Cluster
     from .logs import Logs
@@ -40,8 +41,11 @@ class ActionHeroService(ListeningService):
         cluster: This process as a node of a cluster, which it leaves before that.
 
     Attributes:
-        read_anew: Reads the configuration and the certificates anew; set by who wires.
+        read_anew: Reads the configuration and the certificates anew; set by who wires, as is
+        api: the server's face to actions.
     """
+
+    api: Api
 
     def __init__(
         self,

@@ -159,6 +159,8 @@ def build(
     notifier: Notifier | None = None,
     server_log: ServerLog | None = None,
     place: Place | None = None,
+    fail: Callable[[str], object] | None = None,
+    stopped: Callable[[], object] | None = None,
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -169,6 +171,8 @@ def build(
         notifier: Is told how the daemon is; None where nobody wants to know.
         server_log: Its own log; None where that is not its business.
         place: Its place as a worker; None where it is none.
+        fail: Called with a line of text where it cannot listen; None to end the process.
+        stopped: Called when it has stopped; None to have the process end, too.
 
     Raises:
         StartError: An action, a certificate, an endpoint or a log is not right.
@@ -238,14 +242,15 @@ def build(
         general.server_name,
         factory,
         listeners,
-        partial(_end_process, reactor),
+        fail or partial(_end_process, reactor),
         notifier or Notifier(reactor),
         cache,
         Logs(server_log, log),
-        partial(_leave_threads, reactor, limits.close_timeout),
+        stopped or partial(_leave_threads, reactor, limits.close_timeout),
         watch=watch,
         cluster=cluster,
     )
+    service.api = api
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     return service
 

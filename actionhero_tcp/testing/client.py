@@ -1,0 +1,244 @@
+"""A client without a network: what it sends the server, and what it gets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
+
+from ..entrance import Entrance
+from .transport import FakeTransport
+
+if TYPE_CHECKING:
+    from ..connection import Connection, Outlet
+    from ..files import FileReader
+    from ..protocol import ActionHeroProtocol
+    from .reactor import FakeReactor
+
+SAID: Final = {"message", "room", "from", "context", "sentAt"}
+"""What a line that was said in a room consists of."""
+
+
+class FakeClient:
+    """A client of a `FakeServer`; `FakeServer.connect` makes it.
+
+    Args:
+        protocol: The server's protocol for it.
+        clock: The server's clock.
+        peer: Where it connects from.
+        attributes: Its ``connection.attributes`` from the start on.
+
+    Attributes:
+        received: All messages that it got, in order: the welcome first, responses, what was
+            said in its rooms, what actions sent it.
+        files: The content of all files that it got.
+    """
+
+    def __init__(
+        self,
+        protocol: ActionHeroProtocol,
+        clock: FakeReactor,
+        peer: IPv4Address | IPv6Address,
+        attributes: Mapping[str, object],
+    ) -> None:
+        self.received: list[dict[str, Any]] = []
+        self.files: list[bytes] = []
+        self._protocol = protocol
+        self._clock = clock
+        self._known: Connection | None = None
+        self._requests = 0
+        self._waiting: dict[int, Deferred[dict[str, Any]]] = {}
+        self._chunk: bytes | None = None
+        self._transport = FakeTransport(protocol, peer, clock, self._receive)
+        protocol.way_in = partial(_Entrance, known=attributes)
+        protocol.makeConnection(self._transport)  # type: ignore[no-untyped-call]
+        clock.settle()
+
+    def __repr__(self) -> str:
+        return f"<FakeClient {self._transport.getPeer()}>"  # type: ignore[no-untyped-call]
+
+    # What it is
+
+    @property
+    def connected(self) -> bool:
+        """Whether its connection stands."""
+        return self._transport.connected
+
+    @property
+    def id(self) -> str:
+        """Its id: 32 hex digits."""
+        return self._connection.id
+
+    @property
+    def room(self) -> str | None:
+        """The room that it is in; None once it has left."""
+        return self._connection.room
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What the application keeps of it, as actions see it."""
+        return self._connection.attributes
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its sticky params."""
+        return self._connection.params
+
+    @property
+    def heard(self) -> list[dict[str, Any]]:
+        """All that was said in its rooms, those who came and went included."""
+        return [message for message in self.received if message.keys() == SAID]
+
+    @property
+    def _connection(self) -> Connection:
+        """Its state in the server, which is still known when it has gone."""
+        self._known = self._protocol.connection or self._known
+        assert self._known is not None, f"the server has not let it in: {self.received}"
+        return self._known
+
+    # What it does
+
+    def run(self, action: str, /, **params: object) -> dict[str, Any]:
+        """Runs an action, and gives its response.
+
+        Args:
+            action: Its name.
+            params: What it is called with: JSON values.
+
+        Raises:
+            AssertionError: There is no response yet, or there will be none.
+        """
+        return self._now(self.start(action, **params), action)
+
+    def start(self, action: str, /, **params: object) -> Deferred[dict[str, Any]]:
+        """Like `run`, for an action that waits: gives a Deferred of its response."""
+        return self.send(json.dumps({"action": action, "params": params}))
+
+    def ask(self, line: str | bytes) -> dict[str, Any]:
+        """Sends a line, such as ``paramAdd key=value``, and gives the response to it.
+
+        Raises:
+            AssertionError: There is no response yet, or there will be none.
+        """
+        return self._now(self.send(line), repr(line))
+
+    def send(self, line: str | bytes) -> Deferred[dict[str, Any]]:
+        """Like `ask`, for an action that waits: gives a Deferred of the response.
+
+        Raises:
+            ValueError: It is not one line.
+        """
+        data = line.encode() if isinstance(line, str) else line
+        if b"\n" in data or not data.rstrip(b"\r"):
+            raise ValueError(f"one line is wanted, and without its end: {line!r}")
+        assert self.connected, f"the connection is closed; at last there came {self.received[-1:]}"
+        self._requests += 1
+        response: Deferred[dict[str, Any]] = Deferred()
+        self._waiting[self._requests] = response
+        self._transport.deliver(data + b"\n")
+        self._clock.settle()
+        return response
+
+    def hang_up(self) -> None:
+        """Closes the connection in good order: the server still answers what was asked."""
+        self._transport.hang_up()
+        self._clock.settle()
+
+    def vanish(self) -> None:
+        """Loses the connection, which cancels what runs for this client."""
+        self._transport.lose(ConnectionLost())
+        self._clock.settle()
+
+    def clear(self) -> None:
+        """Forgets what it has received."""
+        self.received.clear()
+        self.files.clear()
+
+    def _now(self, response: Deferred[dict[str, Any]], what: str) -> dict[str, Any]:
+        """The response, which has to be there."""
+        if response.called:
+            result: Any = response.result
+            return result  # type: ignore[no-any-return]
+        connection = self._protocol.connection
+        if connection is not None and connection.pending:
+            raise AssertionError(
+                f"{what} waits for something; start() or send() gives a Deferred of its response, "
+                "and server.clock.advance(seconds) moves the clock on"
+            )
+        raise AssertionError(f"{what} got no response, but {self.received[-1:]}")
+
+    def _receive(self, data: bytes) -> None:
+        """Takes in what the server writes."""
+        connection = self._protocol.connection
+        if connection is not None and not isinstance(connection.outbox, _Outlet):
+            connection.outbox = _Outlet(connection.outbox, self)
+        if data is self._chunk:
+            self.files[-1] += data
+            return
+        for line in data.splitlines():
+            message = json.loads(line)
+            self.received.append(message)
+            waiting = self._waiting.pop(message.get("messageCount"), None)
+            if waiting is not None:
+                self._clock.callLater(0, waiting.callback, message)
+
+    def file_opened(self) -> None:
+        """A file is on its way, chunk by chunk."""
+        self.files.append(b"")
+
+    def chunk_follows(self, chunk: bytes) -> None:
+        """What the server writes next is a part of the file."""
+        self._chunk = chunk
+
+
+class _Entrance(Entrance):
+    """The way in of a client of which something is known."""
+
+    __slots__ = ("_known",)
+
+    def __init__(
+        self, owner: Any, transport: Any, factory: Any, known: Mapping[str, object]
+    ) -> None:
+        super().__init__(owner, transport, factory)
+        self._known = known
+
+    def _attributes(self) -> dict[str, Any]:
+        return dict(self._known)
+
+
+class _Outlet:
+    """A client's outbox, which tells the client of files: their content comes raw."""
+
+    def __init__(self, outbox: Outlet, client: FakeClient) -> None:
+        self._outbox = outbox
+        self._client = client
+        self.send = outbox.send
+        self.say = outbox.say
+
+    def send_file(self, reader: FileReader) -> None:
+        self._outbox.send_file(_Reader(reader, self._client))  # type: ignore[arg-type]
+
+
+class _Reader:
+    """A file that tells its client of what is read of it."""
+
+    def __init__(self, reader: FileReader, client: FakeClient) -> None:
+        self._reader = reader
+        self._client = client
+        self._begun = False
+
+    def read(self) -> bytes:
+        if not self._begun:
+            self._begun = True
+            self._client.file_opened()
+        chunk = self._reader.read()
+        self._client.chunk_follows(chunk)
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()

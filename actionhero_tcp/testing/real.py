@@ -1,0 +1,100 @@
+"""A real server on a port that was free, in the process of its test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from unittest import TestCase
+
+from twisted.internet.defer import Deferred
+
+from .. import tap
+from ..api import Api
+from ..errors import StartError
+from .certificates import make
+from .logged import report_errors
+from .settings import config_for
+
+
+class RealServer:
+    """A real server on a port that was free, on the reactor of its test.
+
+    It listens on 127.0.0.1 and without TLS, whatever its config file says; with
+    ``secure=True`` it has TLS, with a certificate made for the test where there is no
+    ``key_file``. It is alone, without Redis, and ends with its test.
+
+    Args:
+        test: The test, a `twisted.trial.unittest.TestCase`. Relative paths count from the
+            folder of its file.
+        config: The config file; None for the defaults.
+        options: Options of ``twistd actionhero``, with ``_`` in place of ``-``; they win over
+            the config file.
+
+    Attributes:
+        host: Where it listens: 127.0.0.1, unless ``bind_ip`` says otherwise.
+        port: The port.
+        api: What actions get as ``api``.
+        cert_file: With TLS: its certificate, which is to be trusted, of ``localhost``.
+
+    Raises:
+        StartError: It cannot start; the text says why.
+        TypeError, ValueError: An option is not right.
+    """
+
+    def __init__(
+        self,
+        test: TestCase,
+        config: str | os.PathLike[str] | None = None,
+        /,
+        **options: object,
+    ) -> None:
+        from twisted.internet import reactor
+
+        report_errors(test)
+        if options.get("secure") and "key_file" not in options:
+            options.update(_certificate(test))
+        settings = config_for(test, config, options)
+        errors: list[str] = []
+        self._stopped: Deferred[None] | None = None
+        self._service = tap.build(settings, reactor, fail=errors.append, stopped=lambda: None)
+        self.api: Api = self._service.api
+        test.addCleanup(self._end)
+        self._service.privilegedStartService()
+        if errors:
+            raise StartError(errors[0])
+        self._service.startService()
+        address = self._service.ports[0].getHost()
+        self.host: str = address.host
+        self.port: int = address.port
+        self.cert_file = settings.tcp_server.cert_file
+
+    def stop(self) -> Deferred[None]:
+        """Stops in good order, as on SIGTERM: clients hear of it, and actions may end.
+
+        Returns:
+            A Deferred that fires when no client is left.
+        """
+        if self._stopped is None:
+            self._stopped = self._service.stopService()
+        return self._stopped
+
+    def _end(self) -> Deferred[None]:
+        """Stops, and waits for no client."""
+        ended: Deferred[None] = Deferred()
+        self.stop().addBoth(lambda outcome: ended.callback(outcome))
+        # In the next pass its port is closed, and clients know that it stops.
+        self.api.reactor.callLater(0, self._cut_short)
+        return ended
+
+    def _cut_short(self) -> None:
+        if self._service.factory.clients:
+            self._service.factory.cut_short()
+
+
+def _certificate(test: TestCase) -> dict[str, object]:
+    """The options for a key and a certificate that are gone after the test."""
+    folder = tempfile.TemporaryDirectory()
+    test.addCleanup(folder.cleanup)
+    key_file, cert_file = make(Path(folder.name))
+    return {"key_file": key_file, "cert_file": cert_file}
