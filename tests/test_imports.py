@@ -187,6 +187,21 @@ ALLOWED: dict[str, set[str]] = {
 }
 """For each module those of the package that it may import at run time, lower ones first."""
 
+PACKAGES: dict[str, set[str]] = {
+    "testing": {
+        "api",
+        "clock",
+        "config",
+        "configfile",
+        "entrance",
+        "errors",
+        "options",
+        "protocol",
+        "tap",
+    },
+}
+"""For each package within the package what of the rest it may import at run time."""
+
 NO_NETWORK = (
     "framing",
     "proxyheader",
@@ -248,6 +263,15 @@ def own(tree: ast.Module, *, type_checking: bool = False) -> set[str]:
     return found
 
 
+def outside(tree: ast.Module) -> Iterator[str]:
+    """What a module of a package within the package imports from outside of that."""
+    for module, name in imports(tree, type_checking=False):
+        if module.startswith(".."):
+            yield module.strip(".") or name
+        else:
+            assert not module.startswith(NAME), module
+
+
 class ImportTests(SynchronousTestCase):
     """The imports of all modules."""
 
@@ -261,6 +285,16 @@ class ImportTests(SynchronousTestCase):
     def test_every_module_imports_what_its_row_says_and_no_more(self) -> None:
         for module, tree in self.trees.items():
             self.assertEqual(sorted(ALLOWED[module]), sorted(own(tree)), module)
+
+    def test_every_package_imports_what_its_row_says_and_no_more(self) -> None:
+        for package, allowed in PACKAGES.items():
+            inner = {path.stem: parse(path) for path in (PACKAGE / package).glob("*.py")}
+            found = {name for tree in inner.values() for name in outside(tree)}
+            self.assertEqual(sorted(allowed), sorted(found), package)
+
+    def test_no_module_imports_a_package(self) -> None:
+        for module, tree in self.trees.items():
+            self.assertEqual(set(), own(tree) & {*PACKAGES}, module)
 
     def test_every_arrow_goes_down_the_table(self) -> None:
         above: set[str] = set()

@@ -97,7 +97,6 @@ class FakeClient:
     @property
     def _connection(self) -> Connection:
         """Its state in the server, which is still known when it has gone."""
-        self._known = self._protocol.connection or self._known
         assert self._known is not None, f"the server has not let it in: {self.received}"
         return self._known
 
@@ -175,7 +174,8 @@ class FakeClient:
     def _receive(self, data: bytes) -> None:
         """Takes in what the server writes."""
         connection = self._protocol.connection
-        if connection is not None and not isinstance(connection.outbox, _Outlet):
+        if connection is not None and connection is not self._known:
+            self._known = connection
             connection.outbox = _Outlet(connection.outbox, self)
         if data is self._chunk:
             self.files[-1] += data

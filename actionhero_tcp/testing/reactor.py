@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 THREAD_SECONDS: Final = 30.0
-"""So long a test waits for an action in a thread, by the machine's own clock."""
+"""So long a test waits for an action in a thread."""
 
 _log = Logger()
 
@@ -24,7 +24,12 @@ class FakeReactor(MemoryReactorClock):
 
     Its timers go by a clock that stands still until `advance`. Its threads are real ones;
     the test waits for them, so that they have ended when a request returns to it.
+
+    Attributes:
+        patience: So many seconds, by the machine's own clock, it waits at most.
     """
+
+    patience = THREAD_SECONDS
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -54,14 +59,14 @@ class FakeReactor(MemoryReactorClock):
         Raises:
             AssertionError: An action in a thread does not end.
         """
-        end = time.monotonic() + THREAD_SECONDS
+        end = time.monotonic() + self.patience
         super().advance(0)
         while self._threads or not self._calls.empty():
             try:
                 call = self._calls.get(timeout=max(0.0, end - time.monotonic()))
             except Empty:
                 raise AssertionError(
-                    f"an action in a thread still runs after {THREAD_SECONDS:g} s"
+                    f"an action in a thread still runs after {self.patience:g} s"
                 ) from None
             call()
             super().advance(0)

@@ -35,7 +35,9 @@ class RealServer:
         host: Where it listens: 127.0.0.1, unless ``bind_ip`` says otherwise.
         port: The port.
         api: What actions get as ``api``.
-        cert_file: With TLS: its certificate, which is to be trusted, of ``localhost``.
+        secure: Whether it speaks TLS.
+        cert_file: The file of its certificate then, which a client has to trust; the one that
+            is made for the test is that of ``localhost``.
 
     Raises:
         StartError: It cannot start; the text says why.
@@ -67,6 +69,7 @@ class RealServer:
         address = self._service.ports[0].getHost()
         self.host: str = address.host
         self.port: int = address.port
+        self.secure = settings.tcp_server.secure
         self.cert_file = settings.tcp_server.cert_file
 
     def stop(self) -> Deferred[None]:
