@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -176,7 +176,7 @@ class FakeClient:
         connection = self._protocol.connection
         if connection is not None and connection is not self._known:
             self._known = connection
-            connection.outbox = _Outlet(connection.outbox, self)
+            connection.outbox = _Outlet(connection.outbox, self._file_read)
         if data is self._chunk:
             self.files[-1] += data
             return
@@ -187,12 +187,10 @@ class FakeClient:
             if waiting is not None:
                 self._clock.callLater(0, waiting.callback, message)
 
-    def file_opened(self) -> None:
-        """A file is on its way, chunk by chunk."""
-        self.files.append(b"")
-
-    def chunk_follows(self, chunk: bytes) -> None:
-        """What the server writes next is a part of the file."""
+    def _file_read(self, chunk: bytes, first: bool) -> None:
+        """Something was read of a file, which the server writes next."""
+        if first:
+            self.files.append(b"")
         self._chunk = chunk
 
 
@@ -212,32 +210,30 @@ class _Entrance(Entrance):
 
 
 class _Outlet:
-    """A client's outbox, which tells the client of files: their content comes raw."""
+    """A client's outbox, which tells what is read of files: their content comes raw."""
 
-    def __init__(self, outbox: Outlet, client: FakeClient) -> None:
+    def __init__(self, outbox: Outlet, tell: Callable[[bytes, bool], object]) -> None:
         self._outbox = outbox
-        self._client = client
+        self._tell = tell
         self.send = outbox.send
         self.say = outbox.say
 
     def send_file(self, reader: FileReader) -> None:
-        self._outbox.send_file(_Reader(reader, self._client))  # type: ignore[arg-type]
+        self._outbox.send_file(_Reader(reader, self._tell))  # type: ignore[arg-type]
 
 
 class _Reader:
-    """A file that tells its client of what is read of it."""
+    """A file that tells what is read of it."""
 
-    def __init__(self, reader: FileReader, client: FakeClient) -> None:
+    def __init__(self, reader: FileReader, tell: Callable[[bytes, bool], object]) -> None:
         self._reader = reader
-        self._client = client
-        self._begun = False
+        self._tell = tell
+        self._first = True
 
     def read(self) -> bytes:
-        if not self._begun:
-            self._begun = True
-            self._client.file_opened()
         chunk = self._reader.read()
-        self._client.chunk_follows(chunk)
+        self._tell(chunk, self._first)
+        self._first = False
         return chunk
 
     def close(self) -> None:
