@@ -349,6 +349,86 @@ class ClientTests(FakeServerTestCase):
         self.assertFalse(client.connected)
 
 
+HOOKS = """
+from twisted.internet.task import deferLater
+
+from actionhero_tcp import ActionError, before_action, on_connect, on_disconnect, on_say
+
+gone = []
+
+
+@before_action("greet")
+def only_the_known(api, connection, call):
+    if "user" not in connection.attributes:
+        raise ActionError("log in first")
+
+
+@on_connect
+async def look(api, connection):
+    if connection.remote_address.startswith("192.0.2."):
+        await deferLater(api.reactor, 1)
+        if "user" not in connection.attributes:
+            raise ActionError("who are you?")
+        connection.send({"known": connection.attributes["user"]})
+
+
+@on_disconnect
+def goodbye(api, connection, reason):
+    for other in api.connections:
+        api.send_socket_message(other, {"gone": reason})
+
+
+@on_say
+def politely(api, connection, room, message):
+    return message.replace("heck", "****")
+"""
+
+
+class HookTests(FakeServerTestCase):
+    """Hooks, which stand beside the actions."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        (self.folder / "actions" / "hooks.py").write_text(HOOKS)
+        self.server = self.make()
+
+    def test_before_an_action(self) -> None:
+        self.assertEqual("log in first", self.server.run("greet", name="Ada")["error"])
+        self.server.run("rename", user="ada")
+        self.assertEqual("Hello, Ada!", self.server.run("greet", name="Ada")["greeting"])
+
+    def test_one_that_waits_when_a_client_connects(self) -> None:
+        client = self.server.connect(host="192.0.2.1", attributes={"user": "ada"})
+        greeting = client.start("greet", name="Ada")
+        error = self.assertRaises(AssertionError, client.ask, "roomView")
+        self.assertIn("waits for something", str(error))
+        self.assertEqual([], client.received)
+        self.server.clock.advance(1)
+        self.assertEqual("Hello, Ada!", self.successResultOf(greeting)["greeting"])
+        self.assertEqual({"known": "ada", "context": "api"}, client.received[1])
+
+    def test_one_that_refuses_a_client(self) -> None:
+        client = self.server.connect(host="192.0.2.1")
+        self.assertTrue(client.connected)
+        self.server.clock.advance(1)
+        self.assertFalse(client.connected)
+        self.assertEqual("who are you?", client.received[0]["error"])
+        with self.assertRaisesRegex(AssertionError, "has not let it in.*who are you"):
+            client.attributes  # noqa: B018
+
+    def test_clients_that_go(self) -> None:
+        ada, bob, eve = (self.server.connect() for _ in range(3))
+        ada.hang_up()
+        self.assertEqual("client closed", bob.received[-1]["gone"])
+        eve.vanish()
+        self.assertEqual("connection lost", bob.received[-1]["gone"])
+
+    def test_what_is_said(self) -> None:
+        ada, bob = self.server.connect(), self.server.connect()
+        ada.ask("say what the heck")
+        self.assertEqual("what the ****", bob.heard[-1]["message"])
+
+
 class LogTests(SynchronousTestCase):
     """What the server logs as errors."""
 

@@ -164,7 +164,8 @@ class FakeClient:
             result: Any = response.result
             return result  # type: ignore[no-any-return]
         connection = self._protocol.connection
-        if connection is not None and connection.pending:
+        waits = connection is None or connection.waits_for is not None or connection.pending
+        if self.connected and waits:
             raise AssertionError(
                 f"{what} waits for something; start() or send() gives a Deferred of its response, "
                 "and server.clock.advance(seconds) moves the clock on"
