@@ -42,7 +42,9 @@ class Command:
     module: str
 
 
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (
+    Command("new", "write a small project that runs, with its tests", "new"),
+)
 """All of them, in the order in which ``--help`` shows them."""
 
 

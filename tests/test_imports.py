@@ -43,6 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "systemd": {"clock", "errors"},
     "cli": {"errors"},
+    "new": {"errors"},
     "logfile": {"errors"},
     "loglines": {"errors"},
     "tls": {"errors"},
