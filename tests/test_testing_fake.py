@@ -89,6 +89,13 @@ class RunTests(FakeServerTestCase):
         )
         self.assertFalse(client.run("whisper", to="nobody", text="psst")["told"])
 
+    def test_a_message_is_no_response_whatever_is_in_it(self) -> None:
+        late = self.server.start("later")
+        self.server.api.send_socket_message(self.server.client.id, {"messageCount": 1})
+        self.server.clock.settle()
+        self.assertEqual(1, self.server.client.received[-1]["messageCount"])
+        self.assertNoResult(late)
+
     def test_every_server_loads_its_actions_anew(self) -> None:
         for _ in range(2):
             tea = self.make().start("tea", cups=0)

@@ -115,7 +115,11 @@ class FakeClient:
         return self._now(self.start(action, **params), action)
 
     def start(self, action: str, /, **params: object) -> Deferred[dict[str, Any]]:
-        """Like `run`, for an action that waits: gives a Deferred of its response."""
+        """Like `run`, for an action that waits: gives a Deferred of its response.
+
+        It never fires where there is no response: the action answers by itself, or the
+        connection is lost before.
+        """
         return self.send(json.dumps({"action": action, "params": params}))
 
     def ask(self, line: str | bytes) -> dict[str, Any]:
@@ -184,9 +188,14 @@ class FakeClient:
         for line in data.splitlines():
             message = json.loads(line)
             self.received.append(message)
-            waiting = self._waiting.pop(message.get("messageCount"), None)
-            if waiting is not None:
-                self._clock.callLater(0, waiting.callback, message)
+            if message.get("context") == "response":
+                self._answered(message)
+
+    def _answered(self, message: dict[str, Any]) -> None:
+        """A response has come, which whoever asked for it gets in the reactor's next pass."""
+        waiting = self._waiting.pop(message.get("messageCount"), None)
+        if waiting is not None:
+            self._clock.callLater(0, waiting.callback, message)
 
     def _file_read(self, chunk: bytes, first: bool) -> None:
         """Something was read of a file, which the server writes next."""
