@@ -193,7 +193,7 @@ class FakeClient:
 
     def _answered(self, message: dict[str, Any]) -> None:
         """A response has come, which whoever asked for it gets in the reactor's next pass."""
-        waiting = self._waiting.pop(message.get("messageCount"), None)
+        waiting = self._waiting.pop(message.get("messageCount", 0), None)
         if waiting is not None:
             self._clock.callLater(0, waiting.callback, message)
 
