@@ -139,7 +139,7 @@ class FakeClient:
         data = line.encode() if isinstance(line, str) else line
         if b"\n" in data or not data.rstrip(b"\r"):
             raise ValueError(f"one line is wanted, and without its end: {line!r}")
-        assert self.connected, f"the connection is closed; at last there came {self.received[-1:]}"
+        assert self.connected, f"the connection is closed; the last message is {self.received[-1:]}"
         self._requests += 1
         response: Deferred[dict[str, Any]] = Deferred()
         self._waiting[self._requests] = response
@@ -174,7 +174,9 @@ class FakeClient:
                 f"{what} waits for something; start() or send() gives a Deferred of its response, "
                 "and server.clock.advance(seconds) moves the clock on"
             )
-        raise AssertionError(f"{what} got no response, but {self.received[-1:]}")
+        raise AssertionError(
+            f"{what} got no response so far; the last message is {self.received[-1:]}"
+        )
 
     def _receive(self, data: bytes) -> None:
         """Takes in what the server writes."""
