@@ -49,6 +49,10 @@ class Api:
         """A reload has changed the configuration."""
         object.__setattr__(self, "config", config)
 
+    def know(self, actions: Mapping[str, Action]) -> None:
+        """Takes these actions, in place of those that it had."""
+        object.__setattr__(self, "actions", actions)
+
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]
     ) -> bool:

@@ -50,6 +50,11 @@ class General:
         minimum=1,
         maximum=256,
     )
+    development_mode: bool = option(
+        False,
+        "load action files and the config file when they change, and tell clients of faults in "
+        "action files; not for production",
+    )
     server_error_message: str = option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",

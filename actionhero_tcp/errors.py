@@ -35,6 +35,10 @@ class LimitError(ClientError):
         self.limit = limit
 
 
+class UnknownActionError(ClientError):
+    """A client asked for an action that there is not."""
+
+
 class ActionError(ClientError):
     """The error class for actions: raise it, and the client gets its text.
 

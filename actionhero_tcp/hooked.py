@@ -58,10 +58,14 @@ class Hooks:
 
     def __init__(self, hooks: Iterable[Hook], filter: ParamFilter) -> None:
         self._filter = filter
-        ordered = sorted(hooks, key=lambda hook: hook.order)
-        self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
+        self.know(hooks)
         self._afterwards: set[Deferred[Any]] = set()
         self._settled: Deferred[None] | None = None
+
+    def know(self, hooks: Iterable[Hook]) -> None:
+        """Takes these hooks, in place of those that it had; actions are to be wrapped anew."""
+        ordered = sorted(hooks, key=lambda hook: hook.order)
+        self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
 
     def of(self, kind: str) -> list[Hook]:
         """The hooks of a kind."""

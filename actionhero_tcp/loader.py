@@ -6,15 +6,16 @@ import importlib.util
 import sys
 import traceback
 import types
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Final
 
 from . import hooks
 from .actions import MARK, Action
 from .errors import StartError, printable
-from .hooks import Hook
+from .hooks import Hook, check_names
 
 PACKAGE: Final = "actionhero_actions"
 """The package that the files of an actions folder belong to, so that they can import one another.
@@ -51,15 +52,60 @@ def load(folder: str, package: str = PACKAGE) -> Loaded:
             have one name; the text names the file and the line.
     """
     root = Path(folder).resolve()
-    _make_package(package, root)
+    make_package(package, root)
+    return combine(
+        definitions(import_file(path, module_name(path, root, package))) for path in _files(root)
+    )
+
+
+def definitions(module: types.ModuleType) -> Loaded:
+    """The actions and hooks that a module defines.
+
+    Raises:
+        StartError: Two of its actions have one name.
+    """
     loaded = Loaded()
-    for path in _files(root):
-        for function in _functions_of(_import(path, root, package)):
-            action = getattr(function, MARK, None)
-            if isinstance(action, Action):
-                _add(action, loaded.actions)
-            loaded.hooks += getattr(function, hooks.MARK, ())
+    for function in _functions_of(module):
+        action = getattr(function, MARK, None)
+        if isinstance(action, Action):
+            _add(action, loaded.actions)
+        loaded.hooks += getattr(function, hooks.MARK, ())
     return loaded
+
+
+def combine(parts: Iterable[Loaded]) -> Loaded:
+    """All that several files define.
+
+    Args:
+        parts: What each defines, in the order of the files.
+
+    Raises:
+        StartError: Two actions have one name.
+    """
+    whole = Loaded()
+    for part in parts:
+        for action in part.actions.values():
+            _add(action, whole.actions)
+        whole.hooks += part.hooks
+    return whole
+
+
+def complete(builtin: Loaded, verbs: Collection[str], own: Loaded) -> Loaded:
+    """The actions that come with the server, and those of the user, which replace them.
+
+    Args:
+        builtin: What comes with the server.
+        verbs: The words that no action can have as its name.
+        own: What the user's files define.
+
+    Raises:
+        StartError: An action has the name of a verb, or a hook is for an action that there
+            is not; the text names the file and the line.
+    """
+    whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
+    check_names(whole.hooks, whole.actions)
+    refuse_verbs(whole.actions.values(), verbs)
+    return whole
 
 
 def _add(action: Action, actions: dict[str, Action]) -> None:
@@ -84,6 +130,11 @@ def refuse_verbs(actions: Collection[Action], verbs: Collection[str]) -> None:
             )
 
 
+def is_searched(path: Path, root: Path) -> bool:
+    """Whether a file is searched for actions; others are only there to be imported."""
+    return not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+
+
 def _files(root: Path) -> Iterator[Path]:
     try:
         entries = sorted(root.iterdir())
@@ -98,8 +149,8 @@ def _files(root: Path) -> Iterator[Path]:
             yield path
 
 
-def _make_package(name: str, root: Path) -> None:
-    """An empty package in the folder, without whatever an earlier load left of it."""
+def make_package(name: str, root: Path) -> None:
+    """An empty package in a folder, without whatever an earlier load left of it."""
     for known in [n for n in sys.modules if n == name or n.startswith(name + ".")]:
         del sys.modules[known]
     package = types.ModuleType(name, "The files of an actions folder.")
@@ -107,28 +158,49 @@ def _make_package(name: str, root: Path) -> None:
     sys.modules[name] = package
 
 
-def _import(path: Path, root: Path, package: str) -> types.ModuleType:
-    name = ".".join((package, *path.relative_to(root).with_suffix("").parts))
+def module_name(path: Path, root: Path, package: str = PACKAGE) -> str:
+    """The name of a file's module: ``package.folder.file``; of an ``__init__.py`` its folder's."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -> types.ModuleType:
+    """Imports a file of an actions folder, unless another one has imported it.
+
+    Args:
+        path: The file.
+        name: The name of its module.
+        loader: Reads the file; None for Python's own way, with bytecode.
+
+    Raises:
+        StartError: It does not import; the text names the file and the line.
+    """
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except StartError:
-        raise
-    except SyntaxError as error:
-        place = f"{error.filename or path}:{error.lineno or 1}"
-        raise StartError(f"{place}: {printable(str(error.msg))}") from None
     except BaseException as error:
-        raise StartError(
-            f"{path}:{_line_in(path, error)}: cannot import the action file: "
-            f"{type(error).__name__}: {printable(str(error))}"
-        ) from None
+        sys.modules.pop(name, None)
+        raise _refusal(path, error) from None
     return module
+
+
+def _refusal(path: Path, error: BaseException) -> StartError:
+    """What is wrong with a file that does not import."""
+    if isinstance(error, StartError):
+        return error
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename or path}:{error.lineno or 1}"
+        return StartError(f"{place}: {printable(str(error.msg))}")
+    return StartError(
+        f"{path}:{_line_in(path, error)}: cannot import the action file: "
+        f"{type(error).__name__}: {printable(str(error))}"
+    )
 
 
 def _line_in(path: Path, error: BaseException) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from . import wire
 from .commands import QUIT, Verb
 from .connection import Connection
-from .errors import ClientError, LimitError, shorten
+from .errors import ClientError, LimitError, UnknownActionError, shorten
 from .framing import INTERRUPTS, TOO_LONG
 from .hookedverbs import Hooked
 from .inputs import number as to_number
@@ -57,13 +57,17 @@ class Router:
         log: RequestLog | None = None,
     ) -> None:
         self._runner = runner
-        self._actions = actions
-        self._by_word = {name.encode(): action for name, action in actions.items()}
+        self.know(actions)
         self._verbs = verbs
         self._stats = stats
         self.limits = limits
         self.defaults = defaults
         self._log = log
+
+    def know(self, actions: Mapping[str, Action]) -> None:
+        """Takes these actions, in place of those that it had."""
+        self._actions = actions
+        self._by_word = {name.encode(): action for name, action in actions.items()}
 
     def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
         """Answers lines, now or when their actions have ended.
@@ -229,8 +233,8 @@ class Router:
         return line, word, rest
 
 
-def _unknown(name: str) -> ClientError:
-    return ClientError(f"{shorten(name) or NO_ACTION} is not a known action.")
+def _unknown(name: str) -> UnknownActionError:
+    return UnknownActionError(f"{shorten(name) or NO_ACTION} is not a known action.")
 
 
 def _number(key: str, value: object) -> float:

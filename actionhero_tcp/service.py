@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .api import Api
     from .cache import LocalCache
     from .cluster import Cluster
+    from .development import Development
     from .logs import Logs
     from .rediscache import RedisCache
     from .systemd import Notifier
@@ -41,8 +42,9 @@ class ActionHeroService(ListeningService):
         cluster: This process as a node of a cluster, which it leaves before that.
 
     Attributes:
-        read_anew: Reads the configuration and the certificates anew; set by who wires, as is
-        api: the server's face to actions.
+        read_anew: Reads the configuration and the certificates anew; set by who wires, as are
+        api: the server's face to actions, and
+        development: what loads what changes; None outside of development mode.
     """
 
     api: Api
@@ -62,6 +64,7 @@ class ActionHeroService(ListeningService):
     ) -> None:
         super().__init__(name, factory, listeners, fail, notifier, logs)
         self.read_anew: Callable[[], bool] = lambda: True
+        self.development: Development | None = None
         self._cache = cache
         self._call_stopped = stopped
         self._watch = watch
@@ -76,6 +79,8 @@ class ActionHeroService(ListeningService):
             self._watch.start()
         if self._cluster is not None:
             self._cluster.start()
+        if self.development is not None:
+            self.development.start()
         _log.info("{name} has started", name=self.name)
         self._tell_if_ready()
 
@@ -99,6 +104,8 @@ class ActionHeroService(ListeningService):
             A Deferred that fires when no client is left.
         """
         super().stopService()  # type: ignore[no-untyped-call]
+        if self.development is not None:
+            self.development.stop()
         count = self.factory.clients
         _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
         seconds = stop_seconds(self.factory.limits)

@@ -22,15 +22,17 @@ from .admission import Admission, raise_descriptor_limit
 from .api import Api
 from .cache import LocalCache
 from .cluster import Cluster
+from .commands import Commands
 from .config import Config
 from .connection import Connection
+from .development import Development, Users
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .hooked import Hooks
 from .hookedverbs import HookedCommands
-from .hooks import check_names
 from .keys import Keys
+from .library import Library
 from .listening import Listener, stop_seconds
 from .loader import Loaded
 from .loglines import FORMS
@@ -53,6 +55,7 @@ from .service import ActionHeroService
 from .signals import Signals, end_process_after
 from .stats import Stats
 from .systemd import Notifier
+from .telling import TellingRunner
 from .turn import Turn
 from .watch import Watch
 from .worker import Place
@@ -108,7 +111,8 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
         notifier = Notifier(reactor, worker.Pipe(), place.watchdog)
-    service = build(config, reactor, options.read, notifier, server_log, place)
+    file = options["config"] or ""
+    service = build(config, reactor, options.read, notifier, server_log, place, config_file=file)
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
@@ -161,6 +165,7 @@ def build(
     place: Place | None = None,
     fail: Callable[[str], object] | None = None,
     stopped: Callable[[], object] | None = None,
+    config_file: str = "",
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -173,6 +178,7 @@ def build(
         place: Its place as a worker; None where it is none.
         fail: Called with a line of text where it cannot listen; None to end the process.
         stopped: Called when it has stopped; None to have the process end, too.
+        config_file: The file that `read` reads, to be looked after in development mode.
 
     Raises:
         StartError: An action, a certificate, an endpoint or a log is not right.
@@ -181,11 +187,16 @@ def build(
     stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
     rooms = Rooms(turn, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
-    loaded = _load(general.actions_directory)
-    hooks = Hooks(loaded.hooks, filter)
-    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
+    hooks = Hooks((), filter)
     commands = HookedCommands(rooms, limits, hooks, turn)
-    loader.refuse_verbs(actions.values(), [word.decode() for word in commands.table])
+    library = None
+    if general.development_mode:
+        library = Library(general.actions_directory, _completed(commands))
+        loaded = library.loaded
+    else:
+        loaded = _load(general.actions_directory, _completed(commands))
+    hooks.know(loaded.hooks)
+    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
     cluster = None
@@ -213,7 +224,8 @@ def build(
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
         log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
-    runner = Runner(api, turn, limits, general.server_error_message, filter, log)
+    runner_class = Runner if library is None else TellingRunner
+    runner = runner_class(api, turn, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
     admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
@@ -252,6 +264,9 @@ def build(
     )
     service.api = api
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
+    if library is not None and isinstance(runner, TellingRunner):
+        users = Users(api, hooks, router, runner, watch)
+        service.development = Development(library, users, config_file, service.reload, reactor)
     return service
 
 
@@ -284,14 +299,14 @@ def _cluster(
     return cluster
 
 
-def _load(folder: str) -> Loaded:
-    """The actions that come with the server, and those of the user, which replace them."""
-    loaded = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
-    if os.path.isdir(folder):
-        own = loader.load(folder)
-        loaded = Loaded(loaded.actions | own.actions, own.hooks)
-    check_names(loaded.hooks, loaded.actions)
-    return loaded
+def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
+    """Puts what a user's files define together with what comes with the server."""
+    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    return partial(loader.complete, builtin, [word.decode() for word in commands.table])
+
+
+def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
+    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
 
 
 def _certificates(config: Config) -> tls.Certificates | None:
@@ -337,6 +352,11 @@ def _shared_listeners(config: Config, reactor: Any) -> list[Listener]:
         StartError: There cannot be workers.
     """
     count = config.general.workers
+    if config.general.development_mode:
+        raise StartError(
+            f"development mode is for one process, not for {count} workers: leave out "
+            "--development-mode (general.developmentMode) or --workers (general.workers)"
+        )
     if not config.redis.is_on:
         raise StartError(
             f"{count} workers need Redis, over which they share rooms, the cache and counters: "

@@ -104,11 +104,15 @@ class Watch:
     ) -> None:
         self._reactor = reactor
         self._seconds = max(seconds, SHORTEST)
-        self._stacks = Stacks(actions)
+        self.know(actions)
         self._stats = stats
         self._timer: Timer | None = None
         self._thread: Thread | None = None
         self._stopping = Event()
+
+    def know(self, actions: Iterable[Action]) -> None:
+        """Takes these actions, in place of those that it had."""
+        self._stacks = Stacks(actions)
 
     def start(self) -> None:
         """Watches from the reactor's next pass on; starts a thread in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -80,6 +81,11 @@ class SendSocketMessageTests(SynchronousTestCase):
             with self.assertRaises(UnserializableError):
                 self.api.send_socket_message(self.client, message)  # type: ignore[arg-type]
         self.assertEqual([], self.client.outbox.sent)
+
+    def test_knows_other_actions_when_it_is_told(self) -> None:
+        actions: dict[str, Any] = {"a": None}
+        self.api.know(actions)
+        self.assertIs(actions, self.api.actions)
 
     def test_cannot_be_changed(self) -> None:
         with self.assertRaises(dataclasses.FrozenInstanceError):

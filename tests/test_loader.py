@@ -216,6 +216,47 @@ class ErrorTests(LoaderTestCase):
         self.assertEqual(f"{path}:5: the action 'a' is also defined in {path}:2", self.refusal())
 
 
+class PartTests(LoaderTestCase):
+    """What loading a folder is made of."""
+
+    def test_the_names_of_modules(self) -> None:
+        names = {
+            "a.py": "p.a",
+            "b/my-action.py": "p.b.my-action",
+            "_c/__init__.py": "p._c",
+            "_c/d/_e.py": "p._c.d._e",
+        }
+        for path, name in names.items():
+            found = loader.module_name(self.folder / path, self.folder, "p")
+            self.assertEqual(name, found)
+
+    def test_which_files_are_searched(self) -> None:
+        for name, searched in (
+            ("a.py", True),
+            ("b/c.py", True),
+            ("_a.py", False),
+            ("b/__init__.py", False),
+            ("_b/c.py", False),
+            (".b/c.py", False),
+        ):
+            self.assertEqual(searched, loader.is_searched(self.folder / name, self.folder), name)
+
+    def test_a_file_that_does_not_import_leaves_no_module(self) -> None:
+        path = self.write("one.py", "1 / 0\n")
+        self.assertRaises(StartError, loader.import_file, path, "tests_none.one")
+        self.assertNotIn("tests_none.one", sys.modules)
+
+    def test_a_user_replaces_what_comes_with_the_server(self) -> None:
+        self.write("one.py", HEAD + function("a") + function("b"))
+        builtin = loader.load(str(self.folder))
+        self.write("one.py", HEAD + function("a"))
+        own = loader.load(str(self.folder))
+        whole = loader.complete(builtin, ["say"], own)
+        self.assertIs(own.actions["a"], whole.actions["a"])
+        self.assertIs(builtin.actions["b"], whole.actions["b"])
+        self.assertRaises(StartError, loader.complete, builtin, ["b"], own)
+
+
 class WholeTests(LoaderTestCase):
     """The folder of a daemon's user."""
 

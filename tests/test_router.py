@@ -27,6 +27,15 @@ class LineTests(RouterTestCase):
             self.service.factory.router.serve(connection, rest)
         return list(rest)
 
+    def test_other_actions_when_it_is_told(self) -> None:
+        client = self.start(echo, need)
+        router = self.service.factory.router
+        router.know({"again": router._actions["echo"]})
+        for line in ("again", '{"action":"again"}'):
+            self.assertIn("params", client.ask(line))
+        for line in ("echo", '{"action":"echo"}'):
+            self.assertEqual("echo is not a known action.", client.ask(line)["error"])
+
     def test_empty_lines_are_no_requests(self) -> None:
         self.start()
         self.assertEqual([], self.serve(b"", b"say a", b""))

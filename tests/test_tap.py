@@ -287,6 +287,17 @@ class BuildTests(OptionsTestCase):
             error.code, self.assertRaises(SystemExit, self.supervisor, "--check-config").code
         )
 
+    def test_workers_do_not_develop_and_say_so(self) -> None:
+        for more in ([], ["--check-config"], ["--use-redis"]):
+            error = self.assertRaises(
+                SystemExit, self.supervisor, "--development-mode", "--no-log-requests", *more
+            )
+            self.assertEqual(
+                "twistd actionhero: development mode is for one process, not for 2 workers: leave "
+                "out --development-mode (general.developmentMode) or --workers (general.workers)",
+                error.code,
+            )
+
     def test_what_workers_cannot_share_does_not_start(self) -> None:
         for arguments in (["--listen=ssl:0"], ["--listen=ssl:0", "--check-config"]):
             error = self.assertRaises(SystemExit, self.supervisor, "--use-redis", *arguments)

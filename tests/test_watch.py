@@ -225,6 +225,15 @@ class WatchTests(SynchronousTestCase):
         self.assertFalse(thread.is_alive())
         self.assertEqual([], self.reactor.getDelayedCalls())
 
+    def test_it_knows_other_actions_when_it_is_told(self) -> None:
+        def old(api: Any, connection: Any) -> None: ...
+        def new(api: Any, connection: Any) -> None: ...
+
+        watch = self.watch(0.25, old)
+        self.assertEqual(["old"], list(watch._stacks._names.values()))
+        watch.know([made(new)])
+        self.assertEqual(["new"], list(watch._stacks._names.values()))
+
     def test_one_that_was_closed_before_the_first_pass_has_no_thread(self) -> None:
         watch = Watch(self.reactor, 0.25, [], self.stats)
         watch.start()
