@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-SOURCES := $(shell find actionhero_tcp twisted -name '*.py') setup.cfg pyproject.toml README.md
+SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc') setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
 .PHONY: help run install dev test faults soak coverage certs bench bench-peers clean
