@@ -80,7 +80,7 @@ class Users:
         self.router.know(actions)
         self.api.know(MappingProxyType(actions))
         if self.watch is not None:
-            self.watch.know(actions.values())
+            self.watch.know(actions.values(), loaded.hooks)
         folder = f"{library.root.parent}/"
         faults = {
             name: shorten(fault.text.replace(folder, ""), MAX_FAULT_CHARACTERS)

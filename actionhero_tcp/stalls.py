@@ -22,7 +22,10 @@ REPEAT_SECONDS: Final = 10.0
 """As long no further stall of the same action is logged; those are counted."""
 
 SEVERAL: Final = "several calls"
-"""Stands for an action's name; one that an action cannot have."""
+"""Stands for who is to blame; nobody is called so."""
+
+MOST_SHOWN: Final = 80
+"""As many characters of who is to blame are logged."""
 
 MAX_ENDED: Final = 16
 """As many stalls that have ended wait for a look; past it the oldest are forgotten."""
@@ -35,7 +38,7 @@ class _Call:
     """What looks find to run.
 
     Attributes:
-        key: The action's name, or an empty string, and the number of requests so far. While
+        key: The action or hook, or an empty string, and the number of requests so far. While
             no other request begins, it is the same call.
         began: The age of the stall when it did not run yet.
         stack: Where it was at the last look.
@@ -83,7 +86,8 @@ class Stalls:
 
     Args:
         seconds: How long the reactor may be blocked.
-        read: Gives the action in the reactor's stack, or an empty string, and the stack.
+        read: Gives the action or hook in the reactor's stack, as in ``action find``, or an empty
+            string, and the stack.
         stats: Counts the stalls, and knows the number of requests.
         now: The first beat.
         cpu: The CPU time that the reactor's thread has used by then.
@@ -251,10 +255,10 @@ class Stalls:
 
 def _by(call: _Call, alone: bool) -> str:
     """Who is to blame, as the log says it."""
-    action = f"the action {shorten(call.key[0])}" if call.key[0] else ""
+    culprit = f"the {shorten(call.key[0], MOST_SHOWN)}" if call.key[0] else ""
     if alone or not call.stack:
-        return action and f" by {action}"
-    return " by several calls, such as this" + (action and f" of {action}")
+        return culprit and f" by {culprit}"
+    return " by several calls, such as this" + (culprit and f" of {culprit}")
 
 
 def _text(stack: StackSummary) -> str:

@@ -249,7 +249,7 @@ def build(
     )
     watch = None
     if config.log.blocked_seconds:
-        watch = Watch(reactor, config.log.blocked_seconds, actions.values(), stats)
+        watch = Watch(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
     service = ActionHeroService(
         general.server_name,
         factory,

@@ -24,6 +24,7 @@ from .stalls import Stalls
 
 if TYPE_CHECKING:
     from .actions import Action
+    from .hooks import Hook
     from .stats import Stats
 
 SHORTEST: Final = 0.05
@@ -39,32 +40,37 @@ _log = Logger()
 
 
 class Stacks:
-    """Reads a thread's stack, and finds actions in it.
+    """Reads a thread's stack, and finds actions and hooks in it.
 
     Args:
         actions: All actions. They are known by the code of their functions, inside of
             decorators that use `functools.wraps`, and of the functions within these.
+        hooks: All hooks, known in the same way.
     """
 
-    def __init__(self, actions: Iterable[Action]) -> None:
+    def __init__(self, actions: Iterable[Action], hooks: Iterable[Hook] = ()) -> None:
         self._names: dict[CodeType, str] = {}
         for action in actions:
-            code = getattr(inspect.unwrap(action.function), "__code__", None)
-            for inner in _codes(code):
-                known = self._names.get(inner)
-                self._names[inner] = f"{known} or {action.name}" if known else action.name
+            self._know(action.function, f"action {action.name}")
+        for hook in hooks:
+            self._know(hook.function, f"hook {hook.name}")
+
+    def _know(self, function: Any, name: str) -> None:
+        for code in _codes(getattr(inspect.unwrap(function), "__code__", None)):
+            known = self._names.get(code, name)
+            self._names[code] = name if known == name else f"{known} or {name}"
 
     def read(
         self, frame: FrameType | None, outside: frozenset[CodeType]
     ) -> tuple[str, StackSummary]:
-        """The action in a stack, and the stack from there on.
+        """The action or hook in a stack, and the stack from there on.
 
         Args:
             frame: The innermost call.
             outside: The code of calls at which the stack begins, which are not of interest.
 
         Returns:
-            The name of the outermost action, or an empty string and the whole stack.
+            The outermost one, as in ``action find``, or an empty string and the whole stack.
         """
         calls: list[FrameSummary] = []
         name, depth = "", None
@@ -96,23 +102,29 @@ class Watch:
         reactor: The reactor.
         seconds: How long it may be blocked.
         actions: The actions that may do it.
+        hooks: The hooks that may.
         stats: Counts how often it is.
     """
 
     def __init__(
-        self, reactor: Any, seconds: float, actions: Iterable[Action], stats: Stats
+        self,
+        reactor: Any,
+        seconds: float,
+        actions: Iterable[Action],
+        hooks: Iterable[Hook],
+        stats: Stats,
     ) -> None:
         self._reactor = reactor
         self._seconds = max(seconds, SHORTEST)
-        self.know(actions)
+        self.know(actions, hooks)
         self._stats = stats
         self._timer: Timer | None = None
         self._thread: Thread | None = None
         self._stopping = Event()
 
-    def know(self, actions: Iterable[Action]) -> None:
-        """Takes these actions, in place of those that it had."""
-        self._stacks = Stacks(actions)
+    def know(self, actions: Iterable[Action], hooks: Iterable[Hook]) -> None:
+        """Takes these actions and hooks, in place of those that it had."""
+        self._stacks = Stacks(actions, hooks)
 
     def start(self) -> None:
         """Watches from the reactor's next pass on; starts a thread in it."""

@@ -210,7 +210,7 @@ class LoadTests(DevelopmentTestCase):
         watch = self.service._watch
         assert watch is not None
         action = self.service.factory.runner._api.actions["fresh"]
-        self.assertEqual("fresh", watch._stacks._names[action.function.__code__])
+        self.assertEqual("action fresh", watch._stacks._names[action.function.__code__])
 
     def test_many_files_are_not_all_named(self) -> None:
         self.begin()

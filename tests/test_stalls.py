@@ -47,7 +47,7 @@ class Slowly:
 
     def read(self) -> tuple[str, StackSummary]:
         self.reads += 1
-        return self.running, stack_of(self.running)
+        return self.running and f"action {self.running}", stack_of(self.running)
 
     def beat(self, after: float = 0.0) -> None:
         self.now += after
@@ -163,9 +163,9 @@ class StallTests(StallsTestCase):
     def test_what_it_shows_is_safe(self) -> None:
         name = "long" * 100
         stack = StackSummary.from_list([FrameSummary("\x1b[31m.py", 1, "x", line="\x07")])
-        self.it.stalls._read = lambda: (name, stack)
+        self.it.stalls._read = lambda: (f"action {name}", stack)
         self.it.block(name, 0.38)
-        self.assertIn(f" by the action {name[:64]}…:\n", self.log[0])
+        self.assertIn(f" by the action {name[:73]}…:\n", self.log[0])
         self.assertIn('File "\\x1b[31m.py"', self.log[0])
         self.assertTrue(all(line.isprintable() for line in self.log[0].split("\n")))
 

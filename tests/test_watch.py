@@ -13,6 +13,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.actions import MARK, Action, action
+from actionhero_tcp.hooks import Hook
 from actionhero_tcp.stalls import Stalls
 from actionhero_tcp.stats import Stats
 from actionhero_tcp.watch import MAX_CALLS, SHORTEST, Stacks, Watch
@@ -52,8 +53,16 @@ class StacksTests(SynchronousTestCase):
 
         self.know(plain)
         plain(None, None)
-        self.assertEqual(("plain", ["plain"]), (self.name, self.calls))
+        self.assertEqual(("action plain", ["plain"]), (self.name, self.calls))
         self.assertEqual(["self.stand()  # here"], self.lines)
+
+    def test_a_hook(self) -> None:
+        def check(api: Any, connection: Any, call: Any) -> None:
+            self.stand()
+
+        self.stacks = Stacks([], [Hook("before_action", check)])
+        check(None, None, None)
+        self.assertEqual(("hook check", ["check"]), (self.name, self.calls))
 
     def test_what_it_calls_belongs_to_it(self) -> None:
         def helper() -> None:
@@ -64,7 +73,7 @@ class StacksTests(SynchronousTestCase):
 
         self.know(plain)
         plain(None, None)
-        self.assertEqual(("plain", ["plain", "helper"]), (self.name, self.calls))
+        self.assertEqual(("action plain", ["plain", "helper"]), (self.name, self.calls))
 
     def test_functions_within_it_belong_to_it(self) -> None:
         def plain(api: Any, connection: Any) -> Deferred[None]:
@@ -73,7 +82,7 @@ class StacksTests(SynchronousTestCase):
 
         self.know(plain)
         plain(None, None).callback(None)
-        self.assertEqual(("plain", ["<lambda>"]), (self.name, self.calls))
+        self.assertEqual(("action plain", ["<lambda>"]), (self.name, self.calls))
 
     def test_a_decorated_function(self) -> None:
         def decorated(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,7 +120,7 @@ class StacksTests(SynchronousTestCase):
         self.know(slow)
         self.assertNoResult(Deferred.fromCoroutine(slow(None, None)))
         waiting.callback(None)
-        self.assertEqual(("slow", ["slow", "inner"]), (self.name, self.calls))
+        self.assertEqual(("action slow", ["slow", "inner"]), (self.name, self.calls))
 
     def test_a_generator_of_inline_callbacks(self) -> None:
         waiting: Deferred[None] = Deferred()
@@ -124,7 +133,7 @@ class StacksTests(SynchronousTestCase):
         self.know(slow)
         slow(None, None)
         waiting.callback(None)
-        self.assertEqual(("slow", ["slow"]), (self.name, self.calls))
+        self.assertEqual(("action slow", ["slow"]), (self.name, self.calls))
 
     def test_the_outermost_action_is_named(self) -> None:
         def inner(api: Any, connection: Any) -> None:
@@ -135,7 +144,7 @@ class StacksTests(SynchronousTestCase):
 
         self.know(inner, outer)
         outer(None, None)
-        self.assertEqual(("outer", ["outer", "inner"]), (self.name, self.calls))
+        self.assertEqual(("action outer", ["outer", "inner"]), (self.name, self.calls))
 
     def test_actions_of_the_same_code_are_all_named(self) -> None:
         def make() -> Callable[..., None]:
@@ -147,7 +156,7 @@ class StacksTests(SynchronousTestCase):
         one, two = make(), make()
         self.stacks = Stacks([made(one, "one"), made(two, "two")])
         two(None, None)
-        self.assertEqual("one or two", self.name)
+        self.assertEqual("action one or action two", self.name)
 
     def test_where_there_is_no_action_the_stack_is_whole(self) -> None:
         def helper() -> None:
@@ -180,7 +189,9 @@ class StacksTests(SynchronousTestCase):
 
         self.know(deep)
         deep(None, None)
-        self.assertEqual(("deep", MAX_CALLS, "last"), (self.name, len(self.calls), self.calls[-1]))
+        self.assertEqual(
+            ("action deep", MAX_CALLS, "last"), (self.name, len(self.calls), self.calls[-1])
+        )
 
     def test_a_thread_that_is_gone_has_no_stack(self) -> None:
         name, stack = self.stacks.read(None, frozenset())
@@ -209,7 +220,7 @@ class WatchTests(SynchronousTestCase):
 
     def watch(self, seconds: float = 0.0, *functions: Callable[..., Any]) -> Watch:
         """A watch that has started."""
-        watch = Watch(self.reactor, seconds, [made(f) for f in functions], self.stats)
+        watch = Watch(self.reactor, seconds, [made(f) for f in functions], (), self.stats)
         watch.start()
         self.addCleanup(watch.close)
         self.assertIsNone(watch._thread)
@@ -230,12 +241,12 @@ class WatchTests(SynchronousTestCase):
         def new(api: Any, connection: Any) -> None: ...
 
         watch = self.watch(0.25, old)
-        self.assertEqual(["old"], list(watch._stacks._names.values()))
-        watch.know([made(new)])
-        self.assertEqual(["new"], list(watch._stacks._names.values()))
+        self.assertEqual(["action old"], list(watch._stacks._names.values()))
+        watch.know([made(new)], ())
+        self.assertEqual(["action new"], list(watch._stacks._names.values()))
 
     def test_one_that_was_closed_before_the_first_pass_has_no_thread(self) -> None:
-        watch = Watch(self.reactor, 0.25, [], self.stats)
+        watch = Watch(self.reactor, 0.25, (), (), self.stats)
         watch.start()
         watch.close()
         self.reactor.advance(1)
