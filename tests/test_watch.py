@@ -105,7 +105,7 @@ class StacksTests(SynchronousTestCase):
         for function in (one, two):
             function(None, None)
             name = function.__name__
-            self.assertEqual((name, [name]), (self.name, self.calls))
+            self.assertEqual((f"action {name}", [name]), (self.name, self.calls))
 
     def test_an_async_function_after_an_await(self) -> None:
         waiting: Deferred[None] = Deferred()
