@@ -6,7 +6,7 @@ ARGS ?=
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc') setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test faults soak coverage certs bench bench-peers clean
+.PHONY: help run install dev test faults soak coverage docs certs bench bench-peers clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ soak: install dev ## have 1,000 clients at it for a while; ARGS="--minutes 30"
 
 coverage: install dev ## measure the branch coverage of the tests
 	$(BIN)/python tools/coverage.py
+
+docs: install dev ## build the site of docs/ into build/site
+	$(BIN)/python -m sphinx -q -W --keep-going -E -d build/doctrees docs build/site
 
 certs: install ## make a self-signed key and certificate in certs/
 	$(BIN)/python tools/certs.py certs

@@ -12,8 +12,8 @@ def requirements(extra: str) -> list[str]:
 
 
 def main() -> None:
-    """Prints the extra ``dev``."""
-    print("\n".join(requirements("dev")))
+    """Prints the extras ``dev`` and ``docs``."""
+    print("\n".join(requirements("dev") + requirements("docs")))
 
 
 if __name__ == "__main__":
