@@ -27,7 +27,7 @@ FIRST_PORT: Final = 40001
 class FakeServer:
     """A server for a test: without a network, on a clock that the test moves.
 
-    All but the network and the time is what `twistd actionhero` has, with its wiring.
+    All but the network and the time is what ``twistd actionhero`` has, with its wiring.
     It is alone: without Redis, whatever its config file says. It ends with its test.
 
     Args:
