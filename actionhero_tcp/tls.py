@@ -59,11 +59,8 @@ def load(key_file: str, cert_file: str, ca_file: str = "") -> SSL.Context:
         StartError: A file is missing, unreadable or not what it should be, or the key is
             not the certificate's; the text names the file.
     """
-    key = _load_key(key_file)
-    certificate, *chain = _load_certificates(cert_file)
-    if key.to_cryptography_key().public_key() != certificate.get_pubkey().to_cryptography_key():  # type: ignore[union-attr]
-        raise StartError(f"{key_file}: this key is not that of the certificate in {cert_file}")
-    authorities = _load_certificates(ca_file) if ca_file else []
+    key, certificate, chain = load_pair(key_file, cert_file)
+    authorities = load_certificates(ca_file) if ca_file else []
     options = CertificateOptions(
         privateKey=key,
         certificate=certificate,
@@ -79,6 +76,22 @@ def load(key_file: str, cert_file: str, ca_file: str = "") -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | _OP_NO_RENEGOTIATION)
     context.set_client_ca_list([authority.get_subject() for authority in authorities])
     return context
+
+
+def load_pair(key_file: str, cert_file: str) -> tuple[crypto.PKey, crypto.X509, list[crypto.X509]]:
+    """Loads a key and its certificate, checked against each other.
+
+    Returns:
+        The key, the certificate, and those that link it to its authority.
+
+    Raises:
+        StartError: See `load`.
+    """
+    key = _load_key(key_file)
+    certificate, *chain = load_certificates(cert_file)
+    if key.to_cryptography_key().public_key() != certificate.get_pubkey().to_cryptography_key():  # type: ignore[union-attr]
+        raise StartError(f"{key_file}: this key is not that of the certificate in {cert_file}")
+    return key, certificate, chain
 
 
 def _trust(authorities: list[crypto.X509]) -> Any:
@@ -128,7 +141,12 @@ def _load_key(path: str) -> crypto.PKey:
         raise StartError(f"{path}: this is no private key in PEM format") from None
 
 
-def _load_certificates(path: str) -> list[crypto.X509]:
+def load_certificates(path: str) -> list[crypto.X509]:
+    """Loads all certificates of a PEM file.
+
+    Raises:
+        StartError: There are none, or one is damaged; the text names the file.
+    """
     blocks = _CERTIFICATE.findall(_read(path, "certificate"))
     if not blocks:
         raise StartError(f"{path}: this is no certificate in PEM format")

@@ -1,0 +1,236 @@
+"""One connection of a `client.Client`, from the first byte up to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..clock import Clock
+from ..transport import set_socket_options
+from .conversation import Conversation
+from .outcomes import LostError, TooMuchError
+from .requests import Sticky
+from .settings import Limits
+
+
+class Reply(Deferred[Any]):
+    """What a call gives: a Deferred that knows how long it may wait; see `conversation.Call`."""
+
+    started = 0.0
+    deadline = 0.0
+    timeout = 0.0
+    succeed = Deferred.callback
+    fail = Deferred.errback
+
+
+class Line(Protocol):
+    """A connection.
+
+    Args:
+        clock: Tells the time.
+        limits: What it may keep.
+        heard: Told of every message that answers nothing, but the welcome.
+
+    Attributes:
+        conversation: What is said on it.
+        greeted: Fires when the server's welcome is there; fails where it does not come.
+        welcome: The welcome.
+        lost: Called with the reason when the connection is gone.
+        outer: Another protocol that is told of that, too.
+    """
+
+    def __init__(
+        self, clock: Clock, limits: Limits, heard: Callable[[dict[str, Any]], object]
+    ) -> None:
+        self._clock = clock
+        self._heard = heard
+        self._corked = False
+        self._error: LostError | None = None
+        self.conversation = Conversation(self, limits)
+        self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
+        self.welcome: dict[str, Any] = {}
+        self.lost: Callable[[LostError], object] = lambda error: None
+        self.outer: Any = None
+
+    def connectionMade(self) -> None:
+        """It is made; under TLS the handshake is still to come."""
+        set_socket_options(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Takes in some bytes. What is asked meanwhile leaves in one write."""
+        self._corked = True
+        try:
+            self.conversation.feed(data, self._clock.seconds())
+        finally:
+            self._corked = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what is to be sent, unless more may come right away."""
+        if not self._corked and (data := self.conversation.take()):
+            self._transport.write(data)
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """See `conversation.Listener.heard`."""
+        if self.welcome:
+            self._heard(message)
+        elif "error" in message:
+            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+        else:
+            self.welcome = message
+            self.greeted.callback(None)
+
+    def garbled(self, error: LostError) -> None:
+        """See `conversation.Listener.garbled`."""
+        self._error = self._error or error
+        self._transport.abortConnection()
+
+    def drop(self, why: str) -> None:
+        """Drops the connection."""
+        self.garbled(LostError(why))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is gone, or its handshake has failed."""
+        error = self._error or LostError(f"the connection is lost: {describe(reason.value)}")
+        self.conversation.lose(error)
+        if not self.greeted.called:
+            self.greeted.errback(error)
+        self.lost(error)
+        if self.outer is not None:
+            self.outer.connectionLost(reason)
+
+    def call(self, line: bytes) -> Reply:
+        """Sends a request that may wait for its answer for as long as the connection lasts."""
+        reply = Reply()
+        reply.deadline = inf
+        self.ask(line, reply)
+        return reply
+
+    def ask(self, line: bytes, reply: Reply) -> None:
+        """Sends a request; see `Conversation.ask`."""
+        try:
+            self.conversation.ask(line, reply)
+        except TooMuchError as error:
+            reply.fail(error)
+        if not self._corked:
+            self.flush()
+
+    def ask_file(self, line: bytes, reply: Reply, sink: Callable[[bytes], object] | None) -> None:
+        """Sends a request for a file; see `Conversation.ask_file`."""
+        try:
+            self.conversation.ask_file(line, reply, sink)
+        except TooMuchError as error:
+            reply.fail(error)
+        self.flush()
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+
+@implementer(IStreamClientEndpoint)
+class ReadyEndpoint:
+    """Connects, and hands a connection over when it can be used: greeted, all sticky set again.
+
+    `ClientService` has a hook for this, ``prepareConnection``. But it does not bear that a
+    connection is lost before it is prepared.
+
+    Args:
+        endpoint: Where to.
+        make: Makes the `Line` of a connection.
+        sticky: What is set again.
+        clock: Tells the time.
+        timeout: Seconds that an attempt may take, from its beginning to the welcome.
+        ready: Called with each connection that can be used.
+
+    Attributes:
+        error: Why the last attempt has failed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Any,
+        make: Callable[[], Line],
+        sticky: Sticky,
+        clock: Clock,
+        timeout: float,
+        ready: Callable[[Line], object],
+    ) -> None:
+        self._endpoint = endpoint
+        self._make = make
+        self._sticky = sticky
+        self._clock = clock
+        self._timeout = timeout
+        self._ready = ready
+        self.error = ""
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        """See `IStreamClientEndpoint.connect`."""
+        connecting: Deferred[Any] = self._endpoint.connect(_Lines(self._make))
+        connecting.addCallback(self._prepare)
+        connecting.addTimeout(self._timeout, self._clock, self._took_too_long)  # type: ignore[arg-type]
+        connecting.addCallback(self._hand_over, protocolFactory)
+        return connecting.addErrback(self._note)
+
+    def _prepare(self, line: Line) -> Deferred[Line]:
+        return line.greeted.addCallback(self._restore, line)
+
+    def _restore(self, _: object, line: Line) -> Deferred[Line]:
+        replies = [line.call(request) for request in self._sticky.lines()]
+        restoring: Deferred[Any] = gatherResults(replies, consumeErrors=True)
+        return restoring.addCallbacks(lambda _: line, _not_restored, errbackArgs=(line,))
+
+    def _took_too_long(self, _: object, seconds: float) -> None:
+        raise LostError(f"there was no welcome within {seconds:g} seconds")
+
+    def _hand_over(self, line: Line, factory: Any) -> Any:
+        """Makes the connection that of a factory."""
+        outer = factory.buildProtocol(None)
+        outer.makeConnection(line.transport)
+        line.outer = outer
+        self._ready(line)
+        return outer
+
+    def _note(self, failure: Failure) -> Failure:
+        if not isinstance(failure.value, LostError | CancelledError):
+            failure = Failure(LostError(f"cannot connect: {describe(failure.value)}"))
+        self.error = str(failure.value)
+        return failure
+
+
+def _not_restored(failure: Failure, line: Line) -> Failure:
+    reason = failure.value
+    if isinstance(reason, FirstError):
+        reason = reason.subFailure.value
+    error = LostError(f"what was sticky could not be set again: {reason}")
+    line.garbled(error)
+    return Failure(error)
+
+
+class _Lines(Factory):
+    """Makes `Line`."""
+
+    noisy = False
+
+    def __init__(self, make: Callable[[], Line]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: object) -> Line:
+        """The next one."""
+        return self._make()
+
+
+def describe(error: BaseException | None) -> str:
+    """What an error of the network says, for people."""
+    reasons = getattr(error, "args", ())
+    if reasons and isinstance(reasons[0], list):
+        # OpenSSL's: library, function and reason of each.
+        return "; ".join(str(reason[-1]) for reason in reasons[0])
+    return str(error) or type(error).__name__

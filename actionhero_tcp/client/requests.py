@@ -1,0 +1,86 @@
+"""Calls to the lines that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+
+from .. import wire
+
+_NAMES_KEPT: Final = 1024
+
+QUIT: Final = b"quit\n"
+"""The request that ends a connection."""
+
+
+@lru_cache(_NAMES_KEPT)
+def _head(name: str) -> bytes:
+    return b'{"action":%b,"params":' % wire.dumps(name)
+
+
+def action(name: str, params: Mapping[str, object]) -> bytes:
+    """A request for an action, as JSON, so that no sticky param goes with it.
+
+    Args:
+        name: The action's name.
+        params: Its params, made of JSON's own types.
+
+    Raises:
+        UnserializableError: The params are no JSON; the text says which and why.
+    """
+    return b"%b%b}\n" % (_head(name), wire.dumps(params))
+
+
+def verb(word: str, argument: str = "") -> bytes:
+    """A request for a verb.
+
+    Raises:
+        ValueError: The argument holds a line end, which no line can.
+    """
+    if "\n" in argument or "\r" in argument:
+        raise ValueError(f"{word} takes one line, and this has a line end: {argument[:64]!r}")
+    return f"{word} {argument}\n".encode() if argument else f"{word}\n".encode()
+
+
+def param_add(key: str, value: object) -> bytes:
+    """A request that makes a param sticky; the value is sent as text.
+
+    Raises:
+        ValueError: The key is none, or the value holds a line end.
+    """
+    if not key or "=" in key or any(map(str.isspace, key)):
+        raise ValueError(f"a param's key is one word without =, not {key!r}")
+    return verb("paramAdd", f"{key}={value}")
+
+
+def raw(text: str) -> bytes:
+    """A line as somebody has typed it, without its end.
+
+    Raises:
+        ValueError: It holds a line end, or is empty, which the server does not answer.
+    """
+    text = text.removesuffix("\r")
+    if not text or "\n" in text:
+        raise ValueError("a request is one line that is not empty")
+    return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
+class Sticky:
+    """What the server keeps for a connection, to be set again on the next one.
+
+    Attributes:
+        params: The sticky params that were added, as text.
+        room: The room that was changed to; empty before.
+    """
+
+    def __init__(self) -> None:
+        self.params: dict[str, str] = {}
+        self.room = ""
+
+    def lines(self) -> Iterator[bytes]:
+        """The requests that set all of it."""
+        for key, value in self.params.items():
+            yield param_add(key, value)
+        if self.room:
+            yield verb("roomChange", self.room)
