@@ -11,6 +11,7 @@ import fcntl
 import socket
 import sys
 import termios
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet import tcp, unix
@@ -141,6 +142,32 @@ class TCPTransport(WriteAtOnce, tcp.Server):
 
 class UNIXTransport(WriteAtOnce, unix.Server):
     """One client's connection over a UNIX socket. It passes no file descriptors."""
+
+
+def writer_at_once(transport: Any) -> Callable[[bytes], object]:
+    """What writes to a client's transport, which is Twisted's, as `WriteAtOnce` does.
+
+    Args:
+        transport: The transport; of other kinds than plain TCP and UNIX connections it is its
+            own ``write``.
+    """
+    write: Callable[[bytes], object] = transport.write
+    if not isinstance(transport, tcp.Connection) or transport.TLS:
+        return write
+
+    def write_now(data: bytes) -> None:
+        if transport._tempDataLen or transport.dataBuffer or not transport.connected:
+            write(data)
+            return
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            # As above: the reactor's own write meets the error, too.
+            sent = 0
+        if sent < len(data):
+            write(data[sent:])
+
+    return write_now
 
 
 def write_at_once(port: IListeningPort) -> None:

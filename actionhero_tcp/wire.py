@@ -137,7 +137,11 @@ def dumps(value: object) -> bytes:
         UnserializableError: It holds anything else, NaN or an infinity, is nested
             too deeply or contains itself.
     """
-    return encode(_checked_text(value))
+    text = _checked_text(value)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return encode(text)
 
 
 def _checked_text(value: object) -> str:

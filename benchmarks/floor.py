@@ -1,6 +1,8 @@
 """The floor that all is measured against: a bare `LineReceiver` that answers every line.
 
-Usage: floor.py PORT [KEY_FILE CERT_FILE]
+Usage: floor.py [--greet] PORT [KEY_FILE CERT_FILE]
+
+With ``--greet`` it says hello first, as our own server does.
 """
 
 from __future__ import annotations
@@ -21,9 +23,11 @@ class Floor(LineReceiver):
 
     delimiter = b"\n"
     transport: Any
+    greeting = b""
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        self.transport.write(self.greeting)
         self.number = 0
 
     def lineReceived(self, line: bytes) -> None:
@@ -35,6 +39,9 @@ class Floor(LineReceiver):
 def main(arguments: list[str]) -> None:
     """Listens until it is stopped."""
     endpoint: Any
+    if arguments[0] == "--greet":
+        Floor.greeting = b'{"welcome":"Hello!","context":"api","messageCount":0}\r\n'
+        arguments = arguments[1:]
     port = int(arguments[0])
     factory = Factory.forProtocol(Floor)
     if len(arguments) > 1:

@@ -9,7 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from . import places, requests
-from .line import Line, Reply
+from .conversation import Conversation
+from .line import Reply
 from .link import Link
 from .outcomes import Answer, LostError
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
@@ -254,8 +255,8 @@ class Client:
         """
         line = requests.action("file", {"fileName": name})
 
-        def ask(connection: Line, line: bytes, reply: Reply) -> None:
-            connection.ask_file(line, reply, to)
+        def ask(conversation: Conversation, line: bytes, reply: Reply) -> None:
+            conversation.ask_file(line, reply, to)
 
         return self._call(line, timeout, ask)
 

@@ -25,12 +25,10 @@ class Call(Protocol):
 
     Attributes:
         started: When it was asked, in seconds on the clock that `Conversation.feed` is given.
-        deadline: When it has waited long enough.
-        timeout: How long that is.
+        timeout: How many seconds it waits.
     """
 
     started: float
-    deadline: float
     timeout: float
 
     def succeed(self, result: Any, /) -> None:
@@ -94,16 +92,14 @@ class Conversation:
         Raises:
             TooMuchError: Too many wait already.
         """
-        if self._held is not None or len(self._pending) >= self._max_pending:
+        pending = self._pending
+        if self._held is not None or len(pending) >= self._max_pending:
             self._refuse_too_many()
-        if self._held is None:
-            self._send(line, call)
-        else:
+            assert self._held is not None
             self._held.append((line, call))
-
-    def _send(self, line: bytes, call: Call) -> None:
+            return
         self.sent = number = self.sent + 1
-        self._pending[number] = call
+        pending[number] = call
         self._out.append(line)
 
     def ask_file(self, line: bytes, call: Call, sink: Callable[[bytes], object] | None) -> None:
@@ -260,6 +256,11 @@ class Conversation:
         for line, call in held:
             self._send(line, call)
 
+    def _send(self, line: bytes, call: Call) -> None:
+        self.sent += 1
+        self._pending[self.sent] = call
+        self._out.append(line)
+
     def _end_transfer(self, transfer: Transfer, now: float) -> None:
         """A file has come, or an error in its place."""
         if transfer.is_doubtful:
@@ -278,20 +279,23 @@ class Conversation:
         Returns:
             When the next one will have, at the earliest.
         """
-        overdue = [number for number, call in self._pending.items() if call.deadline <= now]
+        overdue = [number for number, call in self._pending.items() if _end(call) <= now]
         calls = [self._pending.pop(number) for number in overdue]
         if self._held:
-            calls += [call for _, call in self._held if call.deadline <= now]
-            self._held = [(line, call) for line, call in self._held if call.deadline > now]
+            calls += [call for _, call in self._held if _end(call) <= now]
+            self._held = [(line, call) for line, call in self._held if _end(call) > now]
         calls += self._expired_files(now)
         for call in calls:
             self._has_given_up = True
             call.fail(NoAnswerError(f"no answer has come within {call.timeout:g} seconds"))
-        return min((call.deadline for call in self._calls()), default=inf)
+        ends = [_end(call) for call in self._pending.values()]
+        ends += [_end(call) for _, call in self._held or ()]
+        ends += [transfer.deadline for transfer in self._transfers]
+        return min(ends, default=inf)
 
     def _expired_files(self, now: float) -> Iterator[Call]:
         for transfer in tuple(self._transfers):
-            if transfer.call.deadline <= now:
+            if transfer.deadline <= now:
                 if transfer.receiving:
                     error = LostError("a file has not come to its end within the time limit")
                     self._listener.garbled(error)
@@ -301,7 +305,8 @@ class Conversation:
 
     def lose(self, error: CallError) -> None:
         """Fails all calls: the connection is gone."""
-        calls = tuple(self._calls())
+        calls = [*self._pending.values(), *(call for _, call in self._held or ())]
+        calls += [transfer.call for transfer in self._transfers]
         self._pending.clear()
         self._held = None
         self._transfers.clear()
@@ -310,17 +315,16 @@ class Conversation:
         for call in calls:
             call.fail(error)
 
-    def _calls(self) -> Iterator[Call]:
-        yield from self._pending.values()
-        yield from (call for _, call in self._held or ())
-        yield from (transfer.call for transfer in self._transfers)
+
+def _end(call: Call) -> float:
+    """When a call has waited long enough."""
+    return call.started + call.timeout
 
 
 class _Then:
     """Whoever waits for the answer to a mark; that it is an error is as it should be."""
 
     started = 0.0
-    deadline = inf
     timeout = inf
 
     def __init__(self, then: Callable[[], object]) -> None:

@@ -13,9 +13,9 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..clock import Clock
-from ..transport import set_socket_options
+from ..transport import set_socket_options, writer_at_once
 from .conversation import Conversation
-from .outcomes import LostError, TooMuchError
+from .outcomes import LostError
 from .requests import Sticky
 from .settings import Limits
 
@@ -24,8 +24,7 @@ class Reply(Deferred[Any]):
     """What a call gives: a Deferred that knows how long it may wait; see `conversation.Call`."""
 
     started = 0.0
-    deadline = 0.0
-    timeout = 0.0
+    timeout = inf
     succeed = Deferred.callback
     fail = Deferred.errback
 
@@ -40,6 +39,7 @@ class Line(Protocol):
 
     Attributes:
         conversation: What is said on it.
+        corked: Whether more may be asked before what was asked is to be sent.
         greeted: Fires when the server's welcome is there; fails where it does not come.
         welcome: The welcome.
         lost: Called with the reason when the connection is gone.
@@ -49,9 +49,10 @@ class Line(Protocol):
     def __init__(
         self, clock: Clock, limits: Limits, heard: Callable[[dict[str, Any]], object]
     ) -> None:
-        self._clock = clock
+        self._now = clock.seconds
         self._heard = heard
-        self._corked = False
+        self._write_now: Callable[[bytes], object] = lambda data: None
+        self.corked = False
         self._error: LostError | None = None
         self.conversation = Conversation(self, limits)
         self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
@@ -62,19 +63,25 @@ class Line(Protocol):
     def connectionMade(self) -> None:
         """It is made; under TLS the handshake is still to come."""
         set_socket_options(self.transport)
+        self._write_now = writer_at_once(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
-        """Takes in some bytes. What is asked meanwhile leaves in one write."""
-        self._corked = True
+        """Takes in some bytes. What is asked meanwhile leaves in one write, at once."""
+        conversation = self.conversation
+        self.corked = True
         try:
-            self.conversation.feed(data, self._clock.seconds())
+            conversation.feed(data, self._now())
         finally:
-            self._corked = False
-        self.flush()
+            self.corked = False
+        if data := conversation.take():
+            self._write_now(data)
 
     def flush(self) -> None:
-        """Sends what is to be sent, unless more may come right away."""
-        if not self._corked and (data := self.conversation.take()):
+        """Sends what is to be sent, unless more may come right away.
+
+        The transport joins what comes in one pass of the reactor.
+        """
+        if not self.corked and (data := self.conversation.take()):
             self._transport.write(data)
 
     def heard(self, message: dict[str, Any]) -> None:
@@ -109,26 +116,9 @@ class Line(Protocol):
     def call(self, line: bytes) -> Reply:
         """Sends a request that may wait for its answer for as long as the connection lasts."""
         reply = Reply()
-        reply.deadline = inf
-        self.ask(line, reply)
-        return reply
-
-    def ask(self, line: bytes, reply: Reply) -> None:
-        """Sends a request; see `Conversation.ask`."""
-        try:
-            self.conversation.ask(line, reply)
-        except TooMuchError as error:
-            reply.fail(error)
-        if not self._corked:
-            self.flush()
-
-    def ask_file(self, line: bytes, reply: Reply, sink: Callable[[bytes], object] | None) -> None:
-        """Sends a request for a file; see `Conversation.ask_file`."""
-        try:
-            self.conversation.ask_file(line, reply, sink)
-        except TooMuchError as error:
-            reply.fail(error)
+        self.conversation.ask(line, reply)
         self.flush()
+        return reply
 
     @property
     def _transport(self) -> Any:

@@ -11,13 +11,14 @@ from math import inf
 from typing import Any, Final
 
 from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
+from .conversation import Conversation
 from .line import Line, ReadyEndpoint, Reply
-from .outcomes import LostError, NoAnswerError, TooMuchError
+from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
 from .requests import QUIT, Sticky
 from .settings import Limits
 
@@ -25,8 +26,8 @@ FIRST_RETRY: Final = 0.5
 LONGEST_RETRY: Final = 30.0
 """Attempts to connect come at intervals, in seconds, that grow from the one to the other."""
 
-Ask = Callable[[Line, bytes, Reply], None]
-"""How a request goes out on a connection."""
+Ask = Callable[[Conversation, bytes, Reply], None]
+"""How a request goes out on a connection: `Conversation.ask`, or something else for files."""
 
 
 class Link:
@@ -121,7 +122,8 @@ class Link:
         self._line, line.lost = line, self._lost
         waiting, self._waiting = self._waiting, []
         for request, reply, ask in waiting:
-            ask(line, request, reply)
+            ask(line.conversation, request, reply)
+        line.flush()
         self.came(line.welcome)
 
     def _lost(self, error: LostError) -> None:
@@ -146,7 +148,9 @@ class Link:
 
     # Asking
 
-    def ask(self, line: bytes, timeout: float | None, ask: Ask = Line.ask) -> Reply | Deferred[Any]:
+    def ask(
+        self, line: bytes, timeout: float | None = None, ask: Ask = Conversation.ask
+    ) -> Deferred[Any]:
         """Sends a request, now or when there is a connection.
 
         Args:
@@ -158,23 +162,30 @@ class Link:
             A Deferred of the answer, which may fail with any `CallError`.
         """
         reply = Reply()
-        if timeout is None:
-            timeout = self._timeout
-        reply.timeout = timeout
+        reply.timeout = self._timeout if timeout is None else timeout
         reply.started = now = self._now()
-        reply.deadline = deadline = now + timeout
-        if self._line is not None:
-            ask(self._line, line, reply)
-        elif not self._service.running:
-            return fail(LostError("there is no connection; connect() makes one"))
-        elif len(self._waiting) >= self._limits.max_pending:
-            most = self._limits.max_pending
-            return fail(TooMuchError(f"{most} calls wait for a connection already (max_pending)"))
-        else:
-            self._waiting.append((line, reply, ask))
-        if deadline < self._next_check:
-            self._schedule(deadline)
+        connection = self._line
+        try:
+            if connection is None:
+                self._wait(line, reply, ask)
+            else:
+                ask(connection.conversation, line, reply)
+                if not connection.corked:
+                    connection.flush()
+        except CallError as error:
+            reply.fail(error)
+        if now + reply.timeout < self._next_check:
+            self._schedule(now + reply.timeout)
         return reply
+
+    def _wait(self, line: bytes, reply: Reply, ask: Ask) -> None:
+        """Keeps a request until there is a connection."""
+        if not self._service.running:
+            raise LostError("there is no connection; connect() makes one")
+        if len(self._waiting) >= self._limits.max_pending:
+            most = self._limits.max_pending
+            raise TooMuchError(f"{most} calls wait for a connection already (max_pending)")
+        self._waiting.append((line, reply, ask))
 
     # Time limits
 
@@ -189,9 +200,10 @@ class Link:
         """Fails the calls that have waited long enough."""
         self._next_check = inf
         now = self._now()
-        overdue = [reply for _, reply, _ in self._waiting if reply.deadline <= now]
-        self._waiting = [entry for entry in self._waiting if entry[1].deadline > now]
-        deadline = min((reply.deadline for _, reply, _ in self._waiting), default=inf)
+        overdue = [reply for _, reply, _ in self._waiting if reply.started + reply.timeout <= now]
+        self._waiting = [entry for entry in self._waiting if entry[1] not in overdue]
+        ends = (reply.started + reply.timeout for _, reply, _ in self._waiting)
+        deadline = min(ends, default=inf)
         for reply in overdue:
             reply.fail(self._no_connection(reply.timeout))
         if self._line is not None:

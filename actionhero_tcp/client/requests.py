@@ -19,6 +19,11 @@ def _head(name: str) -> bytes:
     return b'{"action":%b,"params":' % wire.dumps(name)
 
 
+@lru_cache(_NAMES_KEPT)
+def _bare(name: str) -> bytes:
+    return b'{"action":%b}\n' % wire.dumps(name)
+
+
 def action(name: str, params: Mapping[str, object]) -> bytes:
     """A request for an action, as JSON, so that no sticky param goes with it.
 
@@ -29,7 +34,7 @@ def action(name: str, params: Mapping[str, object]) -> bytes:
     Raises:
         UnserializableError: The params are no JSON; the text says which and why.
     """
-    return b"%b%b}\n" % (_head(name), wire.dumps(params))
+    return _head(name) + wire.dumps(params) + b"}\n" if params else _bare(name)
 
 
 def verb(word: str, argument: str = "") -> bytes:

@@ -48,6 +48,7 @@ class Transfer:
         begin_mark: The one before the file's.
         end_line: The one after it.
         receiving: Whether what comes now is the content.
+        deadline: When it has waited long enough for the next part.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Transfer:
     ) -> None:
         self.line = line
         self.call = call
+        self.deadline = call.started + call.timeout
         self._sink = sink
         self._most = most
         self._failure: Exception | None = None
@@ -89,7 +91,7 @@ class Transfer:
         Returns:
             What follows the file, or None while its end has not come.
         """
-        self.call.deadline = now + self.call.timeout
+        self.deadline = now + self.call.timeout
         data = self._tail + data
         end = data.find(self._end_answer)
         if end >= 0:
@@ -184,7 +186,7 @@ class Transfer:
 
     def give_up(self) -> Call:
         """Nobody waits for it any more; what still comes is dropped."""
-        call, self.call = self.call, _Nobody()
+        call, self.call, self.deadline = self.call, _Nobody(), inf
         self._sink, self._most, self._repeated = _drop, inf, True
         self._parts.clear()
         return call
@@ -198,7 +200,6 @@ class _Nobody:
     """In place of a caller that has given up."""
 
     started = 0.0
-    deadline = inf
     timeout = inf
 
     def succeed(self, result: object) -> None:

@@ -1,0 +1,76 @@
+"""Asks with our own client, as `load.c` does with its own: so many clients, so much outstanding.
+
+Usage: asking.py PORT CONNECTIONS OUTSTANDING SECONDS. Writes what `load.c` writes, and the
+processor time of this process, in microseconds for each message.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
+from twisted.internet.task import deferLater, react
+
+from actionhero_tcp.client import Client
+
+WARM_UP_SECONDS = 0.2
+
+
+class Crowd:
+    """Clients that ask, and count what they get."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.stopped = False
+
+    async def ask(self, client: Client) -> None:
+        """Asks one request after the other."""
+        while not self.stopped:
+            answer = await client.action("randomNumber", a=1)
+            self.seconds.append(answer.seconds)
+
+
+def _coroutine(awaitable: Awaitable[None]) -> Deferred[Any]:
+    return ensureDeferred(awaitable)  # type: ignore[arg-type]
+
+
+async def measure(reactor: Any, port: int, connections: int, outstanding: int, span: float) -> None:
+    """Asks for a while, and tells how it went."""
+    clients = [Client("127.0.0.1", port, reactor=reactor) for _ in range(connections)]
+    await gatherResults([client.connect(attempts=1) for client in clients])
+    crowd = Crowd()
+    asking = [_coroutine(crowd.ask(client)) for client in clients for _ in range(outstanding)]
+    await deferLater(reactor, WARM_UP_SECONDS)
+    print("begin", file=sys.stderr, flush=True)
+    crowd.seconds.clear()
+    begin, used = time.monotonic(), time.process_time()
+    await deferLater(reactor, span)
+    took, used = time.monotonic() - begin, time.process_time() - used
+    print("end", file=sys.stderr, flush=True)
+    waits = sorted(crowd.seconds)
+    crowd.stopped = True
+    await gatherResults(asking)
+    seen = {
+        "messages": len(waits),
+        "seconds": took,
+        "p50": int(waits[len(waits) // 2] * 1e6),
+        "p99": int(waits[len(waits) * 99 // 100] * 1e6),
+        "most": int(waits[-1] * 1e6),
+        "cpu": used * 1e6 / len(waits),
+    }
+    print(json.dumps(seen))
+
+
+def main(arguments: list[str]) -> None:
+    """Measures, and ends."""
+    port, connections, outstanding = map(int, arguments[:3])
+    span = float(arguments[3])
+    react(lambda reactor: _coroutine(measure(reactor, port, connections, outstanding, span)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
