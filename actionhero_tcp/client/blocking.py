@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, NoReturn
+from typing import Any
 
 from . import requests
-from .conversation import Conversation
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
 from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
-
-_CHUNK_BYTES: Final = 256 * 1024
+from .stream import Stream, Waiting, connected
 
 
 class Client:
@@ -59,18 +55,16 @@ class Client:
         if port is None and not where.startswith("unix:"):
             raise ValueError(f"{where!r} is no unix:/path, and a host needs a port")
         self._where, self._port = where, port
-        self._tls = TLS() if tls is True else tls or None
-        if self._tls is not None:
-            self._name = server_name(where if port is not None else "", self._tls)
-            self._context = context(self._tls)
+        self._name, self._context = "", None
+        if tls is not False:
+            options = TLS() if tls is True else tls
+            self._name = server_name(where if port is not None else "", options)
+            self._context = context(options)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
         self._limits = limits or Limits()
         self._sticky = requests.Sticky()
-        self._stream: socket.socket | None = None
-        self._conversation = Conversation(self, self._limits)
-        self._messages: list[dict[str, Any]] = []
-        self._error: CallError | None = None
+        self._stream: Stream | None = None
         self._late = 0
         self.on_say: Callable[[dict[str, Any]], object] | None = None
         self.on_message: Callable[[dict[str, Any]], object] | None = None
@@ -86,60 +80,38 @@ class Client:
             NoAnswerError: It takes too long.
         """
         self.close()
-        self.welcome, self._error = {}, None
-        end = monotonic() + self._connect_timeout
+        self.welcome = {}
+        seconds = self._connect_timeout
+        end = monotonic() + seconds
+        stream = connected(self._where, self._port, self._context, self._name, seconds)
+        self._stream = Stream(stream, self._limits, self._heard)
         try:
-            self._stream = self._connected()
             while not self.welcome:
-                self._receive(end, self._connect_timeout)
-            self._restore()
+                if monotonic() >= end:
+                    raise NoAnswerError(f"there was no welcome within {seconds:g} seconds")
+                self._stream.receive(end)
+            for line in self._sticky.lines():
+                self._call(line, seconds)
+        except AnswerError as error:
+            self.close()
+            raise LostError(f"what was sticky could not be set again: {error}") from None
         except BaseException:
             self.close()
             raise
 
-    def _restore(self) -> None:
-        for line in self._sticky.lines():
-            try:
-                self._call(line, self._connect_timeout)
-            except AnswerError as error:
-                raise LostError(f"what was sticky could not be set again: {error}") from None
-
-    def _connected(self) -> socket.socket:
-        """A socket that is connected, all handshakes done."""
-        stream = None
-        try:
-            if self._port is None:
-                stream = socket.socket(socket.AF_UNIX)
-                stream.settimeout(self._connect_timeout)
-                stream.connect(self._where.removeprefix("unix:"))
-            else:
-                stream = socket.create_connection((self._where, self._port), self._connect_timeout)
-                stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            if self._tls is not None:
-                stream = self._context.wrap_socket(stream, server_hostname=self._name)
-        except TimeoutError:
-            _close(stream)
-            seconds = self._connect_timeout
-            raise NoAnswerError(f"cannot connect within {seconds:g} seconds") from None
-        except OSError as error:
-            _close(stream)
-            raise LostError(f"cannot connect: {error}") from error
-        return stream
-
     def disconnect(self) -> None:
         """Says goodbye, waits for the end, and closes."""
-        if self._stream is not None:
+        if self.connected:
             with suppress(CallError):
                 self._call(requests.QUIT, None)
         self.close()
 
     def close(self) -> None:
         """Closes the connection without a word."""
-        stream, self._stream = self._stream, None
-        _close(stream)
-        self._late += self._conversation.late
-        self._conversation = Conversation(self, self._limits)
+        if self._stream is not None:
+            self._late += self._stream.conversation.late
+            self._stream.close()
+        self._stream = None
 
     def __enter__(self) -> Client:
         """Connects."""
@@ -153,7 +125,7 @@ class Client:
     @property
     def connected(self) -> bool:
         """Whether there is a connection, as far as is known."""
-        return self._stream is not None
+        return self._stream is not None and self._stream.is_open
 
     @property
     def room(self) -> str:
@@ -168,7 +140,7 @@ class Client:
     @property
     def late(self) -> int:
         """How many answers have come after their time limit, and were dropped."""
-        return self._late + self._conversation.late
+        return self._late + (self._stream.conversation.late if self._stream else 0)
 
     # Calls
 
@@ -262,9 +234,9 @@ class Client:
         timeout: float | None = None,
     ) -> Any:
         """Like `file`, by a request of one's own, with its line end."""
-        waiting = _Waiting(self._timeout if timeout is None else timeout)
-        self._conversation.ask_file(line, waiting, to)
-        return self._wait_for(waiting)
+        stream, waiting = self._open(timeout)
+        stream.conversation.ask_file(line, waiting, to)
+        return stream.wait_for(waiting)
 
     def listen(self, seconds: float) -> None:
         """Hears what is said and sent for so long; the callbacks are called meanwhile.
@@ -272,122 +244,29 @@ class Client:
         Raises:
             LostError: The connection is lost.
         """
+        stream, _ = self._open(None)
         end = monotonic() + seconds
-        self._deliver()
+        stream.deliver()
         while monotonic() < end:
-            with suppress(NoAnswerError):
-                self._receive(end, seconds)
+            stream.receive(end)
 
     def _call(self, line: bytes, timeout: float | None) -> Answer:
-        waiting = _Waiting(self._timeout if timeout is None else timeout)
-        self._conversation.ask(line, waiting)
-        answer: Answer = self._wait_for(waiting)
+        stream, waiting = self._open(timeout)
+        stream.conversation.ask(line, waiting)
+        answer: Answer = stream.wait_for(waiting)
         return answer
 
-    # The socket
-
-    def _wait_for(self, waiting: _Waiting) -> Any:
-        """Sends what is to be sent, and receives until a call has its result."""
-        while not waiting.done:
-            if data := self._conversation.take():
-                self._send(data, waiting.timeout)
-            now = monotonic()
-            end = self._conversation.expire(now)
-            if not waiting.done:
-                with suppress(NoAnswerError):
-                    self._receive(end, waiting.timeout)
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting.result
-
-    def _send(self, data: bytes, seconds: float) -> None:
-        stream = self._open()
-        stream.settimeout(seconds)
-        try:
-            stream.sendall(data)
-        except OSError as error:
-            self._lose(error)
-
-    def _receive(self, end: float, seconds: float) -> None:
-        """Waits for something to come, and takes it in.
-
-        Raises:
-            NoAnswerError: Nothing has come before the end.
-            LostError: The connection is lost.
-        """
-        stream = self._open()
-        try:
-            stream.settimeout(max(0.001, end - monotonic()))
-            data = stream.recv(_CHUNK_BYTES)
-        except (TimeoutError, ssl.SSLWantReadError):
-            raise NoAnswerError(f"nothing has come within {seconds:g} seconds") from None
-        except OSError as error:
-            self._lose(error)
-        if not data:
-            self._lose(None)
-        self._conversation.feed(data, monotonic())
-        if self._error is not None:
-            self._lose(None)
-        self._deliver()
-
-    def _open(self) -> socket.socket:
+    def _open(self, timeout: float | None) -> tuple[Stream, Waiting]:
         if self._stream is None:
             raise LostError("there is no connection; connect() makes one")
-        return self._stream
+        return self._stream, Waiting(self._timeout if timeout is None else timeout)
 
-    def _lose(self, reason: Exception | None) -> NoReturn:
-        """The connection is gone."""
-        why = "the server has hung up" if reason is None else str(reason)
-        error = self._error or LostError(f"the connection is lost: {why}")
-        self._conversation.lose(error)
-        self.close()
-        self._deliver()
-        raise error
-
-    # What answers nothing
-
-    def heard(self, message: dict[str, Any]) -> None:
-        """See `conversation.Listener.heard`."""
+    def _heard(self, message: dict[str, Any]) -> None:
         if self.welcome:
-            self._messages.append(message)
-        elif "error" in message:
-            self._error = LostError(f"the server does not let us in: {message['error']}")
-        else:
-            self.welcome = message
-
-    def garbled(self, error: LostError) -> None:
-        """See `conversation.Listener.garbled`."""
-        self._error = self._error or error
-
-    def _deliver(self) -> None:
-        """Calls the callbacks, when all that has come is in order."""
-        while self._messages:
-            message = self._messages.pop(0)
-            said = message.get("context") == "user"
-            callback = self.on_say if said else self.on_message
+            callback = self.on_say if message.get("context") == "user" else self.on_message
             if callback is not None:
                 callback(message)
-
-
-class _Waiting:
-    """A call that waits; see `conversation.Call`."""
-
-    def __init__(self, timeout: float) -> None:
-        self.started = monotonic()
-        self.timeout = timeout
-        self.done = False
-        self.result: Any = None
-        self.error: Exception | None = None
-
-    def succeed(self, result: Any) -> None:
-        """There it is."""
-        self.done, self.result = True, result
-
-    def fail(self, error: Exception) -> None:
-        """It comes to nothing."""
-        self.done, self.error = True, error
-
-
-def _close(stream: socket.socket | None) -> None:
-    if stream is not None:
-        stream.close()
+        elif "error" in message:
+            raise LostError(f"the server does not let us in: {message['error']}")
+        else:
+            self.welcome = message

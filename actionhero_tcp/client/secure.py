@@ -5,6 +5,16 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from twisted.internet.endpoints import wrapClientTLS
+from twisted.internet.ssl import (
+    Certificate,
+    TLSVersion,
+    optionsForClientTLS,
+    trustRootFromCertificates,
+)
+
+from ..errors import StartError
+from ..tls import load_certificates, load_pair
 from .settings import TLS
 
 
@@ -19,18 +29,6 @@ def over(endpoint: Any, host: str, tls: TLS) -> Any:
     Raises:
         ValueError: A file cannot be used, or no name is known; the text says which.
     """
-    # Only those who speak TLS pay for loading OpenSSL.
-    from twisted.internet.endpoints import wrapClientTLS
-    from twisted.internet.ssl import (
-        Certificate,
-        TLSVersion,
-        optionsForClientTLS,
-        trustRootFromCertificates,
-    )
-
-    from ..errors import StartError
-    from ..tls import load_certificates, load_pair
-
     name = server_name(host, tls)
     more: dict[str, Any] = {"raiseMinimumTo": TLSVersion.TLSv1_2}
     trust: Any = None
@@ -53,14 +51,11 @@ def context(tls: TLS) -> ssl.SSLContext:
     Raises:
         ValueError: A file cannot be used; the text names it.
     """
-    made = ssl.create_default_context()
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        if tls.ca_file is not None:
-            made = ssl.create_default_context(cafile=tls.ca_file)
-            made.minimum_version = ssl.TLSVersion.TLSv1_2
+        made = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ValueError) as error:
         raise ValueError(f"{tls.ca_file}: cannot use these authorities: {_why(error)}") from None
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         if tls.cert_file is not None:
             # The empty passphrase keeps OpenSSL from asking for one on the terminal.

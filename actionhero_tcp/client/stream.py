@@ -1,0 +1,185 @@
+"""One connection of a `blocking.Client`: a socket, and a conversation on it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Any, Final, NoReturn
+
+from .conversation import Conversation
+from .outcomes import LostError, NoAnswerError
+from .settings import Limits
+
+_CHUNK_BYTES: Final = 256 * 1024
+_SHORTEST_WAIT: Final = 0.001
+"""A socket's time limit of 0 would mean not to wait at all."""
+
+
+def connected(
+    where: str, port: int | None, context: ssl.SSLContext | None, name: str, seconds: float
+) -> socket.socket:
+    """A socket that is connected, all handshakes done.
+
+    Args:
+        where: The host, or with no port ``unix:`` and a path.
+        port: The port.
+        context: How to speak TLS; None for not at all.
+        name: The name that the server's certificate has to hold.
+        seconds: How long each step may take.
+
+    Raises:
+        NoAnswerError: It takes longer.
+        LostError: There is no connection to be had; the text says why.
+    """
+    stream = None
+    try:
+        if port is None:
+            stream = socket.socket(socket.AF_UNIX)
+            stream.settimeout(seconds)
+            stream.connect(where.removeprefix("unix:"))
+        else:
+            stream = socket.create_connection((where, port), seconds)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return stream if context is None else context.wrap_socket(stream, server_hostname=name)
+    except TimeoutError:
+        _close(stream)
+        raise NoAnswerError(f"there was no connection within {seconds:g} seconds") from None
+    except OSError as error:
+        _close(stream)
+        raise LostError(f"cannot connect: {error}") from error
+
+
+def _close(stream: socket.socket | None) -> None:
+    if stream is not None:
+        stream.close()
+
+
+class Waiting:
+    """A call that waits; see `conversation.Call`.
+
+    Args:
+        timeout: Seconds that it may wait.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self.started = monotonic()
+        self.timeout = timeout
+        self.done = False
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def succeed(self, result: Any) -> None:
+        """There it is."""
+        self.done, self.result = True, result
+
+    def fail(self, error: Exception) -> None:
+        """It comes to nothing."""
+        self.done, self.error = True, error
+
+
+class Stream:
+    """A connection.
+
+    Args:
+        stream: The connected socket.
+        limits: What it may keep.
+        heard: Told of every message that answers nothing, when all that came with it is in order.
+
+    Attributes:
+        conversation: What is said on it.
+    """
+
+    def __init__(
+        self, stream: socket.socket, limits: Limits, heard: Callable[[dict[str, Any]], object]
+    ) -> None:
+        self._socket: socket.socket | None = stream
+        self._heard = heard
+        self._messages: list[dict[str, Any]] = []
+        self._error: LostError | None = None
+        self.conversation = Conversation(self, limits)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open, as far as is known."""
+        return self._socket is not None
+
+    def wait_for(self, waiting: Waiting) -> Any:
+        """Sends what has been asked, and receives until a call has its result.
+
+        Raises:
+            CallError: The call has failed, or the connection is lost.
+        """
+        while not waiting.done:
+            if data := self.conversation.take():
+                self._send(data, waiting.timeout)
+            end = self.conversation.expire(monotonic())
+            if not waiting.done:
+                self.receive(end)
+        if self._error is not None:
+            self.close()
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.result
+
+    def receive(self, end: float) -> None:
+        """Waits for something to come, up to a time of `monotonic`, and takes it in.
+
+        Raises:
+            LostError: The connection is lost.
+        """
+        stream = self._open()
+        try:
+            stream.settimeout(None if end == inf else max(_SHORTEST_WAIT, end - monotonic()))
+            data = stream.recv(_CHUNK_BYTES)
+        except TimeoutError:
+            return
+        except OSError as error:
+            self._lose(f"the connection is lost: {error}")
+        if not data:
+            self._lose("the server has hung up")
+        self.conversation.feed(data, monotonic())
+        if self._error is not None:
+            self._lose("")
+        self.deliver()
+
+    def deliver(self) -> None:
+        """Tells of the messages that have come."""
+        while self._messages:
+            self._heard(self._messages.pop(0))
+
+    def close(self) -> None:
+        """Closes it."""
+        _close(self._socket)
+        self._socket = None
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """See `conversation.Listener.heard`."""
+        self._messages.append(message)
+
+    def garbled(self, error: LostError) -> None:
+        """See `conversation.Listener.garbled`."""
+        self._error = self._error or error
+
+    def _send(self, data: bytes, seconds: float) -> None:
+        stream = self._open()
+        stream.settimeout(None if seconds == inf else max(_SHORTEST_WAIT, seconds))
+        try:
+            stream.sendall(data)
+        except OSError as error:
+            self._lose(f"the connection is lost: {error}")
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            raise LostError("there is no connection; connect() makes one")
+        return self._socket
+
+    def _lose(self, why: str) -> NoReturn:
+        error = self._error or LostError(why)
+        self.conversation.lose(error)
+        self.close()
+        self.deliver()
+        raise error
