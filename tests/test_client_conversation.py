@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client.outcomes import AnswerError, LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.settings import Limits
 
-from .conversations import ModelServer, Party, answer, encode
+from .conversations import ModelServer, Party, Waiter, answer, encode, file_line
 from .support import PROPERTY
 
 SAID = {"message": "hi", "room": "r", "from": "x", "context": "user", "sentAt": 1}
@@ -243,6 +243,23 @@ class FileTests(SynchronousTestCase):
         self.assertEqual([len(CONTENTS[name])], streamed.results)
         self.assertEqual("after", after.results[0]["said"])
         self.assertTrue(before is None or before.done)
+
+    def test_whoever_is_told_may_ask_again(self) -> None:
+        told: list[Any] = []
+
+        class Asking(Waiter):
+            def succeed(waiter, result: Any) -> None:
+                told.append(result)
+                if len(told) < 4:
+                    self.party.conversation.ask_file(file_line("text"), Asking(), None)
+                    self.party.conversation.ask(b"paramsView\n", Waiter())
+
+            fail = succeed
+
+        self.party.conversation.ask_file(file_line("nope"), Asking(), None)
+        self.turn()
+        self.assertEqual([CONTENTS["text"]] * 3, told[1:])
+        self.assertEqual((0, []), (self.party.conversation.waiting, self.party.faults))
 
     def test_a_missing_file_is_an_error(self) -> None:
         call = self.party.ask_file("nope")

@@ -263,13 +263,16 @@ class Conversation:
 
     def _end_transfer(self, transfer: Transfer, now: float) -> None:
         """A file has come, or an error in its place."""
-        if transfer.is_doubtful:
+        doubtful = transfer.is_doubtful
+        if doubtful:
             transfer.repeat()
         else:
             del self._transfers[0]
-            transfer.finish(now)
         if self._transfers:
             self._begin_transfer()
+        if not doubtful:
+            # Last, for whoever is told may ask for another one.
+            transfer.finish(now)
 
     # Giving up
 

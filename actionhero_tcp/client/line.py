@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
+from service_identity import VerificationError
 from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
@@ -106,10 +107,11 @@ class Line(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, or its handshake has failed."""
         error = self._error or LostError(f"the connection is lost: {describe(reason.value)}")
+        self.lost(error)
+        # After this, so that what is asked once more is not asked here.
         self.conversation.lose(error)
         if not self.greeted.called:
             self.greeted.errback(error)
-        self.lost(error)
         if self.outer is not None:
             self.outer.connectionLost(reason)
 
@@ -139,6 +141,7 @@ class ReadyEndpoint:
         clock: Tells the time.
         timeout: Seconds that an attempt may take, from its beginning to the welcome.
         ready: Called with each connection that can be used.
+        failed: Called with the reason of each attempt that has failed.
 
     Attributes:
         error: Why the last attempt has failed.
@@ -152,6 +155,7 @@ class ReadyEndpoint:
         clock: Clock,
         timeout: float,
         ready: Callable[[Line], object],
+        failed: Callable[[LostError], object],
     ) -> None:
         self._endpoint = endpoint
         self._make = make
@@ -159,6 +163,7 @@ class ReadyEndpoint:
         self._clock = clock
         self._timeout = timeout
         self._ready = ready
+        self._failed = failed
         self.error = ""
 
     def connect(self, protocolFactory: Any) -> Deferred[Any]:
@@ -189,9 +194,12 @@ class ReadyEndpoint:
         return outer
 
     def _note(self, failure: Failure) -> Failure:
-        if not isinstance(failure.value, LostError | CancelledError):
-            failure = Failure(LostError(f"cannot connect: {describe(failure.value)}"))
-        self.error = str(failure.value)
+        if failure.check(CancelledError) is None:
+            error = failure.value
+            if not isinstance(error, LostError):
+                error = LostError(f"cannot connect: {describe(error)}")
+            self.error = str(error)
+            self._failed(error)
         return failure
 
 
@@ -219,6 +227,9 @@ class _Lines(Factory):
 
 def describe(error: BaseException | None) -> str:
     """What an error of the network says, for people."""
+    if isinstance(error, VerificationError):
+        wanted = ", ".join(str(each.mismatched_id) for each in error.errors)
+        return f"the server's certificate is not for {wanted}"
     reasons = getattr(error, "args", ())
     if reasons and isinstance(reasons[0], list):
         # OpenSSL's: library, function and reason of each.

@@ -11,9 +11,8 @@ from math import inf
 from typing import Any, Final
 
 from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
 from .conversation import Conversation
@@ -67,6 +66,7 @@ class Link:
         self._timer: Timer | None = None
         self._next_check = inf
         self._late = 0
+        self._connecting: list[tuple[Deferred[None], float]] = []
         self._leaving: list[Deferred[None]] = []
         self.sticky = Sticky()
         self.came: Callable[[dict[str, Any]], object] = lambda welcome: None
@@ -78,6 +78,7 @@ class Link:
             reactor,
             connect_timeout,
             self._ready,
+            self._failed,
         )
         retry = retry or backoffPolicy(FIRST_RETRY, LONGEST_RETRY)
         ready: Any = self._endpoint
@@ -98,20 +99,25 @@ class Link:
 
     def connect(self, attempts: int | None, timeout: float | None) -> Deferred[None]:
         """See `client.Client.connect`."""
-        if not self._service.running:
-            self._service.startService()
-        connected: Deferred[Any] = self._service.whenConnected(attempts)
+        if self._line is not None:
+            return succeed(None)
+        connected: Deferred[None] = Deferred()
+        self._connecting.append((connected, inf if attempts is None else attempts))
         if timeout is not None:
             connected.addTimeout(timeout, self._clock, self._took_too_long)  # type: ignore[arg-type]
-        return connected.addCallbacks(_nothing, _why_not)
+        if not self._service.running:
+            self._service.startService()
+        return connected
 
     def disconnect(self) -> Deferred[None]:
         """See `client.Client.disconnect`."""
-        if self._line is None:
-            return self._stop()
         left: Deferred[None] = Deferred()
         self._leaving.append(left)
-        if len(self._leaving) == 1:
+        if len(self._leaving) > 1:
+            return left
+        if self._line is None:
+            self._clock.callLater(0, self._stop)
+        else:
             self._line.call(QUIT).addErrback(_nothing)
             drop = self._line.drop
             timer = self._clock.callLater(self._timeout, drop, "the server does not hang up")
@@ -124,27 +130,44 @@ class Link:
         for request, reply, ask in waiting:
             ask(line.conversation, request, reply)
         line.flush()
+        connecting, self._connecting = self._connecting, []
         self.came(line.welcome)
+        for connected, _ in connecting:
+            if not connected.called:
+                connected.callback(None)
+
+    def _failed(self, error: LostError) -> None:
+        """An attempt to connect has failed."""
+        connecting, self._connecting = self._connecting, []
+        for connected, attempts in connecting:
+            if attempts > 1:
+                self._connecting.append((connected, attempts - 1))
+            elif not connected.called:
+                connected.errback(error)
 
     def _lost(self, error: LostError) -> None:
         assert self._line is not None
         self._late += self._line.conversation.late
         self._line = None
         if self._leaving:
-            # The service learns of the loss only after this.
             self._clock.callLater(0, self._stop)
         self.went(error)
 
-    def _stop(self) -> Deferred[None]:
+    def _stop(self) -> None:
+        """Stops the service; never called by what it has called, for it does not bear that."""
+        error = LostError("the client has disconnected")
         waiting, self._waiting = self._waiting, []
         for _, reply, _ in waiting:
-            reply.fail(LostError("the client has disconnected"))
+            reply.fail(error)
+        connecting, self._connecting = self._connecting, []
+        for connected, _ in connecting:
+            if not connected.called:
+                connected.errback(error)
         self._schedule(inf)
-        stopped: Deferred[Any] = self._service.stopService() or Deferred()
+        stopped: Deferred[Any] = maybeDeferred(self._service.stopService)
         leaving, self._leaving = self._leaving, []
         for left in leaving:
             stopped.chainDeferred(left)
-        return stopped
 
     # Asking
 
@@ -228,10 +251,3 @@ class _Nothing(Factory):
 
 def _nothing(_: object) -> None:
     """Drops a result."""
-
-
-def _why_not(failure: Failure) -> Any:
-    """An error of `ClientService` as one of ours."""
-    if failure.check(CancelledError) is not None:
-        raise LostError("the client has disconnected") from None
-    return failure
