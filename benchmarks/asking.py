@@ -30,7 +30,7 @@ class Crowd:
     async def ask(self, client: Client) -> None:
         """Asks one request after the other."""
         while not self.stopped:
-            answer = await client.action("randomNumber", a=1)
+            answer = await client.action("randomNumber")
             self.seconds.append(answer.seconds)
 
 

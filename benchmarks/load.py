@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,19 @@ def run(pid: int, mode: str, *arguments: object, others: Sequence[int] = ()) -> 
         arguments: See load.c.
         others: Further processes whose processor time is counted.
     """
+    return measured(pid, [str(PROGRAM), mode, *map(str, arguments)], others)
+
+
+def measured(pid: int, program: Sequence[str], others: Sequence[int] = ()) -> Result:
+    """Runs something that asks a server as load.c does, and writes what that writes.
+
+    Args:
+        pid: See `run`.
+        program: The command. Where it tells its own processor time, that comes last of `others`.
+        others: See `run`.
+    """
     pids = (pid, *others)
-    command = ["taskset", "-c", LOAD_CORE, str(PROGRAM), mode, *map(str, arguments)]
+    command = ["taskset", "-c", LOAD_CORE, *program]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -85,7 +97,14 @@ def run(pid: int, mode: str, *arguments: object, others: Sequence[int] = ()) -> 
     spans = zip(times["begin"], times["end"], strict=True)
     cpu, *more = ((end - begin) * 1e6 / messages for begin, end in spans)
     rate = seen["messages"] / seen["seconds"]
+    more += [seen["cpu"]] if "cpu" in seen else []
     return Result(rate, seen["p50"], seen["p99"], seen["most"], cpu, tuple(more))
+
+
+def asking(port: int, pid: int, outstanding: int) -> Result:
+    """Has `CONNECTIONS` of our own clients, in one process, do what `requests` does."""
+    settings = (port, CONNECTIONS, outstanding, SECONDS)
+    return measured(pid, [sys.executable, str(HERE / "asking.py"), *map(str, settings)])
 
 
 def requests(

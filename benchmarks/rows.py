@@ -8,7 +8,7 @@ import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from . import load, servers, simulation
@@ -37,6 +37,7 @@ ACROSS_ROUNDS = 9
 WORKERS, WORKERS_WORK, WORKERS_TARGET = (1, 2), "randomNumber", 0.9
 CROWD_ROOMS, CROWD_MEMBERS, CROWD_TIMES = 30, 10, 40
 SIMULATION_TARGET = 1.3
+CLIENT_TARGET, CLIENT_ROUNDS = 0.5, 7
 MOST_LOST_TO_LOG = 0.15
 IDLE = 10_000
 MANY_IDLE = 50_000
@@ -421,6 +422,25 @@ def _flooded(ours: servers.Server, line: str) -> list[Result]:
     return [load.requests(ours.port, ours.pid, "detailsView", 1, flood=line) for _ in range(ROUNDS)]
 
 
+def client() -> Iterator[Row]:
+    """Requests a second of our own client, to what the floor does for the C load generator."""
+    pairs: dict[int, list[tuple[Result, Result]]] = {}
+    with servers.floor(greet=True) as floor:
+        for _ in range(CLIENT_ROUNDS):
+            for outstanding in OUTSTANDING:
+                base = load.requests(floor.port, floor.pid, "x", outstanding, welcome=1)
+                one = load.asking(floor.port, floor.pid, outstanding)
+                pairs.setdefault(outstanding, []).append((one, base))
+    for outstanding, both in pairs.items():
+        ours = [replace(one, cpu=one.others[-1]) for one, _ in both]
+        ratio = statistics.median(one.rate / base.rate for one, base in both)
+        label = _label("requests a second", outstanding)
+        yield at_least("client, to the floor", label, ratio, CLIENT_TARGET, ours)
+        ratio = statistics.median(one.others[-1] / base.cpu for one, base in both)
+        label = _label("CPU of the client, to the CPU of the floor", outstanding)
+        yield at_most("client", label, ratio, 1 / CLIENT_TARGET)
+
+
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "requests": requests,
     "tls": tls,
@@ -432,5 +452,6 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "connecting": connecting,
     "growth": growth,
     "blocking": blocking,
+    "client": client,
 }
 """What ``make bench ARGS="…"`` can name."""

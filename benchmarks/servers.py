@@ -140,10 +140,10 @@ def status(server: Server) -> dict[str, Any]:
 
 
 @contextmanager
-def floor(*, tls: bool = False) -> Iterator[Server]:
+def floor(*, tls: bool = False, greet: bool = False) -> Iterator[Server]:
     """The bare `LineReceiver` of floor.py."""
     port = free_port()
-    command = [sys.executable, str(HERE / "floor.py"), str(port)]
+    command = [sys.executable, str(HERE / "floor.py"), *(["--greet"] if greet else []), str(port)]
     command += certificate() if tls else ()
     with TemporaryDirectory() as folder, _process(port, command, folder) as server:
         yield server
