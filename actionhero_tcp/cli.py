@@ -43,6 +43,7 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("console", "talk to a server, in a terminal or a pipe", "console"),
     Command("new", "write a small project that runs, with its tests", "new"),
 )
 """All of them, in the order in which ``--help`` shows them."""

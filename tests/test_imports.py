@@ -198,6 +198,15 @@ ALLOWED: dict[str, set[str]] = {
 
 PACKAGES: dict[str, set[str]] = {
     "client": {"clock", "errors", "tls", "transport", "wire"},
+    "console": {
+        "client",
+        "client.blocking",
+        "client.conversation",
+        "client.outcomes",
+        "client.secure",
+        "client.settings",
+        "errors",
+    },
     "testing": {
         "api",
         "clock",
