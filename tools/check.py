@@ -65,6 +65,7 @@ def main() -> int:
     need("redis-server", "redis-server")
     need("ip", "iproute2")
     need("nft", "nftables")
+    need("tmux", "tmux")
     passed, failed = run_tests(names)
     if not names:
         more_passed, more_failed = run_checks()

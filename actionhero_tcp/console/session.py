@@ -184,7 +184,12 @@ async def connect(
     except LostError:
         raise
     except OSError as error:
-        known = error.errno and not isinstance(error, ssl.SSLError)
-        why = os.strerror(error.errno) if known else str(error)
-        raise LostError(f"cannot connect: {why}") from None
+        raise LostError(f"cannot connect: {_why(error)}") from None
     return session
+
+
+def _why(error: OSError) -> str:
+    """What the system says; asyncio words it in its own way."""
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return str(error)
+    return os.strerror(error.errno)
