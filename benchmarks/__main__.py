@@ -13,7 +13,10 @@ def main(names: list[str]) -> int:
     """Measures the groups that were named, or all; writes files only where it was all."""
     unknown = [name for name in names if name not in GROUPS]
     if unknown:
-        print(f"unknown: {', '.join(unknown)}; known are {', '.join(GROUPS)}", file=sys.stderr)
+        print(
+            f"unknown: {', '.join(unknown)}; known are {', '.join(GROUPS)}",
+            file=sys.stderr,
+        )
         return 2
     load.build()
     begin = time.monotonic()

@@ -1,7 +1,8 @@
 """Asks with our own client, as `load.c` does with its own: so many clients, so much outstanding.
 
-Usage: asking.py PORT CONNECTIONS OUTSTANDING SECONDS. Writes what `load.c` writes, and the
-processor time of this process, in microseconds for each message.
+Usage: asking.py PORT CONNECTIONS OUTSTANDING SECONDS HOW. Each answer is waited for as HOW says:
+by ``await``, or by ``callbacks``. Writes what `load.c` writes, and the processor time of this
+process, in microseconds for each message.
 """
 
 from __future__ import annotations
@@ -15,35 +16,56 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater, react
 
-from actionhero_tcp.client import Client
+from actionhero_tcp.client import Answer, Client
 
 WARM_UP_SECONDS = 0.2
 
 
 class Crowd:
-    """Clients that ask, and count what they get."""
+    """Clients that ask, and note how long each answer took."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.stopped = False
 
-    async def ask(self, client: Client) -> None:
+    async def by_await(self, client: Client) -> None:
         """Asks one request after the other."""
+        note = self.seconds.append
         while not self.stopped:
             answer = await client.action("randomNumber")
-            self.seconds.append(answer.seconds)
+            note(answer.seconds)
+
+    def by_callbacks(self, client: Client) -> Deferred[Any]:
+        """The same with Twisted's callbacks."""
+        note, done = self.seconds.append, Deferred[Any]()
+
+        def again(answer: Answer) -> None:
+            note(answer.seconds)
+            if self.stopped:
+                done.callback(None)
+            else:
+                client.action("randomNumber").addCallback(again)
+
+        client.action("randomNumber").addCallback(again)
+        return done
 
 
 def _coroutine(awaitable: Awaitable[None]) -> Deferred[Any]:
     return ensureDeferred(awaitable)  # type: ignore[arg-type]
 
 
-async def measure(reactor: Any, port: int, connections: int, outstanding: int, span: float) -> None:
+async def measure(
+    reactor: Any, port: int, connections: int, outstanding: int, span: float, how: str
+) -> None:
     """Asks for a while, and tells how it went."""
     clients = [Client("127.0.0.1", port, reactor=reactor) for _ in range(connections)]
     await gatherResults([client.connect(attempts=1) for client in clients])
     crowd = Crowd()
-    asking = [_coroutine(crowd.ask(client)) for client in clients for _ in range(outstanding)]
+    each = [client for client in clients for _ in range(outstanding)]
+    if how == "await":
+        asking = [_coroutine(crowd.by_await(client)) for client in each]
+    else:
+        asking = [crowd.by_callbacks(client) for client in each]
     await deferLater(reactor, WARM_UP_SECONDS)
     print("begin", file=sys.stderr, flush=True)
     crowd.seconds.clear()
@@ -68,8 +90,8 @@ async def measure(reactor: Any, port: int, connections: int, outstanding: int, s
 def main(arguments: list[str]) -> None:
     """Measures, and ends."""
     port, connections, outstanding = map(int, arguments[:3])
-    span = float(arguments[3])
-    react(lambda reactor: _coroutine(measure(reactor, port, connections, outstanding, span)))
+    span, how = float(arguments[3]), arguments[4]
+    react(lambda reactor: _coroutine(measure(reactor, port, connections, outstanding, span, how)))
 
 
 if __name__ == "__main__":

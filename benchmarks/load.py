@@ -101,9 +101,12 @@ def measured(pid: int, program: Sequence[str], others: Sequence[int] = ()) -> Re
     return Result(rate, seen["p50"], seen["p99"], seen["most"], cpu, tuple(more))
 
 
-def asking(port: int, pid: int, outstanding: int) -> Result:
-    """Has `CONNECTIONS` of our own clients, in one process, do what `requests` does."""
-    settings = (port, CONNECTIONS, outstanding, SECONDS)
+def asking(port: int, pid: int, outstanding: int, how: str) -> Result:
+    """Has `CONNECTIONS` of our own clients, in one process, do what `requests` does.
+
+    ``how`` they wait for answers is told in asking.py.
+    """
+    settings = (port, CONNECTIONS, outstanding, SECONDS, how)
     return measured(pid, [sys.executable, str(HERE / "asking.py"), *map(str, settings)])
 
 
@@ -124,7 +127,16 @@ def requests(
     The processor time of ``others`` is counted too.
     """
     extra = [] if flood is None else [flood]
-    settings = (port, int(tls), CONNECTIONS, outstanding, SECONDS, welcome, line, *extra)
+    settings = (
+        port,
+        int(tls),
+        CONNECTIONS,
+        outstanding,
+        SECONDS,
+        welcome,
+        line,
+        *extra,
+    )
     return run(pid, "requests", *settings, others=others)
 
 
@@ -139,7 +151,15 @@ class Held:
         self, port: int, count: int, *, tls: bool = False, line: str | None = None
     ) -> None:
         extra = [] if line is None else [line]
-        command = [str(PROGRAM), "hold", str(port), str(int(tls)), str(count), "1", *extra]
+        command = [
+            str(PROGRAM),
+            "hold",
+            str(port),
+            str(int(tls)),
+            str(count),
+            "1",
+            *extra,
+        ]
         self._process = subprocess.Popen(
             ["taskset", "-c", LOAD_CORE, *command],
             stdin=subprocess.PIPE,

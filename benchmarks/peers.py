@@ -57,7 +57,14 @@ def set_up() -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
     shutil.copy(SOURCES / "package.json", BUILD)
-    _step("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--include=dev")
+    _step(
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+        "--include=dev",
+    )
     _step("node_modules/.bin/actionhero", "generate")
     config = BUILD / "node_modules" / "actionhero-socket-server" / "src" / "config" / "socket.ts"
     shutil.copy(config, BUILD / "src" / "config")
@@ -88,7 +95,10 @@ def theirs() -> Iterator[servers.Server]:
     port = servers.free_port()
     settings = ("NODE_ENV=production", f"PROJECT_ROOT={BUILD}", f"SOCKET_PORT={port}")
     command = ["env", *settings, "node", str(BUILD / "dist" / "server.js")]
-    with TemporaryDirectory() as folder, servers._process(port, command, folder) as server:
+    with (
+        TemporaryDirectory() as folder,
+        servers._process(port, command, folder) as server,
+    ):
         yield server
 
 

@@ -90,11 +90,18 @@ def ours(*options: str, tls: bool = False) -> Iterator[Server]:
     """The installed ``twistd actionhero``, with default settings but for the request log."""
     port = free_port()
     command = [str(BIN / "twistd"), "--nodaemon", "--pidfile=", "actionhero"]
-    command += [f"--port={port}", "--bind-ip=127.0.0.1", f"--actions={HERE / 'actions'}"]
+    command += [
+        f"--port={port}",
+        "--bind-ip=127.0.0.1",
+        f"--actions={HERE / 'actions'}",
+    ]
     if tls:
         key, cert = certificate()
         command += ["--secure", f"--key-file={key}", f"--cert-file={cert}"]
-    with TemporaryDirectory() as folder, _process(port, [*command, *options], folder) as server:
+    with (
+        TemporaryDirectory() as folder,
+        _process(port, [*command, *options], folder) as server,
+    ):
         yield server
 
 
@@ -143,7 +150,12 @@ def status(server: Server) -> dict[str, Any]:
 def floor(*, tls: bool = False, greet: bool = False) -> Iterator[Server]:
     """The bare `LineReceiver` of floor.py."""
     port = free_port()
-    command = [sys.executable, str(HERE / "floor.py"), *(["--greet"] if greet else []), str(port)]
+    command = [
+        sys.executable,
+        str(HERE / "floor.py"),
+        *(["--greet"] if greet else []),
+        str(port),
+    ]
     command += certificate() if tls else ()
     with TemporaryDirectory() as folder, _process(port, command, folder) as server:
         yield server

@@ -71,7 +71,10 @@ class Costs:
 
 
 def costs(
-    bare: tuple[float, float], redis: float, speakers: float, hearers: tuple[float, float]
+    bare: tuple[float, float],
+    redis: float,
+    speakers: float,
+    hearers: tuple[float, float],
 ) -> Costs:
     """The costs, from what was measured of one speaker, microseconds for each message.
 

@@ -269,6 +269,20 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual([], self.clock.getDelayedCalls())
         self.failureResultOf(link.ask(b"a\n"), LostError)
 
+    def test_goodbye_and_what_is_sticky_have_no_limit(self) -> None:
+        link = self.make(limits=Limits(max_pending=1))
+        link.sticky.params.update(a="1", b="2")
+        link.connect(None, None)
+        self.receive(WELCOME)
+        self.receive(answer(1) + answer(2))
+        self.assertTrue(link.is_up)
+        asked = link.ask(b"a\n")
+        self.wire.sent()
+        link.disconnect()
+        self.assertEqual(b"quit\n", self.wire.sent())
+        self.receive(answer(3))
+        self.successResultOf(asked)
+
     def test_a_server_that_does_not_hang_up(self) -> None:
         link = self.make()
         self.connect(link)

@@ -151,7 +151,10 @@ class Client:
         self._tell(self.on_loss, error)
 
     def _heard(self, message: dict[str, Any]) -> None:
-        self._tell(self.on_say if message.get("context") == "user" else self.on_message, message)
+        self._tell(
+            self.on_say if message.get("context") == "user" else self.on_message,
+            message,
+        )
 
     def _tell(self, callback: Callable[[Any], object] | None, what: Any) -> None:
         if callback is not None:
@@ -179,8 +182,9 @@ class Client:
             timeout: Seconds that the call may take.
             more: More params.
         """
-        line = requests.action(name, {**params, **more} if params else more)
-        return self._call(line, timeout)
+        if params:
+            more = {**params, **more}
+        return self._call(requests.action(name, more), timeout)
 
     def status(self, *, timeout: float | None = None) -> Deferred[Answer]:
         """How the server is doing."""

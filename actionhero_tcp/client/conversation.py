@@ -95,12 +95,18 @@ class Conversation:
         pending = self._pending
         if self._held is not None or len(pending) >= self._max_pending:
             self._refuse_too_many()
-            assert self._held is not None
-            self._held.append((line, call))
+            self.insist(line, call)
             return
         self.sent = number = self.sent + 1
         pending[number] = call
         self._out.append(line)
+
+    def insist(self, line: bytes, call: Call) -> None:
+        """Like `ask`, however many wait: for what the client has to say by itself."""
+        if self._held is None:
+            self._send(line, call)
+        else:
+            self._held.append((line, call))
 
     def ask_file(self, line: bytes, call: Call, sink: Callable[[bytes], object] | None) -> None:
         """Sends a request whose answer is a file's content.

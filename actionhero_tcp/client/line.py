@@ -116,9 +116,9 @@ class Line(Protocol):
             self.outer.connectionLost(reason)
 
     def call(self, line: bytes) -> Reply:
-        """Sends a request that may wait for its answer for as long as the connection lasts."""
+        """Sends a request of the client's own, which waits for as long as the connection lasts."""
         reply = Reply()
-        self.conversation.ask(line, reply)
+        self.conversation.insist(line, reply)
         self.flush()
         return reply
 

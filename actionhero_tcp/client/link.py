@@ -185,7 +185,9 @@ class Link:
             A Deferred of the answer, which may fail with any `CallError`.
         """
         reply = Reply()
-        reply.timeout = self._timeout if timeout is None else timeout
+        if timeout is None:
+            timeout = self._timeout
+        reply.timeout = timeout
         reply.started = now = self._now()
         connection = self._line
         try:
@@ -197,8 +199,8 @@ class Link:
                     connection.flush()
         except CallError as error:
             reply.fail(error)
-        if now + reply.timeout < self._next_check:
-            self._schedule(now + reply.timeout)
+        if now + timeout < self._next_check:
+            self._schedule(now + timeout)
         return reply
 
     def _wait(self, line: bytes, reply: Reply, ask: Ask) -> None:
