@@ -14,7 +14,7 @@ from actionhero_tcp.client.link import Link
 from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.settings import Limits
 
-from .conversations import answer, encode
+from .conversations import answer, encode, file_line
 
 WELCOME = encode({"welcome": "hello", "room": "r", "context": "api", "messageCount": 0})
 
@@ -125,6 +125,13 @@ class LinkTests(SynchronousTestCase):
         error = self.failureResultOf(connecting, LostError)
         self.assertEqual("the server does not let us in: too many", str(error.value))
 
+    def test_a_strange_welcome_is_one_all_the_same(self) -> None:
+        link = self.make()
+        connecting = link.connect(1, None)
+        self.receive(b"{}\r\n{}\r\n")
+        self.successResultOf(connecting)
+        self.assertEqual([{}], self.heard)
+
     def test_sets_all_again_before_anything_else(self) -> None:
         link = self.make()
         self.connect(link)
@@ -212,6 +219,22 @@ class LinkTests(SynchronousTestCase):
         self.failureResultOf(link.ask(b"c\n"), TooMuchError)
         self.receive(answer(1))
         self.successResultOf(first)
+
+    def test_what_has_waited_may_be_too_much_beside_a_file(self) -> None:
+        link = self.make(limits=Limits(max_pending=3))
+        link.connect(None, None)
+        first = link.ask(b"a\n")
+
+        def ask_file(conversation: Any, line: bytes, reply: Any) -> None:
+            conversation.ask_file(line, reply, None)
+
+        file, last = link.ask(file_line("x"), None, ask_file), link.ask(b"b\n")
+        self.receive(WELCOME)
+        self.assertTrue(link.is_up)
+        self.failureResultOf(last, TooMuchError)
+        self.receive(answer(1))
+        self.successResultOf(first)
+        self.assertNoResult(file)
 
     def test_what_is_asked_in_one_turn_leaves_in_one_write(self) -> None:
         link = self.make()

@@ -87,7 +87,7 @@ class Line(Protocol):
 
     def heard(self, message: dict[str, Any]) -> None:
         """See `conversation.Listener.heard`."""
-        if self.welcome:
+        if self.greeted.called:
             self._heard(message)
         elif "error" in message:
             self.garbled(LostError(f"the server does not let us in: {message['error']}"))

@@ -128,7 +128,10 @@ class Link:
         self._line, line.lost = line, self._lost
         waiting, self._waiting = self._waiting, []
         for request, reply, ask in waiting:
-            ask(line.conversation, request, reply)
+            try:
+                ask(line.conversation, request, reply)
+            except CallError as error:
+                reply.fail(error)
         line.flush()
         connecting, self._connecting = self._connecting, []
         self.came(line.welcome)
