@@ -220,7 +220,7 @@ class LinkTests(SynchronousTestCase):
         self.receive(answer(1))
         self.successResultOf(first)
 
-    def test_what_has_waited_may_be_too_much_beside_a_file(self) -> None:
+    def test_as_many_go_out_as_could_wait(self) -> None:
         link = self.make(limits=Limits(max_pending=3))
         link.connect(None, None)
         first = link.ask(b"a\n")
@@ -229,12 +229,13 @@ class LinkTests(SynchronousTestCase):
             conversation.ask_file(line, reply, None)
 
         file, last = link.ask(file_line("x"), None, ask_file), link.ask(b"b\n")
+        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
         self.receive(WELCOME)
-        self.assertTrue(link.is_up)
-        self.failureResultOf(last, TooMuchError)
+        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
         self.receive(answer(1))
         self.successResultOf(first)
         self.assertNoResult(file)
+        self.assertNoResult(last)
 
     def test_what_is_asked_in_one_turn_leaves_in_one_write(self) -> None:
         link = self.make()

@@ -74,6 +74,7 @@ class Conversation:
         self._size = 0
         # Files are fetched one at a time; while the line is made quiet for one, calls are held.
         self._transfers: list[Transfer] = []
+        self._marks: dict[int, Callable[[], object]] = {}
         self._held: list[tuple[bytes, Call]] | None = None
         # Then something may be on its way that is not in the table of what is pending.
         self._has_given_up = False
@@ -205,7 +206,7 @@ class Conversation:
                 continue
             call = pending.pop(number, None)
             if call is None:
-                self.late += 1
+                self._take_mark(number)
                 continue
             answer = Answer(message)
             answer.number = number
@@ -216,6 +217,14 @@ class Conversation:
                 call.succeed(answer)
 
     # Files
+
+    def _take_mark(self, number: int) -> None:
+        """Takes in an answer that no call waits for: that to a mark, or one that is late."""
+        then = self._marks.pop(number, None)
+        if then is None:
+            self.late += 1
+        else:
+            then()
 
     def _feed_carefully(self, data: bytes, now: float) -> None:
         """Takes in bytes in which the content of a file may begin and end."""
@@ -244,7 +253,7 @@ class Conversation:
         """
         transfer = self._transfers[0]
         if self._pending or self._has_given_up:
-            self._send(transfer.quiet_mark, _Then(self._request_file))
+            self._send_mark(transfer.quiet_mark, self._request_file)
             self._held = []
         else:
             self._request_file()
@@ -252,7 +261,7 @@ class Conversation:
     def _request_file(self) -> None:
         """Sends the request for the file with its marks, and then what was held back."""
         transfer = self._transfers[0]
-        self._send(transfer.begin_mark, _Then(transfer.begin))
+        self._send_mark(transfer.begin_mark, transfer.begin)
         self.sent += 1
         self._out.append(transfer.line)
         transfer.requested(self.sent)
@@ -261,6 +270,11 @@ class Conversation:
         held, self._held = self._held or (), None
         for line, call in held:
             self._send(line, call)
+
+    def _send_mark(self, line: bytes, then: Callable[[], object]) -> None:
+        self.sent += 1
+        self._marks[self.sent] = then
+        self._out.append(line)
 
     def _send(self, line: bytes, call: Call) -> None:
         self.sent += 1
@@ -317,6 +331,7 @@ class Conversation:
         calls = [*self._pending.values(), *(call for _, call in self._held or ())]
         calls += [transfer.call for transfer in self._transfers]
         self._pending.clear()
+        self._marks.clear()
         self._held = None
         self._transfers.clear()
         self._fragments.clear()
@@ -328,22 +343,3 @@ class Conversation:
 def _end(call: Call) -> float:
     """When a call has waited long enough."""
     return call.started + call.timeout
-
-
-class _Then:
-    """Whoever waits for the answer to a mark; that it is an error is as it should be."""
-
-    started = 0.0
-    timeout = inf
-
-    def __init__(self, then: Callable[[], object]) -> None:
-        self._then = then
-
-    def succeed(self, answer: Answer) -> None:
-        """There was an action of that name, against all odds."""
-        self._then()
-
-    def fail(self, error: Exception) -> None:
-        """The server has answered; or the connection is lost."""
-        if isinstance(error, AnswerError):
-            self._then()

@@ -128,10 +128,7 @@ class Link:
         self._line, line.lost = line, self._lost
         waiting, self._waiting = self._waiting, []
         for request, reply, ask in waiting:
-            try:
-                ask(line.conversation, request, reply)
-            except CallError as error:
-                reply.fail(error)
+            ask(line.conversation, request, reply)
         line.flush()
         connecting, self._connecting = self._connecting, []
         self.came(line.welcome)
