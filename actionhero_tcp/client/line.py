@@ -22,7 +22,7 @@ from .settings import Limits
 
 
 class Reply(Deferred[Any]):
-    """What a call gives: a Deferred that knows how long it may wait; see `conversation.Call`."""
+    """What a call gives: a Deferred that knows how long it may wait; see `roles.Call`."""
 
     started = 0.0
     timeout = inf
@@ -86,7 +86,7 @@ class Line(Protocol):
             self._transport.write(data)
 
     def heard(self, message: dict[str, Any]) -> None:
-        """See `conversation.Listener.heard`."""
+        """See `roles.Listener.heard`."""
         if self.greeted.called:
             self._heard(message)
         elif "error" in message:
@@ -96,7 +96,7 @@ class Line(Protocol):
             self.greeted.callback(None)
 
     def garbled(self, error: LostError) -> None:
-        """See `conversation.Listener.garbled`."""
+        """See `roles.Listener.garbled`."""
         self._error = self._error or error
         self._transport.abortConnection()
 

@@ -59,7 +59,7 @@ def _close(stream: socket.socket | None) -> None:
 
 
 class Waiting:
-    """A call that waits; see `conversation.Call`.
+    """A call that waits; see `roles.Call`.
 
     Args:
         timeout: Seconds that it may wait.
@@ -157,11 +157,11 @@ class Stream:
         self._socket = None
 
     def heard(self, message: dict[str, Any]) -> None:
-        """See `conversation.Listener.heard`."""
+        """See `roles.Listener.heard`."""
         self._messages.append(message)
 
     def garbled(self, error: LostError) -> None:
-        """See `conversation.Listener.garbled`."""
+        """See `roles.Listener.garbled`."""
         self._error = self._error or error
 
     def _send(self, data: bytes, seconds: float) -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import ujson
 
 from .outcomes import Answer, AnswerError, TooMuchError
-
-if TYPE_CHECKING:
-    from .conversation import Call
+from .roles import Call
 
 _MARK: Final = b'{"action":"%b"}\n'
 _MARK_ANSWER: Final = (

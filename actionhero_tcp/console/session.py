@@ -115,7 +115,7 @@ class Session(asyncio.Protocol):
         if not self.ended.done():
             self.ended.set_result(None if self._said_goodbye else error)
 
-    # See `conversation.Listener`
+    # See `roles.Listener`
 
     def heard(self, message: dict[str, Any]) -> None:
         """Shows what another client has said, or the server by itself."""
@@ -136,7 +136,7 @@ class Session(asyncio.Protocol):
 
 
 class Typed:
-    """A line that waits for its answer; see `conversation.Call`.
+    """A line that waits for its answer; see `roles.Call`.
 
     Args:
         started: When it was sent.
