@@ -87,10 +87,12 @@ class ModelServer:
 
     Args:
         files: The files that it has.
+        more: What it adds to errors, as in development mode.
     """
 
-    def __init__(self, files: dict[str, bytes]) -> None:
+    def __init__(self, files: dict[str, bytes], **more: str) -> None:
         self.files = files
+        self.more = more
         self.number = 0
 
     def serve(self, data: bytes) -> bytes:
@@ -104,11 +106,11 @@ class ModelServer:
         request = json.loads(line)
         name = request["action"]
         if re.fullmatch("[0-9a-f]{32}", name):
-            return answer(self.number, error=f"{name} is not a known action.")
+            return answer(self.number, error=f"{name} is not a known action.", **self.more)
         if name != "file":
             return answer(self.number, echo=request["params"])
         content = self.files.get(request["params"]["fileName"])
         if content is None:
             text = f"The file, {request['params']['fileName']}, is not found."
-            return answer(self.number, error=text)
+            return answer(self.number, error=text, **self.more)
         return content

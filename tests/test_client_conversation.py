@@ -212,6 +212,16 @@ class FileTests(SynchronousTestCase):
             self.assertEqual("roomView", after.results[0]["said"])
         self.assertEqual((0, []), (self.party.conversation.late, self.party.faults))
 
+    def test_errors_may_tell_more(self) -> None:
+        self.server = ModelServer(CONTENTS, fault="actions/a.py:1: invalid syntax")
+        for name, content in CONTENTS.items():
+            call = self.party.ask_file(name)
+            self.turn()
+            self.assertEqual([content], call.results, (name, call.errors))
+        missing = self.party.ask_file("nope")
+        self.turn()
+        self.assertEqual("The file, nope, is not found.", str(missing.errors[0]))
+
     def test_all_at_once_among_other_calls(self) -> None:
         calls: list[tuple[Any, Any]] = []
         for name, content in CONTENTS.items():
@@ -230,7 +240,7 @@ class FileTests(SynchronousTestCase):
         st.data(),
     )
     def test_a_file_may_be_cut_anywhere(self, name: str, busy: bool, data: st.DataObject) -> None:
-        party, server = Party(), ModelServer(CONTENTS)
+        party, server = Party(), ModelServer(CONTENTS, **({"fault": "x\ny"} if busy else {}))
         before = party.ask(b"before\n") if busy else None
         parts: list[bytes] = []
         call, streamed = party.ask_file(name), party.ask_file(name, parts.append)

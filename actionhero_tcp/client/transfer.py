@@ -18,9 +18,6 @@ from .outcomes import Answer, AnswerError, TooMuchError
 from .roles import Call
 
 _MARK: Final = b'{"action":"%b"}\n'
-_MARK_ANSWER: Final = (
-    b'{"context":"response","error":"%b is not a known action.","messageCount":%d}\r\n'
-)
 _ERROR_HEAD: Final = b'{"context":"response","error":"'
 _LONGEST_ERROR: Final = 64 * 1024
 
@@ -63,11 +60,12 @@ class Transfer:
 
     def _prepare(self) -> None:
         self.quiet_mark, self.begin_mark = _MARK % _mark(), _MARK % _mark()
-        self._end = _mark()
-        self.end_line = _MARK % self._end
+        end = _mark()
+        self.end_line = _MARK % end
+        # More may follow in that line: in development mode the server tells of faulty files.
+        self._end_head = _ERROR_HEAD + end
         self.receiving = False
         self._number = 0
-        self._end_answer = b""
         self._tail = b""
         self._parts: list[bytes] = []
         self._size = 0
@@ -75,9 +73,8 @@ class Transfer:
         self._undecided = True
 
     def requested(self, number: int) -> None:
-        """The request has been sent, with this number; the next one is the mark's."""
+        """The request has been sent, with this number."""
         self._number = number
-        self._end_answer = _MARK_ANSWER % (self._end, number + 1)
 
     def begin(self) -> None:
         """The answer to the first mark is there: what follows is the content."""
@@ -91,15 +88,18 @@ class Transfer:
         """
         self.deadline = now + self.call.timeout
         data = self._tail + data
-        end = data.find(self._end_answer)
+        head = self._end_head
+        begin = data.find(head)
+        end = data.find(b"\n", begin) if begin >= 0 else -1
         if end >= 0:
             self._tail = b""
-            self._add(data[:end])
-            return data[end + len(self._end_answer) :]
-        # The last bytes may be the beginning of the answer.
-        length = len(self._end_answer) - 1
-        self._add(data[:-length])
-        self._tail = data[-length:]
+            self._add(data[:begin])
+            return data[end + 1 :]
+        if begin < 0 or len(data) - begin > _LONGEST_ERROR:
+            # The last bytes may be the beginning of the answer.
+            begin = max(0, len(data) - len(head) + 1)
+        self._add(data[:begin])
+        self._tail = data[begin:]
         return None
 
     def _add(self, data: bytes) -> None:
