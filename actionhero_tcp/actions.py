@@ -46,6 +46,7 @@ class Action:
         description: What it does, for ``actionsView``.
         output_example: An answer of its, for ``actionsView``.
         blocking: Whether it runs in a thread.
+        sends_file: Whether what is sent to its client while it runs follows its file.
         file: The file that defines it.
         line: The line there.
         simple: Whether it has no inputs, and runs in the reactor's thread.
@@ -62,6 +63,7 @@ class Action:
     description: str = ""
     output_example: Mapping[str, object] = field(default_factory=dict)
     blocking: bool = False
+    sends_file: bool = False
     file: str = ""
     line: int = 0
     simple: bool = field(init=False)
@@ -152,6 +154,7 @@ def action(
     description: str | None = None,
     output_example: Mapping[str, object] | None = None,
     blocking: bool = False,
+    sends_file: bool = False,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -162,6 +165,7 @@ def action(
     description: str | None = None,
     output_example: Mapping[str, object] | None = None,
     blocking: bool = False,
+    sends_file: bool = False,
 ) -> Any:
     """Makes a function an action that clients can call. The function itself stays as it is.
 
@@ -176,13 +180,17 @@ def action(
         description: What it does, where that is not the first line of its docstring.
         output_example: An answer of its, for ``actionsView``.
         blocking: Runs a plain ``def`` in the reactor's thread pool, for code that blocks.
+        sends_file: It sends a file (``connection.send_file``), and may have to wait before:
+            whatever else is sent to its client from the moment on that it begins to wait
+            follows the file.
 
     Raises:
         StartError: The function cannot be an action; names the file and the line.
     """
 
     def mark(function: Function) -> Function:
-        setattr(function, MARK, _make(function, name, description, output_example, blocking))
+        made = _make(function, name, description, output_example, blocking, sends_file)
+        setattr(function, MARK, made)
         return function
 
     return mark if function is None else mark(function)
@@ -194,6 +202,7 @@ def _make(
     description: str | None,
     output_example: Mapping[str, object] | None,
     blocking: bool,
+    sends_file: bool,
 ) -> Action:
     code = getattr(function, "__code__", None)
     if code is None:
@@ -215,6 +224,7 @@ def _make(
         description=documentation.partition("\n")[0] if description is None else description,
         output_example=output_example or {},
         blocking=blocking,
+        sends_file=sends_file,
         file=code.co_filename,
         line=code.co_firstlineno,
     )

@@ -12,6 +12,7 @@ from .errors import LimitError
 
 if TYPE_CHECKING:
     from .files import FileReader
+    from .outbox import Place
     from .runner import Request
 
 UNCOUNTED_PARAMS = ("action", "limit", "offset")
@@ -29,6 +30,10 @@ class Outlet(Protocol):
 
     def send_file(self, reader: FileReader) -> None:
         """Sends a file's content, and holds all else back until it is out."""
+
+    def hold(self) -> Place:
+        """Holds all else back until the place that it gives is taken."""
+        ...
 
 
 class Owner(Protocol):
@@ -170,13 +175,16 @@ class ActionConnection:
 
     Attributes:
         params: A copy of the request's params, as they stood when it arrived.
+        place: What is sent to the client waits behind it for the action's file; None where
+            nothing waits. This is the server's own.
     """
 
-    __slots__ = ("_connection", "params")
+    __slots__ = ("_connection", "params", "place")
 
     def __init__(self, connection: Connection, params: dict[str, Any]) -> None:
         self._connection = connection
         self.params = params
+        self.place: Place | None = None
 
     def __repr__(self) -> str:
         return repr(self._connection)
@@ -216,7 +224,10 @@ class ActionConnection:
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
         """
-        self._connection.outbox.send_file(reader)
+        if self.place is not None and self.place.is_free:
+            self.place.take(reader)
+        else:
+            self._connection.outbox.send_file(reader)
 
     def close(self) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""

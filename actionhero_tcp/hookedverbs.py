@@ -44,12 +44,14 @@ class HookedVerb:
         place: Where its hooks are defined.
         kind: What it is called in the log.
         in_order: Its client's next requests wait for it, so that all is said in order.
+        sends_file: It sends none.
     """
 
     __slots__ = ("_run", "name", "place")
 
     kind = "verb"
     in_order = True
+    sends_file = False
 
     def __init__(
         self,

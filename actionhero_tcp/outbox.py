@@ -1,5 +1,7 @@
 """What waits to go to one client: it joins it, bounds it, and holds it while a file goes out.
 
+A file whose action has to wait has a `Place` from the moment it was asked for.
+
 While one chunk of input is handled, replies and what others say collect in the outboxes;
 at the turn's end (see `turn`) each outbox that got something is written once.
 """
@@ -48,6 +50,28 @@ class OutboxOwner(Protocol):
         """More of what others say waits than may."""
 
 
+class Place:
+    """A place in an outbox, for what is not there yet; what comes behind it waits.
+
+    Args:
+        outbox: The outbox.
+
+    Attributes:
+        is_free: Whether nothing has taken it.
+    """
+
+    __slots__ = ("_outbox", "is_free")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self.is_free = True
+
+    def take(self, part: bytes | FileReader) -> None:
+        """Puts a response there, or a file's content; or nothing, by no bytes."""
+        self.is_free = False
+        self._outbox.put(self, part)
+
+
 @implementer(IPushProducer)
 class Outbox:
     """What waits to go to one client.
@@ -81,7 +105,7 @@ class Outbox:
         self._owner = owner
         self._max_said = max_said
         self._writer: Writer | None = None
-        self._parts: list[bytes | FileReader] = []
+        self._parts: list[bytes | FileReader | Place] = []
         self._own = 0
         self._said = 0
         self._files = 0
@@ -98,7 +122,7 @@ class Outbox:
         """Forgets what waits and the transport with it, unless it was let go before."""
         self._writer = None
         for part in self._parts:
-            if not isinstance(part, bytes):
+            if not isinstance(part, bytes | Place):
                 part.close()
         self._parts.clear()
         self._own = self._said = self._files = 0
@@ -154,9 +178,34 @@ class Outbox:
         if self._writer is None:
             reader.close()
             return
+        self._add_file(reader)
+
+    def hold(self) -> Place:
+        """Holds back what is sent from now on, until the place is taken, and by what it is."""
+        place = Place(self)
+        if self._writer is not None:
+            self._add_file(place)
+        return place
+
+    def put(self, place: Place, part: bytes | FileReader) -> None:
+        """Something takes a place; see `Place.take`."""
+        if place not in self._parts:
+            # The client is gone.
+            if not isinstance(part, bytes):
+                part.close()
+            return
+        self._parts[self._parts.index(place)] = part
+        if isinstance(part, bytes):
+            self._own += len(part)
+            self._files -= 1
+        if not self._scheduled:
+            self._scheduled = True
+            self._turn.later(self._continue)
+
+    def _add_file(self, part: FileReader | Place) -> None:
         if not self._parts:
             self._turn.touch(self)
-        self._parts.append(reader)
+        self._parts.append(part)
         self._files += 1
         if self._files > 1:
             self._owner.outbox_filled()
@@ -185,6 +234,8 @@ class Outbox:
         So a large file that its client reads fast shares the reactor with the others.
         """
         part = self._parts[0]
+        if isinstance(part, Place):
+            return
         if isinstance(part, bytes):
             first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
             chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
@@ -200,7 +251,7 @@ class Outbox:
                 self._files -= 1
         if chunk:
             writer.write(chunk)
-        if self._parts and not self._blocked:
+        if self._parts and not self._blocked and not isinstance(self._parts[0], Place):
             self._scheduled = True
             self._turn.later(self._continue)
 

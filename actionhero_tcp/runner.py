@@ -25,6 +25,7 @@ from .errors import (
 if TYPE_CHECKING:
     from .api import Api
     from .config import Limits
+    from .outbox import Place
     from .paramfilter import ParamFilter
     from .requestlog import RequestLog
     from .turn import Turn
@@ -40,6 +41,7 @@ class Runnable(Protocol):
         name: Its name.
         place: Where it is defined, as ``file:line``.
         in_order: Whether its client's next requests wait for it.
+        sends_file: Whether what is sent to its client while it runs follows its file.
     """
 
     @property
@@ -50,6 +52,8 @@ class Runnable(Protocol):
     def place(self) -> str: ...
     @property
     def in_order(self) -> bool: ...
+    @property
+    def sends_file(self) -> bool: ...
 
     def start(self, api: Any, connection: ActionConnection) -> Any:
         """Runs it as far as it goes by itself; see `actions.Action.start`."""
@@ -66,9 +70,19 @@ class Request:
         started: When it arrived, in seconds since 1970.
         outcome: What the action will return.
         timer: Ends it when its time is up.
+        place: Where its response goes, where all else waits for that; or None.
     """
 
-    __slots__ = ("action", "connection", "number", "outcome", "params", "started", "timer")
+    __slots__ = (
+        "action",
+        "connection",
+        "number",
+        "outcome",
+        "params",
+        "place",
+        "started",
+        "timer",
+    )
 
     def __init__(
         self,
@@ -86,6 +100,7 @@ class Request:
         self.started = started
         self.outcome = outcome
         self.timer: Timer | None = None
+        self.place: Place | None = None
 
     def cancel(self) -> None:
         """Ends the action; its client hears nothing more of it."""
@@ -152,8 +167,9 @@ class Runner:
         Raises:
             ClientError: What the client gets instead.
         """
+        face = ActionConnection(connection, params)
         try:
-            outcome = action.start(self._api, ActionConnection(connection, params))
+            outcome = action.start(self._api, face)
         except ClientError:
             raise
         except BaseException:
@@ -164,7 +180,10 @@ class Runner:
         except UnserializableError as error:
             raise self._no_json(action, error) from None
         if isinstance(outcome, Deferred):
-            self._wait(Request(connection, number, action, params, started, outcome))
+            request = Request(connection, number, action, params, started, outcome)
+            if action.sends_file:
+                face.place = request.place = connection.outbox.hold()
+            self._wait(request)
             return None
         return self._response(action, outcome, number)
 
@@ -259,8 +278,11 @@ class Runner:
     def _answer(self, request: Request, reply: bytes, error: str | None) -> None:
         """Sends the response of a request that did not end in the turn in which it came."""
         connection = request.connection
+        place = request.place
         with self._turn:
-            if reply:
+            if place is not None and place.is_free:
+                place.take(reply)
+            elif reply:
                 connection.outbox.send(reply)
             connection.owner.settled()
         if self._log is not None:

@@ -51,6 +51,9 @@ class ListOutlet:
     def send_file(self, reader: Any) -> None:
         self.files.append(reader)
 
+    def hold(self) -> Any:
+        raise NotImplementedError
+
     @property
     def messages(self) -> list[dict[str, Any]]:
         """All answers, parsed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -282,6 +284,110 @@ class ActionHookTests(RouterTestCase):
         client.send(b"act\n")
         client.transport.loseConnection()
         self.assertEqual([CancelledError], seen)
+
+
+class FileTests(RouterTestCase):
+    """Hooks around actions that send a file."""
+
+    def begin(self, *functions: Any) -> tuple[support.Client, list[Deferred[None]]]:
+        """A client of a daemon that has a file, and a hook that waits before it is sent."""
+        waits: list[Deferred[None]] = []
+
+        @before_action("file")
+        async def check(api: Any, connection: Any, call: ActionCall) -> None:
+            waits.append(Deferred())
+            await waits[-1]
+            if call.params["fileName"] == "secret":
+                raise ActionError("not for you")
+
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "a").write_bytes(b"content")
+        values = {("general", "flat_file_directory"): str(folder)}
+        return self.start(check, *functions, values=values), waits
+
+    def ask(self, client: support.Client, name: str) -> None:
+        client.send(b'{"action":"file","params":{"fileName":"%b"}}\n' % name.encode())
+
+    def passes(self) -> None:
+        for _ in range(5):
+            self.reactor.advance(0)
+
+    def test_nothing_is_sent_between_the_request_and_the_file(self) -> None:
+        earlier: Deferred[Any] = Deferred()
+
+        def act(api: Any, connection: Any) -> Deferred[Any]:
+            return earlier
+
+        client, waits = self.begin(act)
+        other = support.Client(self.service, self.reactor)
+        client.raw()
+        client.send(b"act\n")
+        self.ask(client, "a")
+        client.send(b"detailsView\n")
+        other.send(b"say hello\n")
+        earlier.callback({})
+        self.passes()
+        self.assertEqual(b"", client.raw())
+        waits[0].callback(None)
+        self.passes()
+        data = client.raw()
+        self.assertTrue(data.startswith(b"content{"), data)
+        rest = [json.loads(line) for line in data.removeprefix(b"content").splitlines()]
+        self.assertEqual(
+            [3, None, 1], [line.get("messageCount") for line in rest], "in order behind it"
+        )
+
+    def test_an_error_comes_in_the_place_of_the_file(self) -> None:
+        for name, error in (("secret", "not for you"), ("none", "The file, none, is not found.")):
+            client, waits = self.begin()
+            self.ask(client, name)
+            client.send(b"detailsView\n")
+            self.assertEqual(b"", client.raw())
+            waits[0].callback(None)
+            self.passes()
+            refused, details = client.lines()
+            self.assertEqual((error, 1), (refused["error"], refused["messageCount"]))
+            self.assertEqual(2, details["messageCount"])
+
+    def test_one_whose_time_is_up_holds_nothing_back_any_more(self) -> None:
+        client, _ = self.begin()
+        self.ask(client, "a")
+        client.send(b"detailsView\n")
+        self.reactor.advance(30)
+        self.passes()
+        error, details = client.lines()
+        self.assertIn("file did not finish", error["error"])
+        self.assertEqual(2, details["messageCount"])
+
+    def test_an_error_behind_the_file_follows_it(self) -> None:
+        @after_action("file")
+        def refuse(api: Any, connection: Any, call: ActionCall) -> None:
+            raise ActionError("too late")
+
+        client, waits = self.begin(refuse)
+        self.ask(client, "a")
+        waits[0].callback(None)
+        self.passes()
+        data = client.raw()
+        self.assertTrue(data.startswith(b"content{"), data)
+        self.assertEqual("too late", json.loads(data.removeprefix(b"content"))["error"])
+
+    def test_an_action_that_waits_can_ask_for_it(self) -> None:
+        waiting: Deferred[None] = Deferred()
+
+        @action(sends_file=True)
+        async def report(api: Any, connection: Any) -> Any:
+            await waiting
+            connection.send_file(api.files.open("a"))
+            return NO_RESPONSE
+
+        client, _ = self.begin(report)
+        client.send(b"report\ndetailsView\n")
+        self.assertEqual(b"", client.raw())
+        waiting.callback(None)
+        self.passes()
+        self.assertTrue(client.raw().startswith(b"content{"))
 
 
 class AfterwardsTests(RouterTestCase):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from twisted.internet.interfaces import IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -412,3 +414,77 @@ class FileTests(SynchronousTestCase):
         self.soon.run()
         self.assertEqual(([b"1"], 1), (self.writer.writes, reader.closed))
         self.assertEqual([], self.owner.told)
+
+
+class PlaceTests(SynchronousTestCase):
+    """Places for files that are not there yet."""
+
+    setUp = FileTests.setUp
+
+    def test_what_is_sent_waits_for_it_and_follows_it(self) -> None:
+        with self.turn:
+            self.outbox.send(b"before ")
+            place = self.outbox.hold()
+            self.outbox.send(b" own")
+        with self.turn:
+            self.outbox.say(b" said")
+        self.assertEqual(b"before ", b"".join(self.writer.writes))
+        self.assertEqual(0, self.soon.one_pass())
+        self.assertFalse(self.outbox.empty)
+        place.take(cast(Any, Reader(b"a file", b" of two")))
+        self.assertFalse(place.is_free)
+        self.soon.run()
+        self.assertEqual(b"before a file of two own said", b"".join(self.writer.writes))
+        self.assertTrue(self.outbox.empty)
+        self.assertEqual("drained", self.owner.told[-1])
+
+    def test_a_response_may_take_it(self) -> None:
+        with self.turn:
+            place = self.outbox.hold()
+            self.outbox.send(b"later")
+        place.take(b"error ")
+        self.soon.run()
+        self.assertEqual(b"error later", b"".join(self.writer.writes))
+        self.assertFalse(self.outbox.full)
+
+    def test_nothing_may_take_it(self) -> None:
+        with self.turn:
+            place = self.outbox.hold()
+            self.outbox.send(b"later")
+        place.take(b"")
+        self.soon.run()
+        self.assertEqual(b"later", b"".join(self.writer.writes))
+
+    def test_a_place_behind_a_file_and_one_behind_that(self) -> None:
+        first = Reader(b"1", b"2")
+        with self.turn:
+            self.outbox.send_file(cast(Any, first))
+            place, other = self.outbox.hold(), self.outbox.hold()
+        other.take(cast(Any, Reader(b"4")))
+        self.soon.run()
+        self.assertEqual(b"12", b"".join(self.writer.writes))
+        self.assertTrue(self.outbox.full)
+        place.take(b"3")
+        self.soon.run()
+        self.assertEqual(b"1234", b"".join(self.writer.writes))
+        self.assertFalse(self.outbox.full)
+
+    def test_a_client_that_reads_nothing_holds_what_takes_it(self) -> None:
+        with self.turn:
+            place = self.outbox.hold()
+        self.outbox.pauseProducing()
+        place.take(b"answer")
+        self.soon.run()
+        self.assertEqual([], self.writer.writes)
+        self.outbox.resumeProducing()
+        self.assertEqual([b"answer"], self.writer.writes)
+
+    def test_when_the_client_is_gone_the_file_is_closed(self) -> None:
+        with self.turn:
+            place = self.outbox.hold()
+        self.outbox.close()
+        reader = Reader(b"x")
+        place.take(cast(Any, reader))
+        self.assertEqual(1, reader.closed)
+        self.outbox.hold().take(b"")
+        self.assertEqual([], self.writer.writes)

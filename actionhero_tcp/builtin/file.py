@@ -3,7 +3,9 @@
 from actionhero_tcp import NO_RESPONSE, ActionConnection, Api, action
 
 
-@action(description="I will return the content of a file, as it is", output_example={})
+@action(
+    description="I will return the content of a file, as it is", output_example={}, sends_file=True
+)
 def file(api: Api, connection: ActionConnection, *, fileName: str) -> object:
     """Answers with the raw content of a file under ``general.flatFileDirectory``."""
     connection.send_file(api.files.open(fileName))

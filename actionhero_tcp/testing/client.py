@@ -17,6 +17,7 @@ from .transport import FakeTransport
 if TYPE_CHECKING:
     from ..connection import Connection, Outlet
     from ..files import FileReader
+    from ..outbox import Place
     from ..protocol import ActionHeroProtocol
     from .reactor import FakeReactor
 
@@ -232,6 +233,24 @@ class _Outlet:
 
     def send_file(self, reader: FileReader) -> None:
         self._outbox.send_file(_Reader(reader, self._tell))  # type: ignore[arg-type]
+
+    def hold(self) -> Any:
+        return _Place(self._outbox.hold(), self._tell)
+
+
+class _Place:
+    """A place in an outbox, which tells what is read of a file in it."""
+
+    def __init__(self, place: Place, tell: Callable[[bytes, bool], object]) -> None:
+        self._place = place
+        self._tell = tell
+
+    @property
+    def is_free(self) -> bool:
+        return self._place.is_free
+
+    def take(self, part: Any) -> None:
+        self._place.take(part if isinstance(part, bytes) else _Reader(part, self._tell))  # type: ignore[arg-type]
 
 
 class _Reader:
