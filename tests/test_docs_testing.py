@@ -69,7 +69,7 @@ class ExampleTests(SynchronousTestCase):
     def test_they_can_fail(self) -> None:
         path = self.folder / "actions" / "greet.py"
         path.write_text(path.read_text().replace("Hello", "Goodbye"))
-        self.assertIn("FAILED (failures=2", trial(self.folder, "tests").stdout)
+        self.assertIn("FAILED (failures=3", trial(self.folder, "tests").stdout)
 
     def test_every_example_names_its_file(self) -> None:
         self.assertEqual(self.text.count("\n```python"), len(examples(PAGE)))

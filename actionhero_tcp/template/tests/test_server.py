@@ -1,36 +1,17 @@
-"""The whole server, over a real port."""
+"""The whole server, over a real port, with the client that comes with it."""
 
-import json
-
+from actionhero_tcp.client import AnswerError, Client
 from actionhero_tcp.testing import RealServer
-from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredQueue
-from twisted.internet.endpoints import clientFromString, connectProtocol
-from twisted.protocols.basic import LineReceiver
 from twisted.trial.unittest import TestCase
-
-
-class Client(LineReceiver):
-    """A client that reads line by line."""
-
-    def __init__(self):
-        self.lines, self.lost = DeferredQueue(), Deferred()
-
-    def lineReceived(self, line):
-        self.lines.put(json.loads(line))
-
-    def connectionLost(self, reason):
-        self.lost.callback(None)
 
 
 class ServerTests(TestCase):
     async def test_a_conversation(self):
         server = RealServer(self, "../config.json")
-        endpoint = clientFromString(reactor, f"tcp:127.0.0.1:{server.port}")
-        client = await connectProtocol(endpoint, Client())
-        self.assertIn("Welcome", (await client.lines.get())["welcome"])
-        client.sendLine(b"hello")
-        self.assertEqual("Hello!", (await client.lines.get())["greeting"])
-        client.sendLine(b"quit")
-        self.assertEqual("Bye!", (await client.lines.get())["status"])
-        await client.lost
+        async with Client("127.0.0.1", server.port) as client:
+            self.assertIn("Welcome", client.welcome["welcome"])
+            self.assertEqual("Hello!", (await client.action("hello"))["greeting"])
+            content = await client.file("welcome.txt")
+            self.assertIn(b"Clients can fetch", content)
+            with self.assertRaises(AnswerError):
+                await client.action("divide", a=1, b=0)
