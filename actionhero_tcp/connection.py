@@ -175,12 +175,12 @@ class ActionConnection:
 
     Attributes:
         params: A copy of the request's params, as they stood when it arrived.
-        place: What is sent to the client waits behind it for the action's file. It is the
-            server's own, and not set where nothing waits, which every request would pay for.
     """
 
-    __slots__ = ("_connection", "params", "place")
-    place: Place
+    __slots__ = ("_connection", "_place", "params")
+
+    # Not set where nothing waits for a file: every request would pay for that.
+    _place: Place
 
     def __init__(self, connection: Connection, params: dict[str, Any]) -> None:
         self._connection = connection
@@ -224,7 +224,7 @@ class ActionConnection:
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
         """
-        place: Place | None = getattr(self, "place", None)
+        place: Place | None = getattr(self, "_place", None)
         if place is not None and place.is_free:
             place.take(reader)
         else:

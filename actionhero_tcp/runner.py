@@ -182,7 +182,7 @@ class Runner:
         if isinstance(outcome, Deferred):
             request = Request(connection, number, action, params, started, outcome)
             if action.sends_file:
-                face.place = request.place = connection.outbox.hold()
+                face._place = request.place = connection.outbox.hold()
             self._wait(request)
             return None
         return self._response(action, outcome, number)
