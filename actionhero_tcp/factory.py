@@ -167,6 +167,7 @@ class ActionHeroFactory(Factory):
     def cut_short(self) -> None:
         """Ends all that still runs, and drops what is still to be sent."""
         self._give_up()
+        self.hooks.give_up()
         self.clock.callLater(0, self._abort)
 
     def _drain_timed_out(self) -> None:

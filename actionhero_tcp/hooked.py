@@ -61,6 +61,7 @@ class Hooks:
         self.know(hooks)
         self._afterwards: set[Deferred[Any]] = set()
         self._settled: Deferred[None] | None = None
+        self._given_up = False
 
     def know(self, hooks: Iterable[Hook]) -> None:
         """Takes these hooks, in place of those that it had; actions are to be wrapped anew."""
@@ -139,7 +140,7 @@ class Hooks:
         outcome = coroutines.start(coroutine)
         if not isinstance(outcome, Deferred):
             return
-        if len(self._afterwards) >= MOST_AFTERWARDS:
+        if self._given_up or len(self._afterwards) >= MOST_AFTERWARDS:
             outcome.cancel()
             return
         self._afterwards.add(outcome)
@@ -164,6 +165,9 @@ class Hooks:
     def _done(self, _: object, outcome: Deferred[Any], timer: Any) -> None:
         stop(timer)
         self._afterwards.discard(outcome)
+        self._tell_if_settled()
+
+    def _tell_if_settled(self) -> None:
         if self._settled is not None and not self._afterwards:
             settled, self._settled = self._settled, None
             settled.callback(None)
@@ -180,12 +184,17 @@ class Hooks:
             return settled
         self._settled = settled
         seconds = self.api.config.limits.close_timeout
-        timer = self.api.reactor.callLater(seconds, self._give_up)
+        timer = self.api.reactor.callLater(seconds, self.give_up)
         return settled.addBoth(lambda _: stop(timer))
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Cancels the hooks that still run afterwards, and waits for none, nor for later ones."""
+        self._given_up = True
         for outcome in tuple(self._afterwards):
             outcome.cancel()
+        # One that goes on all the same keeps nobody waiting.
+        self._afterwards.clear()
+        self._tell_if_settled()
 
 
 @dataclass(frozen=True, slots=True)

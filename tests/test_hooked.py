@@ -483,3 +483,28 @@ class AfterwardsTests(RouterTestCase):
     def test_a_stop_with_nothing_to_wait_for(self) -> None:
         self.start()
         self.successResultOf(self.service.factory.hooks.settle())
+
+    def test_one_that_goes_on_all_the_same_keeps_nobody_waiting(self) -> None:
+        @on_disconnect
+        async def stubborn(api: Any, connection: Any, reason: str) -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                await Deferred()
+
+        self.start(stubborn).transport.loseConnection()
+        settled = self.service.factory.hooks.settle()
+        self.assertNoResult(settled)
+        self.reactor.advance(5)
+        self.successResultOf(settled)
+
+    def test_a_stop_that_is_cut_short_waits_for_none(self) -> None:
+        _, seen = self.waiting()
+        factory = self.service.factory
+        drained = factory.drain()
+        self.assertNoResult(drained)
+        factory.cut_short()
+        self.reactor.advance(0)
+        self.reactor.advance(0)
+        self.successResultOf(drained)
+        self.assertEqual([], seen)
