@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 from actionhero_tcp.client import Answer, Client
+from actionhero_tcp.polling import poll_directly
 
 WARM_UP_SECONDS = 0.2
 
@@ -58,6 +59,7 @@ async def measure(
     reactor: Any, port: int, connections: int, outstanding: int, span: float, how: str
 ) -> None:
     """Asks for a while, and tells how it went."""
+    poll_directly(reactor)
     clients = [Client("127.0.0.1", port, reactor=reactor) for _ in range(connections)]
     await gatherResults([client.connect(attempts=1) for client in clients])
     crowd = Crowd()

@@ -10,9 +10,9 @@ from twisted.logger import Logger
 
 from . import places, requests
 from .conversation import Conversation
-from .line import Reply
 from .link import Link
 from .outcomes import Answer, LostError
+from .reply import Reply
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 
 _log = Logger()

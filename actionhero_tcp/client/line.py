@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import Any
 
 from service_identity import VerificationError
@@ -17,17 +16,9 @@ from ..clock import Clock
 from ..transport import set_socket_options, writer_at_once
 from .conversation import Conversation
 from .outcomes import LostError
+from .reply import Reply
 from .requests import Sticky
 from .settings import Limits
-
-
-class Reply(Deferred[Any]):
-    """What a call gives: a Deferred that knows how long it may wait; see `roles.Call`."""
-
-    started = 0.0
-    timeout = inf
-    succeed = Deferred.callback
-    fail = Deferred.errback
 
 
 class Line(Protocol):

@@ -16,8 +16,9 @@ from twisted.internet.protocol import Factory, Protocol
 
 from ..clock import Clock, Timer, stop
 from .conversation import Conversation
-from .line import Line, ReadyEndpoint, Reply
+from .line import Line, ReadyEndpoint
 from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
+from .reply import Reply
 from .requests import QUIT, Sticky
 from .settings import Limits
 
