@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.threads import deferToThreadPool
 
-from . import coroutines
+from . import coroutines, wire
 from .connection import ActionConnection
-from .errors import StartError
+from .errors import StartError, UnserializableError
 from .inputs import Inputs, read_signature
 
 if TYPE_CHECKING:
@@ -210,18 +210,20 @@ def _make(
     place = f"{code.co_filename}:{code.co_firstlineno}"
     name = function.__name__ if name is None else name
     assert name is not None
+    if description is None:
+        description = (inspect.getdoc(function) or "").partition("\n")[0]
     try:
         _check_name(name)
         _check_kind(function, blocking)
+        _check_shown(description, output_example or {})
         inputs = read_signature(function)
     except ValueError as error:
         raise StartError(f"{place}: the action {name!r}: {error}") from None
-    documentation = inspect.getdoc(function) or ""
     return Action(
         name=name,
         function=function,
         inputs=inputs,
-        description=documentation.partition("\n")[0] if description is None else description,
+        description=description,
         output_example=output_example or {},
         blocking=blocking,
         sends_file=sends_file,
@@ -233,6 +235,18 @@ def _make(
 def _check_name(name: str) -> None:
     if not name or not name.isprintable() or " " in name or name.startswith("{"):
         raise ValueError("a name is one word, of printable characters, that does not begin with {")
+
+
+def _check_shown(description: object, output_example: object) -> None:
+    """Refuses what ``actionsView`` could not show."""
+    if not isinstance(description, str):
+        raise ValueError("a description is a str")
+    if not isinstance(output_example, Mapping):
+        raise ValueError("an output_example is a dict")
+    try:
+        wire.dumps(dict(output_example))
+    except UnserializableError as error:
+        raise ValueError(f"the output_example: {error}") from None
 
 
 def _check_kind(function: Any, blocking: bool) -> None:

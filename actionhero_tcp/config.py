@@ -26,7 +26,10 @@ class General:
         "Hello! Welcome to the actionHero api", "what a client is greeted with", live=True
     )
     default_chat_room: str = option(
-        "defaultRoom", "the room that every client starts in", live=True
+        "defaultRoom",
+        "the room that every client starts in",
+        form=(r"\S+", "one word"),
+        live=True,
     )
     default_limit: int = option(
         100, "the param `limit` of a request that does not set it", minimum=0, live=True
@@ -38,7 +41,9 @@ class General:
         "./public/", "the folder that `file` serves", option="public", path=True
     )
     directory_file_type: str = option(
-        "index.html", "the file that stands for its folder when a client asks for the folder"
+        "index.html",
+        "the file that stands for its folder when a client asks for the folder",
+        form=(r"(?!\.\.?$)[^/\0]+", "the name of a file, without its folder"),
     )
     actions_directory: str = option(
         "./actions/", "the folder of your action files", option="actions", path=True
@@ -321,6 +326,7 @@ def fields() -> Iterator[FieldInfo]:
                 live=facts["live"],
                 choices=facts["choices"],
                 secret=facts["secret"],
+                form=facts["form"],
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ def option(
     live: bool = False,
     choices: tuple[str, ...] = (),
     secret: bool = False,
+    form: tuple[str, str] | None = None,
 ) -> Any:
     """A field of the configuration.
 
@@ -46,6 +48,7 @@ def option(
         live: A reload changes it while the server runs.
         choices: All that it can be, where that is a few words.
         secret: It is never shown.
+        form: A regular expression that a string has to match as a whole, and what it is then.
     """
     facts = {
         "help": help,
@@ -57,6 +60,7 @@ def option(
         "live": live,
         "choices": choices,
         "secret": secret,
+        "form": form,
     }
     return field(default=default, metadata=facts)
 
@@ -80,6 +84,8 @@ class FieldInfo:
         live: Whether a reload changes it while the server runs.
         choices: All that it can be; empty where it can be anything.
         secret: Whether it is never shown.
+        form: A regular expression that a string has to match as a whole, and what it is then;
+            or None.
     """
 
     section: str
@@ -96,6 +102,7 @@ class FieldInfo:
     live: bool
     choices: tuple[str, ...]
     secret: bool
+    form: tuple[str, str] | None
 
     def check(self, value: object) -> Any:
         """The value, checked, as the field's type.
@@ -115,6 +122,8 @@ class FieldInfo:
             self._check_range(value)
         if self.choices and value not in self.choices:
             raise ValueError(f"must be {' or '.join(self.choices)}, not {shown(value)}")
+        if isinstance(value, str) and self.form and not re.fullmatch(self.form[0], value):
+            raise ValueError(f"must be {self.form[1]}, not {shown(value)}")
         return value
 
     def parse(self, text: str) -> Any:

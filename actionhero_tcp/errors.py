@@ -16,10 +16,14 @@ class ClientError(Exception):
         fields: Further fields for the response, after ``error``.
     """
 
+    # For subclasses that do not call the initializer of this one.
+    text = ""
+    fields: Mapping[str, object] = {}
+
     def __init__(self, text: str, fields: Mapping[str, object] | None = None) -> None:
         super().__init__(text)
-        self.text = text
-        self.fields: dict[str, object] = dict(fields or {})
+        self.text = str(text)
+        self.fields = dict(fields or {})
 
 
 class LimitError(ClientError):

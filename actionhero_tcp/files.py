@@ -84,6 +84,8 @@ class Files:
         path = os.path.realpath(os.path.join(self._root, name), strict=True)
         if os.path.isdir(path):
             path = os.path.realpath(os.path.join(path, self._directory_file), strict=True)
+        elif name.endswith(("/", "/.")):
+            raise NotADirectoryError(path)
         if os.path.commonpath([self._root, path]) != self._root:
             raise PermissionError(path)
         return path

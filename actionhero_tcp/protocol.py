@@ -280,7 +280,7 @@ class ActionHeroProtocol(LineReceiver):
         """Says goodbye, answers what has been read, and closes."""
         if self.connection is None:
             self._abort(reasons.SERVER_STOPPED)
-        elif self._reason is None:
+        elif self._reason in (None, reasons.CLIENT_CLOSED) and self._linger is None:
             self.connection.send(GOODBYE)
             self._transport.pauseProducing()
             self.close(reasons.SERVER_STOPPED)

@@ -210,8 +210,10 @@ class Router:
     def _set_defaults(self, params: dict[str, Any]) -> None:
         """Sets ``limit`` and ``offset`` where they are not set, and makes numbers of texts."""
         for key, default in self.defaults.items():
-            value = params.get(key)
-            params[key] = default if value is None else _number(key, value)
+            if params.get(key) is None:
+                params[key] = default
+        for key in self.defaults:
+            params[key] = _number(key, params[key])
 
     def _look_closer(self, line: bytes) -> tuple[bytes, bytes, bytes]:
         """A line that does not begin with a known word: as it was meant, its first word, the rest.

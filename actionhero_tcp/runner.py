@@ -233,12 +233,21 @@ class Runner:
             _log.failure("a request could not be handled")
             reason = ClientError(self.server_error)
         try:
-            return wire.error(reason.text, number, reason.fields), reason.text
-        except UnserializableError as error:
+            text = str(reason.text or reason)
+            return wire.error(text, number, reason.fields), text
+        except Exception as error:
+            # An application's own kind of ActionError may hold anything.
+            text = self._plain_text(reason)
             _log.error(
-                "the fields of an ActionError are no JSON: {reason}", reason=printable(str(error))
+                "an ActionError cannot be told to its client as it is: {reason}",
+                reason=printable(str(error)),
             )
-            return wire.error(reason.text, number), reason.text
+            return wire.error(text, number), text
+
+    def _plain_text(self, reason: ClientError) -> str:
+        """The text that an error has been given, if it is one."""
+        text = vars(reason).get("text")
+        return text if text and type(text) is str else self.server_error
 
     def _wait(self, request: Request) -> None:
         connection = request.connection

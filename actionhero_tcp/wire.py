@@ -21,7 +21,7 @@ from typing import Final
 
 import ujson
 
-from .errors import ClientError, LimitError, UnserializableError
+from .errors import ClientError, LimitError, UnserializableError, shorten
 
 END_OF_LINE: Final = b"\r\n"
 """What ends every line the server sends."""
@@ -44,7 +44,7 @@ def _refuse_constant(name: str) -> float:
 def _finite(text: str) -> float:
     value = float(text)
     if isinf(value):
-        raise _RefusedError(f"the number {text[:40]} is too large")
+        raise _RefusedError(f"the number {shorten(text)} is too large")
     return value
 
 

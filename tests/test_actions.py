@@ -50,6 +50,18 @@ class DecoratorTests(SynchronousTestCase):
         self.assertIs(plain, action(name="other")(plain))
         self.assertEqual({"a": 3}, plain(None, None))
 
+    def test_what_cannot_be_shown(self) -> None:
+        def plain(api: Any, connection: Any) -> None: ...
+
+        self.assertRefused(plain, "a description is a str", description=5)
+        self.assertRefused(plain, "an output_example is a dict", output_example=[1])
+        for value in (float("nan"), b"x", object()):
+            self.assertRefused(
+                plain,
+                "the output_example: a holds" if value == value else "the output_example: it is",
+                output_example={"a": value},
+            )
+
     def test_its_name_and_description_come_from_the_function(self) -> None:
         def plain(api: Any, connection: Any) -> None:
             """What it does.

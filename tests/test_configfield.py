@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -72,6 +73,17 @@ class CheckTests(SynchronousTestCase):
         self.refused("log.format", "JSON", 'must be text or json, not "JSON"')
         self.refused("log.format", 5, "must be a string, not 5")
         self.refused_text("log.format", "", 'must be text or json, not ""')
+
+    def test_a_form(self) -> None:
+        room, index = "general.defaultChatRoom", "general.directoryFileType"
+        self.assertEqual("grüße", FIELDS[room].check("grüße"))
+        self.assertEqual("..index", FIELDS[index].check("..index"))
+        for word in ("", "a b", "a\n"):
+            self.refused(room, word, f"must be one word, not {json.dumps(word)}")
+        for name in ("", ".", "..", "../x", "a/", "\0"):
+            expected = f"must be the name of a file, without its folder, not {json.dumps(name)}"
+            self.refused(index, name, expected)
+        self.refused_text(room, "a b", 'must be one word, not "a b"')
 
     def test_ranges_of_whole_numbers(self) -> None:
         for port in (0, 65535):

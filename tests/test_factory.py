@@ -128,6 +128,18 @@ class FactoryTests(SynchronousTestCase):
         self.reactor.advance(1)
         self.assertEqual([], self.reactor.getDelayedCalls())
 
+    def test_one_that_sends_nothing_more_hears_of_it(self) -> None:
+        client = self.client()
+        client.send(SLEEP % 100)
+        client.protocol.readConnectionLost()
+        client.raw()
+        drained = self.factory.drain()
+        self.reactor.advance(0.11)
+        goodbye, answer = client.lines()
+        self.assertEqual((GOODBYE, 1), (goodbye, answer["messageCount"]))
+        self.reactor.advance(1)
+        self.successResultOf(drained)
+
     def test_actions_have_the_drain_timeout_and_no_more(self) -> None:
         client = self.client()
         client.send(SLEEP % 28_000)

@@ -155,6 +155,10 @@ class RefusalTests(FilesTestCase):
     def test_below_a_file(self) -> None:
         self.refused("page.txt/more")
 
+    def test_a_file_as_if_it_were_a_folder(self) -> None:
+        for end in ("/", "//", "/.", "/./"):
+            self.refused("page.txt" + end)
+
     def test_the_folder_above(self) -> None:
         for name in ("..", "../", "../outside/secret.txt", "sub/../../outside/secret.txt"):
             self.refused(name)

@@ -70,7 +70,7 @@ ALLOWED: dict[str, set[str]] = {
     "stalls": {"errors"},
     "watch": {"clock", "stalls"},
     # What a line can ask for.
-    "actions": {"connection", "coroutines", "errors", "inputs"},
+    "actions": {"connection", "coroutines", "errors", "inputs", "wire"},
     "hooks": {"actions", "errors"},
     "hooked": {"actions", "clock", "connection", "coroutines", "errors", "hooks"},
     "commands": {"connection", "errors", "reasons", "rooms", "wire"},

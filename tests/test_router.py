@@ -123,7 +123,7 @@ class ErrorTests(RouterTestCase):
 
     def test_fields_that_are_no_json_are_left_out_and_logged(self) -> None:
         self.assertError("unsendable", "text")
-        self.assertIn("are no JSON", self.log)
+        self.assertIn("cannot be told to its client as it is: field holds", self.log)
 
     def test_json_that_does_not_parse(self) -> None:
         for line in ('{"action":', "{", '{"action":"echo"} x', "{'a':1}", '{"a":NaN}', "{]"):
@@ -259,6 +259,11 @@ class ParamTests(RouterTestCase):
         (first, _), (second, _) = self.waiting.calls
         self.assertEqual(("before", 100), (first["k"], first["limit"]))
         self.assertEqual(("after", 100), (second["k"], second["limit"]))
+
+    def test_a_refused_limit_keeps_nothing_else_from_sticking(self) -> None:
+        self.raw(b"paramAdd limit=x")
+        self.assertError("echo", "limit must be a number")
+        self.assertEqual({"limit": "x", "action": "echo", "offset": 0}, self.params())
 
     def test_a_refused_limit_changes_nothing_of_the_request_before(self) -> None:
         self.client.send(b"paramAdd limit=x\necho\nparamAdd limit=3\necho\n")

@@ -85,6 +85,67 @@ class FailureTests(RouterTestCase):
             self.raw(b"broken"),
         )
 
+    def test_an_action_error_of_any_make_is_one_answer(self) -> None:
+        class Bare(ActionError):
+            """One that does not call its base."""
+
+            def __init__(self, *args: object) -> None: ...
+
+        class Broken(Bare):
+            """One that cannot be shown."""
+
+            def __str__(self) -> str:
+                raise ZeroDivisionError
+
+        class Own(Bare):
+            """One with attributes of its own."""
+
+            text: Any = 7
+            fields: Any = 5
+
+        class Odd(str):
+            """A text that ujson would ask for another one."""
+
+            __slots__ = ()
+
+            def __str__(self) -> str:
+                return self
+
+            def __json__(self) -> str:
+                raise ZeroDivisionError
+
+        raised: Any = None
+
+        def now(api: Any, connection: Any) -> None:
+            raise raised
+
+        def later(api: Any, connection: Any) -> Deferred[Any]:
+            waiting = Deferred[Any]()
+            api.reactor.callLater(1, waiting.errback, raised)
+            return waiting
+
+        self.start(now, later)
+        for raised, text in (
+            (ActionError(KeyError("x")), "'x'"),  # type: ignore[arg-type]
+            (ActionError(42), "42"),  # type: ignore[arg-type]
+            (ActionError(None), "None"),  # type: ignore[arg-type]
+            (ActionError(b"x"), "b'x'"),  # type: ignore[arg-type]
+            (ActionError("\ud800"), "\ud800"),
+            (ActionError(""), ""),
+            (ActionError(Odd("x")), SERVER_ERROR),
+            (Bare("what", 1), "('what', 1)"),
+            (Bare(), ""),
+            (Broken("x"), SERVER_ERROR),
+            (Own("x"), SERVER_ERROR),
+        ):
+            self.client.send(b"now\nlater\nnow\n")
+            self.reactor.advance(1)
+            answers = self.client.lines()
+            self.assertEqual([text] * 3, [answer["error"] for answer in answers], repr(raised))
+            connection = self.client.protocol.connection
+            assert connection is not None
+            self.assertEqual(set(), connection.pending)
+
     def test_results_that_are_no_json_object(self) -> None:
         circle: dict[str, Any] = {}
         circle["circle"] = circle
