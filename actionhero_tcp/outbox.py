@@ -8,10 +8,13 @@ at the turn's end (see `turn`) each outbox that got something is written once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
+
+from .transport import WriteAtOnce
 
 if TYPE_CHECKING:
     from .files import FileReader
@@ -48,6 +51,15 @@ class OutboxOwner(Protocol):
 
     def outbox_overflowed(self) -> None:
         """More of what others say waits than may."""
+
+
+class _NotAtOnce:
+    """Stands for a transport that does not send at once."""
+
+    send_now = None
+
+
+_NOT_AT_ONCE: Final = _NotAtOnce()
 
 
 class Place:
@@ -94,6 +106,7 @@ class Outbox:
         "_own",
         "_owner",
         "_parts",
+        "_plain",
         "_said",
         "_scheduled",
         "_turn",
@@ -105,6 +118,7 @@ class Outbox:
         self._owner = owner
         self._max_said = max_said
         self._writer: Writer | None = None
+        self._plain: WriteAtOnce | _NotAtOnce = _NOT_AT_ONCE
         self._parts: list[bytes | FileReader | Place] = []
         self._own = 0
         self._said = 0
@@ -116,11 +130,15 @@ class Outbox:
     def open(self, writer: Writer) -> None:
         """Starts to write to a transport."""
         self._writer = writer
+        # Not what a wrapper such as TLS would give of the transport below it.
+        if isinstance(writer, WriteAtOnce):
+            self._plain = writer
         writer.registerProducer(self, True)
 
     def close(self) -> None:
         """Forgets what waits and the transport with it, unless it was let go before."""
         self._writer = None
+        self._plain = _NOT_AT_ONCE
         for part in self._parts:
             if not isinstance(part, bytes | Place):
                 part.close()
@@ -279,3 +297,25 @@ class Outbox:
     def stopProducing(self) -> None:
         """The transport is gone."""
         self.close()
+
+
+def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
+    """Sends many the same that others said, at once where nothing waits before it.
+
+    Args:
+        outboxes: Each an `Outbox`.
+        data: What each gets.
+    """
+    size = len(data)
+    for outbox in outboxes:
+        send = outbox._plain.send_now
+        if send is None or outbox._parts:
+            outbox.say(data)
+            continue
+        try:
+            sent = send(data)
+        except OSError:
+            # To write meets it, too.
+            sent = 0
+        if sent < size:
+            outbox._plain.write(data[sent:])

@@ -129,7 +129,9 @@ class ActionHeroProtocol(LineReceiver):
         self._heard = True
         lines = self._splitter.feed(data)
         if lines:
-            with self.factory.turn:
+            turn = self.factory.turn
+            with turn:
+                turn.single = len(lines) == 1
                 self._take(lines)
 
     def _take(self, lines: list[bytes]) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 from . import wire
 from .bus import Bus, LocalBus, Match
-from .connection import Connection
+from .connection import Connection, Outlet
+from .outbox import say_at_once
 
 if TYPE_CHECKING:
     from .turn import Turn
@@ -43,7 +44,7 @@ class Rooms:
     def __init__(self, turn: Turn, announce_limit: int) -> None:
         self._turn = turn
         self.announce_limit = announce_limit
-        self._rooms: dict[str, dict[Connection, None]] = {}
+        self._rooms: dict[str, dict[Connection, Outlet]] = {}
         self.bus: Bus = LocalBus()
 
     def __len__(self) -> int:
@@ -57,7 +58,7 @@ class Rooms:
         members = self._rooms.setdefault(room, {})
         if connection in members:
             return
-        members[connection] = None
+        members[connection] = connection.outbox
         connection.rooms[room] = None
         self._announce(room, connection.id, ENTERED, connection)
         self.bus.joined(room, connection.id)
@@ -97,7 +98,7 @@ class Rooms:
         """
         line = _said(message, room, 0, "api")
         with self._turn:
-            _deliver(line, tuple(self._rooms.get(room, ())), None)
+            _deliver(line, self._listeners(room, None, None))
             self.bus.say(room, line)
 
     def say_from(self, speaker: Connection, room: str, message: str) -> None:
@@ -109,14 +110,18 @@ class Rooms:
         line = _said(message, room, speaker.id, "user")
         key, value = speaker.params.get(MATCH_KEY), speaker.params.get(MATCH_VALUE)
         match = None if key is None or value is None else (key, value)
-        _deliver(line, self._listeners(room, match), speaker)
+        listeners = self._listeners(room, match, speaker)
+        if self._turn.single:
+            say_at_once(listeners, line)
+        else:
+            _deliver(line, listeners)
         self.bus.say(room, line, match)
 
     # What the bus tells; see `redisbus.Listener`.
 
     def hear(self, room: str, line: bytes, match: Match | None) -> None:
         """Something was said elsewhere."""
-        _deliver(line, self._listeners(room, match), None)
+        _deliver(line, self._listeners(room, match, None))
 
     def hear_entered(self, room: str, client: str) -> None:
         """A client elsewhere has entered."""
@@ -137,11 +142,16 @@ class Rooms:
         """The ids of the members of a room that are with this process."""
         return [connection.id for connection in self._rooms.get(room, ())]
 
-    def _listeners(self, room: str, match: Match | None) -> Iterable[Connection]:
-        listeners = tuple(self._rooms.get(room, ()))
+    def _listeners(
+        self, room: str, match: Match | None, but: Connection | None
+    ) -> Collection[Outlet]:
+        """The outboxes of a room's members, as they are now, but for one."""
+        listeners = self._rooms.get(room, {}).copy()
+        if but is not None:
+            listeners.pop(but, None)
         if match is None:
-            return listeners
-        return [member for member in listeners if _matches(member, *match)]
+            return listeners.values()
+        return [outbox for member, outbox in listeners.items() if _matches(member, *match)]
 
     def _announce(
         self, room: str, client: str, message: str, who: Connection | None, more: int = 0
@@ -150,7 +160,7 @@ class Rooms:
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
         if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
-            _deliver(_said(message, room, client, "user"), tuple(members), who)
+            _deliver(_said(message, room, client, "user"), self._listeners(room, None, who))
 
 
 def _said(message: object, room: str, speaker: str | int, context: str) -> bytes:
@@ -165,10 +175,9 @@ def _said(message: object, room: str, speaker: str | int, context: str) -> bytes
     )
 
 
-def _deliver(line: bytes, members: Iterable[Connection], speaker: Connection | None) -> None:
-    for member in members:
-        if member is not speaker:
-            member.outbox.say(line)
+def _deliver(line: bytes, outboxes: Collection[Outlet]) -> None:
+    for outbox in outboxes:
+        outbox.say(line)
 
 
 def _matches(member: Connection, key: str, value: object) -> bool:

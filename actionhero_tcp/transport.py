@@ -51,11 +51,17 @@ class WriteAtOnce(_Base):
     writing, so that producers, half-close and the loss of the connection work as ever.
 
     Attributes:
-        sent_bytes: How many bytes the kernel has taken.
+        send_now: Has the kernel take some bytes, and tells how many it took; None where something
+            waits for it already, or the connection is on its way out.
+        taken_bytes: How many bytes the kernel has taken of those that had to wait for it.
     """
 
-    sent_bytes = 0
+    taken_bytes = 0
     _open = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.send_now: Callable[[bytes], int] | None = self.socket.send
 
     @property
     def buffered_bytes(self) -> int:
@@ -64,11 +70,12 @@ class WriteAtOnce(_Base):
 
     def write(self, data: bytes) -> None:
         """Sends the data, as much of it as the kernel takes, at once."""
-        if self._tempDataLen or self.dataBuffer or not self._open:
+        send = self.send_now
+        if send is None:
             super().write(data)  # type: ignore[no-untyped-call]
             return
         try:
-            sent = self.socket.send(data)
+            sent = send(data)
         except OSError as error:
             if isinstance(error, ConnectionError | TimeoutError):
                 # The kernel tells of a lost connection once. To read would find a mere end
@@ -78,7 +85,6 @@ class WriteAtOnce(_Base):
             # too, and which then ends the connection.
             super().write(data)  # type: ignore[no-untyped-call]
             return
-        self.sent_bytes += sent
         if sent < len(data):
             super().write(data[sent:])  # type: ignore[no-untyped-call]
 
@@ -94,24 +100,39 @@ class WriteAtOnce(_Base):
         """
         sent = super().writeSomeData(data)
         if isinstance(sent, int):
-            self.sent_bytes += sent
+            self.taken_bytes += sent
         return sent
+
+    def startWriting(self) -> None:
+        """Something waits for the kernel; what comes now has to wait behind it."""
+        self.send_now = None
+        super().startWriting()  # type: ignore[no-untyped-call]
+
+    def stopWriting(self) -> None:
+        """Nothing waits any more."""
+        if self._open:
+            self.send_now = self.socket.send
+        super().stopWriting()  # type: ignore[no-untyped-call]
+
+    def _shut(self) -> None:
+        self._open = False
+        self.send_now = None
 
     # On its way out, and under TLS of its own, all goes through the reactor.
 
     def loseConnection(self) -> None:
         """Closes when all is sent."""
-        self._open = False
+        self._shut()
         super().loseConnection()  # type: ignore[no-untyped-call]
 
     def loseWriteConnection(self) -> None:
         """Closes our end when all is sent."""
-        self._open = False
+        self._shut()
         super().loseWriteConnection()  # type: ignore[no-untyped-call]
 
     def abortConnection(self) -> None:
         """Drops the connection."""
-        self._open = False
+        self._shut()
         super().abortConnection()  # type: ignore[no-untyped-call]
 
     def readConnectionLost(self, reason: Any) -> None:
@@ -127,12 +148,12 @@ class WriteAtOnce(_Base):
 
     def connectionLost(self, reason: Any) -> None:
         """The connection is gone."""
-        self._open = False
+        self._shut()
         super().connectionLost(reason)
 
     def startTLS(self, *arguments: Any) -> None:
         """Speaks TLS from now on."""
-        self._open = False
+        self._shut()
         super().startTLS(*arguments)  # type: ignore[no-untyped-call]
 
 
@@ -201,14 +222,16 @@ def lowest(transport: Any) -> Any:
 
 
 def progress(transport: Any) -> int:
-    """How many bytes the other end has taken so far; always 0 for transports that do not count.
+    """A number that grows while the other end takes what waits for it; for other transports than
+    those of `WriteAtOnce` it never does.
 
     What the kernel takes is no measure of it: that holds megabytes, and takes no more until
-    a third of them is gone, for which a slow reader needs its time.
+    a third of them is gone, for which a slow reader needs its time. So this is what the kernel
+    has taken, less what it holds.
     """
     bottom = lowest(transport)
-    sent: int = getattr(bottom, "sent_bytes", 0)
-    return sent - _in_kernel(getattr(bottom, "socket", None)) if sent else 0
+    taken: int | None = getattr(bottom, "taken_bytes", None)
+    return 0 if taken is None else taken - _in_kernel(getattr(bottom, "socket", None))
 
 
 def _in_kernel(handle: Any) -> int:

@@ -27,13 +27,18 @@ class Turn:
 
     Args:
         soon: Calls a function in the reactor's next pass.
+
+    Attributes:
+        single: Whether all that is handled in it is one line. What that says to a room is all
+            that is said, so there is nothing to gather.
     """
 
-    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched")
+    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched", "single")
 
     def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
         self._soon = soon
         self._depth = 0
+        self.single = False
         self._scheduled = False
         self._touched: list[Flushable] = []
         self._afterwards: deque[Callable[[], None]] = deque()
@@ -47,6 +52,7 @@ class Turn:
                 self.finish()
             finally:
                 self._depth = 0
+                self.single = False
         else:
             self._depth -= 1
 

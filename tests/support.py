@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,56 @@ class Writer:
 
     def unregisterProducer(self) -> None:
         self.producer = None
+
+
+class FakeSocket:
+    """A socket that takes what its script says.
+
+    Attributes:
+        script: For each send: how many bytes it takes, or the errno it fails with, negative.
+            After its end everything is taken.
+        taken: What it has taken, send by send.
+    """
+
+    family = socket.AF_INET
+
+    def __init__(self, script: Iterable[int] = ()) -> None:
+        self.script = list(script)
+        self.taken: list[bytes] = []
+        self.offered: list[int] = []
+        self.options: dict[tuple[int, int], int] = {}
+        self.error = 0
+        self.shut: list[int] = []
+
+    def send(self, data: Any) -> int:
+        self.offered.append(len(data))
+        size = self.script.pop(0) if self.script else len(data)
+        if size < 0:
+            raise OSError(-size, os.strerror(-size))
+        self.taken.append(bytes(data[:size]))
+        return min(size, len(data))
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self.options[level, option] = value
+
+    def getsockopt(self, level: int, option: int) -> int:
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return self.error
+
+    def setblocking(self, blocking: bool) -> None:
+        assert not blocking
+
+    def shutdown(self, how: int) -> None:
+        self.shut.append(how)
+
+    def fileno(self) -> int:
+        return -1
+
+    def setsockopt_fails(self, *_: int) -> None:
+        raise OSError(errno.EINVAL, "no")
+
+    def close(self) -> None:
+        """Nothing to close."""
 
 
 class OutboxOwner:

@@ -19,7 +19,7 @@ class Transport(StringTransport):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[str] = []
-        self.sent_bytes = 0
+        self.taken_bytes = 0
 
     def loseConnection(self) -> None:
         self.calls.append("close")
@@ -68,7 +68,7 @@ class LingerTests(SynchronousTestCase):
         self.drained = False
         self.close()
         for taken in (1, 2, 3):
-            self.transport.sent_bytes = taken
+            self.transport.taken_bytes = taken
             self.clock.advance(5)
             self.assertEqual([], self.transport.calls)
         self.clock.advance(5)

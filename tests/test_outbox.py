@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, cast
 
+from twisted.internet import main
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.testing import MemoryReactor
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from actionhero_tcp.outbox import HIGH_WATER, Outbox
+from actionhero_tcp.outbox import HIGH_WATER, Outbox, say_at_once
+from actionhero_tcp.transport import TCPTransport
 from actionhero_tcp.turn import Turn
 
-from .support import OutboxOwner, Soon, Writer
+from .support import FakeSocket, OutboxOwner, Soon, Writer
 
 
 class Reader:
@@ -488,3 +494,126 @@ class PlaceTests(SynchronousTestCase):
         self.assertEqual(1, reader.closed)
         self.outbox.hold().take(b"")
         self.assertEqual([], self.writer.writes)
+
+
+class Listener(Protocol):
+    """A client whose outbox writes to a transport over a fake socket.
+
+    Args:
+        turn: The turn.
+        script: What the socket takes; see `FakeSocket`.
+    """
+
+    reason: Failure | None = None
+
+    def __init__(self, turn: Turn, *script: int) -> None:
+        self.socket = FakeSocket(script)
+        self.owner = OutboxOwner()
+        self.outbox = Outbox(turn, self.owner, 100)
+        self.reactor = MemoryReactor()
+        self.wire = TCPTransport(self.socket, self, ("127.0.0.1", 1), None, 1, self.reactor)
+        self.makeConnection(self.wire)  # type: ignore[arg-type]
+        self.outbox.open(self.wire)  # type: ignore[arg-type]
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.reason = reason
+        self.outbox.close()
+
+    @property
+    def heard(self) -> bytes:
+        """What it has been sent, the reactor's part included."""
+        while self.wire in self.reactor.getWriters():
+            if error := self.wire.doWrite():
+                self.wire.connectionLost(Failure(error))
+        return b"".join(self.socket.taken)
+
+
+class SayAtOnceTests(SynchronousTestCase):
+    """`say_at_once`, to transports that send at once, and to others."""
+
+    def setUp(self) -> None:
+        self.soon = Soon()
+        self.turn = Turn(self.soon)
+
+    def say(self, data: bytes, *listeners: Listener) -> None:
+        """Says something to listeners, in a turn."""
+        with self.turn:
+            say_at_once([listener.outbox for listener in listeners], data)
+
+    def test_it_is_sent_within_the_turn(self) -> None:
+        ada, bob = Listener(self.turn), Listener(self.turn)
+        with self.turn:
+            say_at_once([ada.outbox, bob.outbox], b"hello")
+            self.assertEqual(([b"hello"], [b"hello"]), (ada.socket.taken, bob.socket.taken))
+            self.assertTrue(ada.outbox.empty)
+        self.assertEqual((b"hello", b"hello"), (ada.heard, bob.heard))
+
+    def test_it_follows_what_waits_for_the_end_of_the_turn(self) -> None:
+        ada = Listener(self.turn)
+        with self.turn:
+            ada.outbox.send(b"1")
+            say_at_once([ada.outbox], b"2")
+            ada.outbox.say(b"3")
+            self.assertEqual([], ada.socket.taken)
+        self.assertEqual([b"123"], ada.socket.taken)
+
+    def test_it_follows_a_file(self) -> None:
+        ada = Listener(self.turn)
+        with self.turn:
+            ada.outbox.send_file(cast(Any, Reader(b"A1 ", b"A2 ")))
+        self.say(b"said", ada)
+        self.soon.run()
+        self.assertEqual(b"A1 A2 said", ada.heard)
+
+    def test_what_the_kernel_does_not_take_goes_out_in_order(self) -> None:
+        for script in ((2,), (0,), (-errno.EAGAIN, -errno.EAGAIN)):
+            ada = Listener(self.turn, *script)
+            self.say(b"hello ", ada)
+            self.say(b"you", ada)
+            self.assertEqual(b"hello you", ada.heard)
+
+    def test_one_that_is_lost_keeps_it_from_nobody(self) -> None:
+        for number in (errno.EPIPE, errno.ECONNRESET):
+            ada, bob = Listener(self.turn, *[-number] * 3), Listener(self.turn)
+            self.say(b"hello", ada, bob)
+            self.assertEqual((b"", b"hello"), (ada.heard, bob.heard))
+            assert ada.reason is not None
+            self.assertIs(main.CONNECTION_LOST, ada.reason.value)
+            self.say(b"more", ada, bob)
+            self.assertEqual((b"", b"hellomore"), (ada.heard, bob.heard))
+
+    def test_what_a_client_that_takes_nothing_is_told_stays_bounded(self) -> None:
+        ada = Listener(self.turn, -errno.EAGAIN, -errno.EAGAIN)
+        self.say(b"x" * (HIGH_WATER + 1), ada)
+        self.assertEqual(["blocked"], ada.owner.told)
+        for _ in range(11):
+            self.say(b"x" * 10, ada)
+        self.assertEqual(["blocked", "overflowed"], ada.owner.told)
+        self.assertEqual(HIGH_WATER + 1, ada.wire.buffered_bytes)
+
+    def test_nothing_goes_past_a_wrapper(self) -> None:
+        class Wrapper(Writer):
+            """Gives what the transport below it has, as that of TLS does."""
+
+            def __init__(self, below: Any) -> None:
+                super().__init__()
+                self.below = below
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.below, name)
+
+        ada = Listener(self.turn)
+        writer = Wrapper(ada.wire)
+        self.assertIsNotNone(writer.send_now)
+        outbox = Outbox(self.turn, ada.owner, 100)
+        outbox.open(writer)
+        with self.turn:
+            say_at_once([outbox], b"secret")
+        self.assertEqual(([b"secret"], []), (writer.writes, ada.socket.taken))
+
+    def test_one_that_is_closed_hears_nothing(self) -> None:
+        ada, bob = Listener(self.turn), Listener(self.turn)
+        ada.outbox.close()
+        bob.outbox.release()
+        self.say(b"hello", ada, bob)
+        self.assertEqual((b"", b""), (ada.heard, bob.heard))

@@ -636,7 +636,7 @@ class ActionTests(DaemonTestCase):
         client = self.join()
         self.assertEqual(client.ask_json("refusesWith", key=EVIL), response(1, error="never"))
         self.check_log(client)
-        self.assertIn("are no JSON: a\\x1b[31m", self.daemon.log)
+        self.assertIn("as it is: a\\x1b[31m", self.daemon.log)
 
     def check_log(self, client: Talker) -> None:
         """What the test has had logged holds no control character and no forged line."""

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from actionhero_tcp import backlog, tls
+from actionhero_tcp import backlog, rooms, tls
 from actionhero_tcp import protocol as module
 from actionhero_tcp.backlog import LINES_AT_ONCE
 from tools import certs
@@ -164,6 +164,23 @@ class LineTests(ProtocolTestCase):
     def test_lines_end_in_lf_or_crlf(self) -> None:
         self.client.send(b"say a\nsay b\r\nsay c\n")
         self.assertEqual([1, 2, 3], self.client.numbers())
+
+    def test_what_one_line_says_is_said_at_once_and_what_several_say_is_gathered(self) -> None:
+        said: list[tuple[int, bytes]] = []
+
+        def say_at_once(outboxes: Any, data: bytes) -> None:
+            said.append((len(outboxes), data))
+
+        self.patch(rooms, "say_at_once", say_at_once)
+        listener = Peer(self.service, self.reactor)
+        self.reactor.advance(0)
+        listener.raw()
+        self.client.send(b"say a\n")
+        self.assertEqual([1], [count for count, _ in said])
+        self.assertIn(b'"message":"a"', said[0][1])
+        self.client.send(b"say b\nsay c\n")
+        self.assertEqual(["b", "c"], [line["message"] for line in listener.lines()])
+        self.assertEqual(1, len(said))
 
     def test_one_carriage_return_is_dropped_and_no_more(self) -> None:
         self.client.send(b"paramAdd k=v\r\r\nparamView k\n")
@@ -596,7 +613,7 @@ class SlowClientTests(ProtocolTestCase):
         client.block()
         wire: Any = client.transport
         for n in range(1, 5):
-            wire.sent_bytes = n
+            wire.taken_bytes = n
             self.reactor.advance(30)
             self.assertFalse(client.gone)
         self.reactor.advance(30)
@@ -684,7 +701,7 @@ class QuitTests(ProtocolTestCase):
         self.client.send(b"quit\n")
         wire: Any = self.client.transport
         for n in range(1, 4):
-            wire.sent_bytes = n
+            wire.taken_bytes = n
             self.reactor.advance(5)
             self.assertFalse(self.client.gone)
         self.reactor.advance(5)

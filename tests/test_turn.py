@@ -35,6 +35,14 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual([], writes_c.writes)
         self.assertEqual([], self.soon.calls)
 
+    def test_it_is_single_up_to_its_end(self) -> None:
+        with self.turn:
+            self.turn.single = True
+            with self.turn:
+                pass
+            self.assertTrue(self.turn.single)
+        self.assertFalse(self.turn.single)
+
     def test_a_turn_within_a_turn_ends_with_the_outer_one(self) -> None:
         outbox, writer, _ = self.outbox()
         with self.turn:
