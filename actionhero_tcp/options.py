@@ -104,6 +104,9 @@ class Options(usage.Options):
         if self["config"]:
             # A daemon may change its folder.
             self["config"] = os.path.abspath(self["config"])
+        if self["check-config"] and self.parent is not None:
+            # Nothing is started; twistd would refuse beside a server that runs in this folder.
+            self.parent["pidfile"] = ""
         # A worker has what its supervisor has; the file may have become another one since.
         self.configuration = self.read() if worker.place is None else worker.place.config
         server = self.configuration.tcp_server

@@ -320,6 +320,13 @@ class CheckTests(OwnDaemonTestCase):
             self.assertIn(error, checked.stderr)
             self.assertEqual(1, len(checked.stderr.splitlines()))
 
+    def test_it_may_be_asked_for_beside_a_server_that_runs(self) -> None:
+        folder = self.folder({"twistd.pid": str(os.getpid())})
+        command = [str(TWISTD), "actionhero", "--check-config"]
+        checked = subprocess.run(command, cwd=folder, capture_output=True, timeout=PATIENCE)
+        self.assertEqual((0, b""), (checked.returncode, checked.stderr))
+        self.assertEqual(str(os.getpid()), (folder / "twistd.pid").read_text())
+
     def test_it_leaves_nothing_behind(self) -> None:
         folder = self.folder()
         checked = self.check(f"--request-log={folder}/requests.log")
