@@ -11,10 +11,10 @@ from . import wire
 if TYPE_CHECKING:
     from .actions import Action
     from .cache import Cache
-    from .cluster import Cluster
     from .config import Config
     from .connection import ActionConnection, Connection
     from .files import Files
+    from .redis.cluster import Cluster
     from .rooms import Rooms
     from .stats import Stats
 

@@ -11,11 +11,11 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from .entry.proxied import ProxiedEndpoint
 from .errors import StartError
-from .proxied import ProxiedEndpoint
 
 if TYPE_CHECKING:
-    from .proxied import TrustedProxies
+    from .entry.proxied import TrustedProxies
     from .tls import Certificates
 
 

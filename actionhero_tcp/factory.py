@@ -14,10 +14,10 @@ from .connection import Connection
 from .protocol import ActionHeroProtocol
 
 if TYPE_CHECKING:
-    from .admission import Admission
     from .config import Limits
+    from .entry.admission import Admission
     from .hooked import Hooks
-    from .requestlog import RequestLog
+    from .logs.requestlog import RequestLog
     from .rooms import Rooms
     from .router import Router
     from .runner import Runner

@@ -34,7 +34,7 @@ from .hooks import (
 
 if TYPE_CHECKING:
     from .api import Api
-    from .paramfilter import ParamFilter
+    from .logs.paramfilter import ParamFilter
 
 MOST_AFTERWARDS: Final = 1000
 """How many hooks may wait for something after their client is gone, or has its answer; one more

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
     from .config import Limits
-    from .logs import Logs
+    from .logs.both import Logs
     from .systemd import Notifier
 
 STOP_RESERVE_SECONDS: Final = 5.0

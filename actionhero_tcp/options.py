@@ -10,10 +10,11 @@ from typing import Any
 from twisted.python import usage
 
 from . import config as configuration
-from . import configfile, worker
+from . import configfile
 from .config import Config
 from .configfield import FieldInfo
 from .errors import StartError
+from .workers import worker
 
 PROGRAM = "twistd actionhero"
 

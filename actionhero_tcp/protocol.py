@@ -22,7 +22,7 @@ from .allowance import Allowance
 from .backlog import LINES_AT_ONCE, Backlog
 from .clock import Timer, stop
 from .connection import Connection
-from .entrance import Entrance, EntranceOwner
+from .entry.entrance import Entrance, EntranceOwner
 from .framing import LineSplitter
 from .heartbeat import Heartbeat
 from .linger import Linger
@@ -82,18 +82,18 @@ class ActionHeroProtocol(LineReceiver):
             self.entrance.handshake_completed()
 
     def refuse(self, reason: str, line: bytes) -> None:
-        """See `entrance.EntranceOwner.refuse`."""
+        """See `entry.entrance.EntranceOwner.refuse`."""
         if self._reason is None:
             self._reason = reason
             self._transport.write(line)
             self._close_transport()
 
     def drop(self, reason: str) -> None:
-        """See `entrance.EntranceOwner.drop`."""
+        """See `entry.entrance.EntranceOwner.drop`."""
         self._abort(reason)
 
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
-        """See `entrance.EntranceOwner.arrive`."""
+        """See `entry.entrance.EntranceOwner.arrive`."""
         factory = self.factory
         self._outbox = Outbox(factory.turn, self, factory.limits.max_outbox_bytes)
         connection = Connection(self._outbox, self, remote_address)
@@ -101,7 +101,7 @@ class ActionHeroProtocol(LineReceiver):
         return connection
 
     def welcome(self, connection: Connection) -> None:
-        """See `entrance.EntranceOwner.welcome`."""
+        """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
         factory, limits = self.factory, self.factory.limits

@@ -10,16 +10,16 @@ from twisted.logger import Logger
 
 from . import tls
 from .config import Config, build, fields
+from .entry.proxied import TrustedProxies
 from .errors import StartError
-from .proxied import TrustedProxies
 
 if TYPE_CHECKING:
-    from .admission import Admission
     from .api import Api
     from .cache import LocalCache
     from .commands import Commands
+    from .entry.admission import Admission
     from .factory import ActionHeroFactory
-    from .rediscache import RedisCache
+    from .redis.cache import RedisCache
     from .rooms import Rooms
     from .router import Router
     from .runner import Runner

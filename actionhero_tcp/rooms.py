@@ -117,7 +117,7 @@ class Rooms:
             _deliver(line, listeners)
         self.bus.say(room, line, match)
 
-    # What the bus tells; see `redisbus.Listener`.
+    # What the bus tells; see `redis.bus.Listener`.
 
     def hear(self, room: str, line: bytes, match: Match | None) -> None:
         """Something was said elsewhere."""

@@ -20,7 +20,7 @@ from .wire import NUMBERED
 if TYPE_CHECKING:
     from .actions import Action
     from .config import Limits
-    from .requestlog import RequestLog
+    from .logs.requestlog import RequestLog
     from .stats import Stats
 
 NO_ACTION: Final = "{no action}"

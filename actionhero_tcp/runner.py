@@ -25,9 +25,9 @@ from .errors import (
 if TYPE_CHECKING:
     from .api import Api
     from .config import Limits
+    from .logs.paramfilter import ParamFilter
+    from .logs.requestlog import RequestLog
     from .outbox import Place
-    from .paramfilter import ParamFilter
-    from .requestlog import RequestLog
     from .turn import Turn
 
 _log = Logger()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from .exhaustion import pause_when_exhausted
+from .entry.exhaustion import pause_when_exhausted
 from .factory import ActionHeroFactory
 from .listening import Listener, ListeningService, stop_seconds
 from .transport import write_at_once
@@ -16,10 +16,10 @@ from .transport import write_at_once
 if TYPE_CHECKING:
     from .api import Api
     from .cache import LocalCache
-    from .cluster import Cluster
-    from .development import Development
-    from .logs import Logs
-    from .rediscache import RedisCache
+    from .development.changes import Development
+    from .logs.both import Logs
+    from .redis.cache import RedisCache
+    from .redis.cluster import Cluster
     from .systemd import Notifier
     from .watch import Watch
 

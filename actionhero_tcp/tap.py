@@ -17,49 +17,51 @@ from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 
 from . import config as configuration
-from . import endpoints, handover, loader, serverlog, systemd, tls, worker
-from .admission import Admission, raise_descriptor_limit
+from . import endpoints, loader, systemd, tls
 from .api import Api
 from .cache import LocalCache
-from .cluster import Cluster
 from .commands import Commands
 from .config import Config
 from .connection import Connection
-from .development import Development, Users
+from .development.changes import Development, Users
+from .development.library import Library
+from .development.telling import TellingRunner
+from .entry.admission import Admission, raise_descriptor_limit
+from .entry.proxied import TrustedProxies
 from .errors import StartError
 from .factory import ActionHeroFactory
 from .files import Files
 from .hooked import Hooks
 from .hookedverbs import HookedCommands
-from .keys import Keys
-from .library import Library
 from .listening import Listener, stop_seconds
 from .loader import Loaded
-from .loglines import FORMS
-from .logs import Logs
+from .logs import serverlog
+from .logs.both import Logs
+from .logs.lines import FORMS
+from .logs.paramfilter import ParamFilter
+from .logs.requestlog import RequestLog
+from .logs.serverlog import ServerLog
 from .options import PROGRAM, Options
-from .paramfilter import ParamFilter
 from .polling import poll_directly
-from .proxied import TrustedProxies
-from .redisaddress import RedisAddress
-from .redisbus import RedisBus
-from .rediscache import RedisCache
-from .redislink import RedisLink
+from .redis.address import RedisAddress
+from .redis.bus import RedisBus
+from .redis.cache import RedisCache
+from .redis.cluster import Cluster
+from .redis.keys import Keys
+from .redis.link import RedisLink
 from .reload import Parts, Reload
-from .requestlog import RequestLog
 from .rooms import Rooms
 from .router import Router
 from .runner import Runner
-from .serverlog import ServerLog
 from .service import ActionHeroService
 from .signals import Signals, end_process_after
 from .stats import Stats
 from .systemd import Notifier
-from .telling import TellingRunner
 from .turn import Turn
 from .watch import Watch
-from .worker import Place
-from .workers import Supervisor
+from .workers import handover, worker
+from .workers.supervisor import Supervisor
+from .workers.worker import Place
 
 BUILTIN_ACTIONS = str(Path(__file__).parent / "builtin")
 """The folder of the actions that come with the server."""

@@ -14,9 +14,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 
 from actionhero_tcp.connection import Connection
-from actionhero_tcp.keys import Keys
-from actionhero_tcp.redisbus import RedisBus
-from actionhero_tcp.redisconnection import RedisAwayError
+from actionhero_tcp.redis.bus import RedisBus
+from actionhero_tcp.redis.connection import RedisAwayError
+from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.rooms import Rooms
 from actionhero_tcp.turn import Turn
 

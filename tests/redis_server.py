@@ -17,9 +17,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
-from actionhero_tcp.redisaddress import RedisAddress
-from actionhero_tcp.redisconnection import RedisAwayError
-from actionhero_tcp.redislink import RedisLink
+from actionhero_tcp.redis.address import RedisAddress
+from actionhero_tcp.redis.connection import RedisAwayError
+from actionhero_tcp.redis.link import RedisLink
 from tests.support import PATIENCE, wait_for
 
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.serverlog import ServerLog
+from actionhero_tcp.logs.serverlog import ServerLog
 
 
 class FakePort:

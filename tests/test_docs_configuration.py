@@ -19,8 +19,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import config, configfile, tap, tls
 from actionhero_tcp.configfield import FieldInfo
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.requestlog import RequestLog
-from actionhero_tcp.serverlog import ServerLog
+from actionhero_tcp.logs.requestlog import RequestLog
+from actionhero_tcp.logs.serverlog import ServerLog
 from tools import certs, config_reference
 
 from . import support

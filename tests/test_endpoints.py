@@ -29,14 +29,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp import tls
 from actionhero_tcp.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described, shared
+from actionhero_tcp.entry.proxied import ProxiedEndpoint, TrustedProxies
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.proxied import ProxiedEndpoint, TrustedProxies
-from actionhero_tcp.transport import (
-    TCPTransport,
-    UNIXTransport,
-    set_socket_options,
-    write_at_once,
-)
+from actionhero_tcp.transport import TCPTransport, UNIXTransport, set_socket_options, write_at_once
 from tools import certs
 
 from . import support

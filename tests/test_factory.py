@@ -10,7 +10,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.entrance import Entrance
+from actionhero_tcp.entry.entrance import Entrance
 from actionhero_tcp.protocol import ActionHeroProtocol
 
 from . import support

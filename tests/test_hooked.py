@@ -21,7 +21,7 @@ from actionhero_tcp import (
 from actionhero_tcp.actions import MARK, Action, action
 from actionhero_tcp.hooked import HookedAction, Hooks
 from actionhero_tcp.hooks import Hook
-from actionhero_tcp.paramfilter import ParamFilter
+from actionhero_tcp.logs.paramfilter import ParamFilter
 
 from . import support
 from .routing import SERVER_ERROR, RouterTestCase, echo

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config import Limits
 from actionhero_tcp.listening import Listener, ListeningService, address_text, stop_seconds
-from actionhero_tcp.serverlog import ServerLog
+from actionhero_tcp.logs.serverlog import ServerLog
 
 from .serving import FakeEndpoint, FakePort, ServingTestCase
 

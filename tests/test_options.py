@@ -11,9 +11,10 @@ from typing import Any
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import config, worker
+from actionhero_tcp import config
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.options import Options
+from actionhero_tcp.workers import worker
 
 FIELDS = list(config.fields())
 

@@ -20,14 +20,15 @@ from twisted.internet.endpoints import (
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import config, tap, worker
+from actionhero_tcp import config, tap
 from actionhero_tcp.endpoints import TLSEndpoint
+from actionhero_tcp.entry.proxied import ProxiedEndpoint
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.handover import HandedEndpoint
-from actionhero_tcp.loglines import FORMS
-from actionhero_tcp.proxied import ProxiedEndpoint
+from actionhero_tcp.logs.lines import FORMS
 from actionhero_tcp.service import ActionHeroService
-from actionhero_tcp.workers import Supervisor
+from actionhero_tcp.workers import worker
+from actionhero_tcp.workers.handover import HandedEndpoint
+from actionhero_tcp.workers.supervisor import Supervisor
 from tools import certs
 
 from . import support

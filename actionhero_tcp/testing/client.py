@@ -11,7 +11,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from ..entrance import Entrance
+from ..entry.entrance import Entrance
 from .transport import FakeTransport
 
 if TYPE_CHECKING:

@@ -1,0 +1,98 @@
+"""The file of a log: appended to, and opened anew when something has moved it away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from select import PIPE_BUF
+from typing import Final
+
+from ..errors import StartError, printable
+
+STANDARD_OUTPUT: Final = 1
+
+FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+
+MODE: Final = 0o640
+"""Of a file that is made: its group may read it, others not."""
+
+
+class LogFile:
+    """What a log is written to.
+
+    Args:
+        path: The file to append to; empty for standard output.
+        what: What is written there, for errors, such as ``the request log``.
+
+    Raises:
+        StartError: The file cannot be opened; the text names it.
+    """
+
+    def __init__(self, path: str, what: str) -> None:
+        # The working folder may be another one when the file is opened anew.
+        self._path = os.path.join(os.getcwd(), path) if path else ""
+        self._what = what
+        self._descriptor = self._open() if path else STANDARD_OUTPUT
+
+    @property
+    def goes_nowhere(self) -> bool:
+        """Whether it is /dev/null, as a daemon's standard output is."""
+        return os.fstat(self._descriptor).st_rdev == os.stat(os.devnull).st_rdev
+
+    def write(self, data: bytes) -> None:
+        """Appends bytes.
+
+        Raises:
+            OSError: The system took only a part of them, or none.
+        """
+        for piece in [data] if self._path else _pieces(data):
+            while piece:
+                piece = piece[os.write(self._descriptor, piece) :]
+
+    def reopen(self) -> None:
+        """Opens the path anew, and goes on there.
+
+        Raises:
+            StartError: It cannot be opened; the old file is written on.
+        """
+        if self._path:
+            new = self._open()
+            # In one step and under the old number: another thread may be writing.
+            os.dup2(new, self._descriptor, inheritable=False)
+            os.close(new)
+
+    def close(self) -> None:
+        """Closes the file; standard output stays open."""
+        if self._path:
+            os.close(self._descriptor)
+
+    def _open(self) -> int:
+        try:
+            return _open(self._path)
+        except OSError as error:
+            reason = error.strerror
+        except ValueError as error:
+            reason = str(error)
+        raise StartError(f"{printable(self._path)}: cannot open {self._what}: {reason}")
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Whole lines, of which a pipe takes each piece in one go: several processes may write to it.
+
+    A longer line is a piece of its own.
+    """
+    while len(data) > PIPE_BUF:
+        end = data.rfind(b"\n", 0, PIPE_BUF) + 1 or data.find(b"\n") + 1 or len(data)
+        yield data[:end]
+        data = data[end:]
+    yield data
+
+
+def _open(path: str) -> int:
+    try:
+        descriptor = os.open(path, FLAGS | os.O_EXCL, MODE)
+    except FileExistsError:
+        return os.open(path, FLAGS, MODE)
+    # A daemon's umask would take the group's right away.
+    os.fchmod(descriptor, MODE)
+    return descriptor

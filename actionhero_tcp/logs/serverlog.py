@@ -1,0 +1,148 @@
+"""The server's own log: what `twisted.logger` hears of it and of Twisted, as lines of a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from twisted.logger import ILogObserver, LogEvent, eventAsText, formatEventAsClassicLogText
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..errors import StartError, printable
+from .file import LogFile
+from .lines import as_json, stamp
+
+BACKGROUND_FILE: Final = "twistd.log"
+"""Where twistd logs in the background unless it is told otherwise; in the working folder."""
+
+_BETWEEN_BLANKS: Final = re.compile(r"[^\n\t]+")
+
+
+@implementer(ILogObserver)
+class ServerLog:
+    """Writes events, each at once.
+
+    Args:
+        path: The file to append to; empty for standard output.
+        json: Whether to write JSON, one object a line, instead of text.
+        worker: The number of the worker that writes; 0 where there are none.
+
+    Raises:
+        StartError: The file cannot be opened; the text names it.
+    """
+
+    def __init__(self, path: str = "", json: bool = False, worker: int = 0) -> None:
+        self._format = json_line if json else text_line
+        self._worker = worker
+        self._file = LogFile(path, "the server's log")
+
+    def __call__(self, event: LogEvent) -> None:
+        """Writes an event."""
+        data = self._format(event, self._worker).encode("utf-8", "backslashreplace")
+        # There is no other log to tell that this one cannot be written.
+        with suppress(OSError):
+            self._file.write(data)
+
+    def reopen(self) -> None:
+        """Opens the file anew, and goes on there.
+
+        Raises:
+            StartError: It cannot be opened; the old file is written on.
+        """
+        self._file.reopen()
+
+
+def start(file: str, format: str, twistd: Mapping[str, Any], worker: int = 0) -> ServerLog | None:
+    """The server's own log, for `twistd` to take as its observer.
+
+    Args:
+        file: Its file, where the settings name one.
+        format: ``text`` or ``json``.
+        twistd: The options of twistd, which say where it goes otherwise.
+        worker: The number of the worker that writes; 0 where there are none.
+
+    Returns:
+        The log; None where the options of twistd take it elsewhere.
+
+    Raises:
+        StartError: Its file cannot be opened.
+    """
+    path = destination(file, twistd)
+    return None if path is None else ServerLog(path, format == "json", worker)
+
+
+def destination(file: str, twistd: Mapping[str, Any]) -> str | None:
+    """Where the server's own log goes; see `start`.
+
+    Returns:
+        Its file; empty for standard output, None for elsewhere.
+
+    Raises:
+        StartError: It cannot go there.
+    """
+    if twistd.get("logger") or twistd.get("syslog"):
+        return None
+    in_background = not twistd.get("nodaemon", True)
+    path = file or twistd.get("logfile") or (BACKGROUND_FILE if in_background else "")
+    if path == "-":
+        if in_background:
+            raise StartError("a daemon in the background has no standard output to log to")
+        path = ""
+    return str(path)
+
+
+def text_line(event: LogEvent, worker: int = 0) -> str:
+    """An event as `twistd` writes it, with control characters and the like as escapes.
+
+    Its text may have several lines; all but the first begin with a tab.
+
+    Args:
+        event: The event.
+        worker: The number of the worker that writes, which is put before the namespace.
+    """
+    text = formatEventAsClassicLogText(event) or ""
+    if worker:
+        text = text.replace(" [", f" [worker {worker}, ", 1)
+    return _BETWEEN_BLANKS.sub(lambda match: printable(match[0]), text)
+
+
+def json_line(event: LogEvent, worker: int = 0) -> str:
+    """An event as one JSON object on a line: ``time``, ``level``, ``namespace``, ``message``.
+
+    A traceback is in ``traceback``, not in the message.
+
+    Args:
+        event: The event.
+        worker: The number of the worker that writes, for ``worker``.
+    """
+    message = eventAsText(
+        event, includeTraceback=False, includeTimestamp=False, includeSystem=False
+    )
+    traceback = _traceback(event)
+    if not message and not traceback:
+        return ""
+    if traceback:
+        message = message.removesuffix(traceback).rstrip(":\n")
+    level = event.get("log_level")
+    fields: dict[str, object] = {
+        "time": stamp(int((event.get("log_time") or 0) * 1000)),
+        "level": level.name if level is not None else "info",
+        "namespace": str(event.get("log_namespace", "-")),
+    }
+    if worker:
+        fields["worker"] = worker
+    fields["message"] = message
+    if traceback:
+        fields["traceback"] = traceback
+    return as_json(fields) + "\n"
+
+
+def _traceback(event: LogEvent) -> str:
+    """An event's traceback: of a failure, of a failure of the older API, or as text."""
+    failure = event.get("log_failure") or event.get("failure")
+    if isinstance(failure, Failure):
+        return failure.getTraceback()
+    return str(event.get("traceback", ""))

@@ -1,0 +1,1 @@
+"""One server on many processes, over Redis: rooms, the cache and who is alive."""

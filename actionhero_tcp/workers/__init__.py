@@ -1,0 +1,1 @@
+"""Several processes behind one port: their supervisor, and what each of them learns from it."""

@@ -1,0 +1,264 @@
+"""The supervisor: it listens, starts the workers that serve, and replaces those that die.
+
+It hands the connections over to workers that are ready. Signals go on to them, and systemd sees
+one service: ready when all of them are, and so on.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..clock import Timer, stop
+from ..errors import StartError
+from ..listening import ListeningService, stop_seconds
+from ..reload import merge
+from ..signals import SAME_SIGNAL_SECONDS
+from .handover import Dispatcher, pair
+from .process import CUT_SECONDS, FIRST_DELAY, STOPS_NOT, Backoff, Worker
+from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, Place
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..listening import Listener
+    from ..logs.both import Logs
+    from ..systemd import Notifier
+
+_log = Logger()
+
+
+class Supervisor(ListeningService):
+    """Listens, and has workers serve.
+
+    Args:
+        name: The server's name, for the log.
+        config: The configuration that the workers get.
+        read: Reads the configuration anew.
+        command: The command that starts a worker, by its number.
+        folder: The workers' working folder; None for this process' own.
+        listeners: Where to listen.
+        fail: Called with a line of text where it cannot start; ends the process.
+        notifier: Is told when all workers are ready, reload and stop.
+        logs: The server's own log.
+        reactor: The reactor, which starts processes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: Config,
+        read: Callable[[], Config],
+        command: Callable[[int], Sequence[str]],
+        folder: str | None,
+        listeners: Sequence[Listener],
+        fail: Callable[[str], object],
+        notifier: Notifier,
+        logs: Logs,
+        reactor: Any,
+    ) -> None:
+        self._dispatcher = Dispatcher(reactor)
+        super().__init__(name, self._dispatcher, listeners, fail, notifier, logs)
+        self._config = config
+        self._read = read
+        self._command = command
+        self._folder = folder
+        self._reactor = reactor
+        self._numbers = range(1, config.general.workers + 1)
+        self._workers: dict[int, Worker] = {}
+        self._backoffs = {number: Backoff() for number in self._numbers}
+        self._starts: dict[int, Timer] = {}
+        self._has_been_ready = self._has_failed = False
+        self._stopped: Deferred[None] | None = None
+
+    def startService(self) -> None:
+        """Starts the workers."""
+        super().startService()  # type: ignore[no-untyped-call]
+        _log.info("{name} starts {count} workers", name=self.name, count=len(self._numbers))
+        for number in self._numbers:
+            # The reactor has to run, to take notice of those that end.
+            self._start_later(number, 0.0)
+
+    def stopService(self) -> Deferred[None]:
+        """Stops accepting, and has the workers stop.
+
+        Returns:
+            A Deferred that fires when no worker is left.
+        """
+        super().stopService()  # type: ignore[no-untyped-call]
+        _log.info("{name} is stopping, with its workers", name=self.name)
+        self._stopped = Deferred()
+        for timer in self._starts.values():
+            stop(timer)
+        seconds = stop_seconds(self._config.limits)
+        self.notifier.stopping("stopping, with the workers", seconds)
+        # Only then: what was accepted is to be handed over, and what was handed over served.
+        self._stop_listening().addCallback(lambda _: self._stop_workers(seconds))
+        return self._stopped
+
+    def cut_short(self) -> None:
+        """Ends a stop that is under way."""
+        _log.warn("{name} is told to stop again, and ends at once", name=self.name)
+        # Sooner, a worker would take it for the signal that it has got already.
+        self._reactor.callLater(SAME_SIGNAL_SECONDS, self._stop_workers, CUT_SECONDS)
+
+    def reload(self) -> bool:
+        """Has the workers reload the configuration and the certificates, and opens the log anew.
+
+        Returns:
+            Whether the configuration was well.
+        """
+        self._reopen_logs()
+        try:
+            self._config, _, _ = merge(self._config, self._read())
+        except StartError as error:
+            _log.error("the reload has changed nothing: {error}", error=error)
+            return False
+        self.notifier.reloading()
+        self._tell(signal.SIGHUP)
+        self._workers_changed()
+        return True
+
+    def reopen_logs(self) -> None:
+        """Opens the logs anew, and has the workers do it."""
+        super().reopen_logs()
+        self._tell(signal.SIGUSR1)
+
+    def _listening(self, port: Any, listener: Listener) -> None:
+        super()._listening(port, listener)
+        self._dispatcher.add_port(port)
+
+    def _tell(self, number: int) -> None:
+        for worker in self._workers.values():
+            worker.tell(number)
+
+    def _start_later(self, number: int, delay: float) -> None:
+        self._starts[number] = self._reactor.callLater(delay, self._start, number)
+
+    def _start(self, number: int) -> None:
+        try:
+            self._spawn(number)
+        except OSError as error:
+            if not self._has_been_ready:
+                self._give_up(f"worker {number} cannot be started: {error.strerror}")
+                return
+            delay = self._backoffs[number].delay(0.0) or FIRST_DELAY
+            _log.error(
+                "worker {worker} cannot be started: {error}; it is tried again in {delay:g} s",
+                worker=number,
+                error=error.strerror,
+                delay=delay,
+            )
+            self._start_later(number, delay)
+
+    def _give_up(self, error: str) -> None:
+        """The first start has failed: that ends the process, once."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._fail(error)
+
+    def _spawn(self, number: int) -> None:
+        """Starts a worker.
+
+        Raises:
+            OSError: The system has no process or descriptor left for it.
+        """
+        channels: list[tuple[socket.socket, socket.socket]] = []
+        try:
+            channels.extend(pair() for _ in self.ports)
+            sockets = [(port.addressFamily, port.socket.getsockname()) for port in self.ports]
+            place = Place(number, self._config, sockets, self.notifier.watchdog)
+            ends = [ours for ours, _ in channels]
+            worker = Worker(place, ends, self._reactor, self._changed, self._ended)
+            descriptors: dict[int, str | int] = {0: "w", 1: 1, 2: 2, NOTIFY_DESCRIPTOR: "r"}
+            for place_number, (_, theirs) in enumerate(channels, FIRST_CHANNEL):
+                descriptors[place_number] = theirs.fileno()
+            self._reactor.spawnProcess(
+                worker,
+                sys.executable,
+                list(self._command(number)),
+                env=None,
+                path=self._folder,
+                childFDs=descriptors,
+            )
+        except OSError:
+            for ours, _ in channels:
+                ours.close()
+            raise
+        finally:
+            for _, theirs in channels:
+                theirs.close()
+        self._workers[number] = worker
+
+    def _changed(self, worker: Worker) -> None:
+        """A worker is ready, or is not any more."""
+        if worker.is_ready:
+            self._dispatcher.add(worker)
+        else:
+            self._dispatcher.remove(worker)
+        self._workers_changed()
+
+    def _workers_changed(self) -> None:
+        """Tells systemd how they are, once all are ready."""
+        if self._stopped is not None or any(w.is_reloading for w in self._workers.values()):
+            return
+        ready, count = sum(w.is_ready for w in self._workers.values()), len(self._numbers)
+        if ready == count and not self._has_been_ready:
+            self._has_been_ready = True
+            _log.info("{name} has started, with {count} workers", name=self.name, count=count)
+        if self._has_been_ready:
+            status = f"{ready} of {count} workers are ready, listening on {self._places}"
+            self.notifier.ready(status)
+
+    def _ended(self, worker: Worker, reason: Failure) -> None:
+        """A worker has ended."""
+        number = worker.number
+        del self._workers[number]
+        self._dispatcher.remove(worker)
+        if self._stopped is not None:
+            self._finish_if_alone()
+            return
+        if not self._has_been_ready and getattr(reason.value, "exitCode", None) == 1:
+            # It has said why, on standard error.
+            self._give_up(f"worker {number} could not start")
+            return
+        delay = self._backoffs[number].delay(self._reactor.seconds() - worker.started)
+        _log.error(
+            "worker {worker} (PID {pid}) {end}; another takes its place in {delay:g} s",
+            worker=number,
+            pid=worker.pid,
+            end=_end(reason),
+            delay=delay,
+        )
+        self._start_later(number, delay)
+        self._workers_changed()
+
+    def _stop_workers(self, seconds: float) -> None:
+        self._dispatcher.close()
+        for worker in self._workers.values():
+            worker.send(signal.SIGTERM)
+            worker.kill_after(seconds, signal.SIGKILL, STOPS_NOT)
+        self._finish_if_alone()
+
+    def _finish_if_alone(self) -> None:
+        if self._stopped is not None and not self._stopped.called and not self._workers:
+            self.notifier.close()
+            _log.info("{name} has stopped", name=self.name)
+            self._stopped.callback(None)
+
+
+def _end(reason: Failure) -> str:
+    """How a process has ended."""
+    error: Any = reason.value
+    if isinstance(error, ProcessDone):
+        return "has ended"
+    if error.signal:
+        return f"was ended by {signal.Signals(error.signal).name}"
+    return f"has ended with status {error.exitCode}"

@@ -1,0 +1,55 @@
+"""Tests of `actionhero_tcp.redis.link`: both connections together, with a real Redis."""
+
+from __future__ import annotations
+
+import signal
+
+from .redis_server import RedisTestCase
+
+
+class LinkTests(RedisTestCase):
+    """The line, and what is told of it."""
+
+    async def test_what_is_published_is_heard_once_and_in_order(self) -> None:
+        self.server.start()
+        link = self.link()
+        await self.until(lambda: link.is_here)
+        await link.subscribe("a")
+        await link.subscribe("b")
+        link.tell([("PUBLISH", "ab"[n % 2], b"%d\r\n" % n) for n in range(1000)])
+        await self.until(lambda: len(self.heard) >= 1000)
+        expected = [((b"a", b"b")[n % 2], b"%d\r\n" % n) for n in range(1000)]
+        self.assertEqual(expected, self.heard)
+        link.unsubscribe("a")
+        link.tell([("PUBLISH", "b", "last")])
+        await self.until(lambda: len(self.heard) > 1000)
+        self.assertEqual(b"0", b"%d" % await link.call("PUBLISH", "a", "nobody"))
+
+    async def test_calls_fail_at_once_while_it_is_away_and_it_comes_back(self) -> None:
+        link = self.link()
+        self.assertIn("Redis is away", await self.failure(link.call("GET", "a")))
+        await self.until(lambda: "refused" in link.error)
+        self.assertIn("refused", await self.failure(link.call("GET", "a")))
+        self.server.start()
+        await self.until(lambda: link.is_here)
+        self.server.kill()
+        await self.until(lambda: not link.is_here)
+        self.server.start()
+        await self.until(lambda: link.is_here)
+        self.assertEqual(["came", "went", "came"], self.events)
+        self.assertEqual("", link.error)
+
+    async def test_what_is_told_in_vain_is_counted(self) -> None:
+        self.server.start()
+        link = self.link()
+        link.tell([("PING",)])
+        self.assertEqual(1, link.failures)
+        await self.until(lambda: link.is_here)
+        link.tell([("NOTHING",), ("PING",), ("INCR", "key", "x"), ("SET", "key", 1)])
+        self.assertEqual(b"1", await link.call("GET", "key"))
+        self.assertEqual(3, link.failures)
+        self.server.send(signal.SIGSTOP)
+        link.tell([("PING",)] * 5)
+        self.server.kill()
+        await self.until(lambda: not link.is_here)
+        self.assertEqual(8, link.failures)
