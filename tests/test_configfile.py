@@ -82,8 +82,8 @@ class ReadFileTests(SynchronousTestCase):
         self.assertEqual({("log", "request_file"): ""}, self.read('{"log": {"requestFile": ""}}'))
 
     def test_what_is_no_path_stays(self) -> None:
-        values = self.read('{"general": {"directoryFileType": "./index.html"}}')
-        self.assertEqual({("general", "directory_file_type"): "./index.html"}, values)
+        values = self.read('{"general": {"serverName": "./index.html"}}')
+        self.assertEqual({("general", "server_name"): "./index.html"}, values)
 
     def test_reads_non_ascii(self) -> None:
         self.assertEqual(

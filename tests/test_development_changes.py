@@ -20,7 +20,7 @@ from actionhero_tcp.development.library import Library
 from actionhero_tcp.errors import StartError
 
 from . import support
-from .test_library import HOOK, LibraryTestCase, answers, hook
+from .test_development_library import HOOK, LibraryTestCase, answers, hook
 from .test_loader import HEAD, function
 
 

@@ -47,7 +47,7 @@ PACKAGE = "actionhero-tcp[redis]"
 _PATH = re.compile(r"`([^`]+)`:$")
 _SYSTEM = re.compile(r"(?<![\w./])/(?=(opt|etc)/)")
 _TLS = re.compile(r"listening on .* with TLS")
-_READY = re.compile(r"^\S+ \[actionhero_tcp\.\w+#info\] .* has started", re.MULTILINE)
+_READY = re.compile(r"^\S+ \[actionhero_tcp\.[\w.]+#info\] .* has started", re.MULTILINE)
 
 
 class Server(support.Daemon):

@@ -13,7 +13,7 @@ from actionhero_tcp.workers.process import FIRST_DELAY, LONGEST_DELAY, STEADY_SE
 from actionhero_tcp.workers.worker import NOTIFY_DESCRIPTOR, Place
 
 from .support import PROPERTY
-from .test_workers import SupervisorTestCase
+from .test_workers_supervisor import SupervisorTestCase
 
 
 class BackoffTests(SynchronousTestCase):

@@ -132,7 +132,7 @@ PROGRAM = """
 import sys
 import threading
 import time
-from actionhero_tcp import worker
+from actionhero_tcp.workers import worker
 %s
 worker.watch_supervisor(lambda: 0.1)
 print("up", flush=True)
@@ -166,7 +166,7 @@ class ProcessTests(SynchronousTestCase):
         return process, ours
 
     def test_it_tells_its_supervisor(self) -> None:
-        program = "from actionhero_tcp import worker\nworker.Pipe().send(b'READY=1')"
+        program = "from actionhero_tcp.workers import worker\nworker.Pipe().send(b'READY=1')"
         process, ours = self.start(program)
         self.assertEqual(b"READY=1\n", ours.recv(100))
         self.assertEqual(0, process.wait(PATIENCE))
