@@ -84,7 +84,8 @@ ALLOWED: dict[str, set[str]] = {
     "hooked": {"actions", "clock", "connection", "coroutines", "errors", "hooks"},
     "commands": {"connection", "errors", "reasons", "rooms", "wire"},
     "hookedverbs": {"commands", "connection", "coroutines", "hooks", "wire"},
-    "runner": {"actions", "clock", "connection", "errors", "wire"},
+    "request": {"clock", "connection"},
+    "runner": {"actions", "connection", "errors", "request", "wire"},
     "router": {
         "commands",
         "connection",
@@ -95,7 +96,7 @@ ALLOWED: dict[str, set[str]] = {
         "runner",
         "wire",
     },
-    "development.telling": {"errors", "runner", "wire"},
+    "development.telling": {"errors", "request", "runner", "wire"},
     "loader": {"actions", "errors", "hooks"},
     "development.library": {"errors", "loader", "development.modules", "development.scan"},
     # The network.
@@ -234,6 +235,7 @@ NO_NETWORK = (
     "framing",
     "entry.proxyheader",
     "router",
+    "request",
     "runner",
     "commands",
     "actions",
