@@ -13,7 +13,7 @@ from .errors import LimitError
 if TYPE_CHECKING:
     from .files import FileReader
     from .outbox import Place
-    from .runner import Request
+    from .request import Request
 
 UNCOUNTED_PARAMS = ("action", "limit", "offset")
 """Params that each request makes sticky by itself; they do not count towards ``maxParams``."""

@@ -11,8 +11,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection import Connection
-from actionhero_tcp.redis import bus as redisbus
-from actionhero_tcp.redis.bus import incarnation, is_same_process
+from actionhero_tcp.redis import bus, roster
 from actionhero_tcp.rooms import ENTERED, LEFT
 
 from .redis_model import KEYS, Node, RedisModel, heard, settle
@@ -269,7 +268,7 @@ class PendingTests(BusTestCase):
         self.assertEqual({b"a.3", b"b.1"}, set(self.redis.hashes[self.key("r")].values()))
 
     def test_no_more_of_it_waits_than_may(self) -> None:
-        self.patch(redisbus, "MAX_WAITING", 4000)
+        self.patch(bus, "MAX_WAITING", 4000)
         ada = self.a.client("r")
         for number in range(100):
             self.a.say(ada, "r", f"{number:0100d}")
@@ -287,7 +286,7 @@ class PendingTests(BusTestCase):
         self.assertEqual(["later"], heard(self.bob))
 
     def test_who_goes_while_too_much_waits_is_gone_after_all(self) -> None:
-        self.patch(redisbus, "MAX_WAITING", 1)
+        self.patch(bus, "MAX_WAITING", 1)
         ada, cleo = self.a.client("r"), self.a.client()
         self.a.join(cleo, "r")
         self.a.leave(ada, "r")
@@ -394,16 +393,16 @@ class SnapshotTests(BusTestCase):
             settle(node, *self.nodes)
 
     def test_no_more_is_kept_than_may_until_the_list_is_read(self) -> None:
-        self.patch(redisbus, "MAX_EARLY", 3)
+        self.patch(roster, "MAX_EARLY", 3)
         ada = self.join_until_list_is_asked_for()
         self.a.run("commands")
         clients = [self.b.client("r") for _ in range(5)]
         self.b.run()
         self.a.run("subscriber replies")
         # The first two came with the others' own list, in one message.
-        state = self.a.bus._rooms["r"]
-        assert state.early is not None
-        self.assertLessEqual(len(state.early), 3)
+        early = self.a.bus._rooms["r"].roster.early
+        assert early is not None
+        self.assertLessEqual(len(early), 3)
         if self.a.link.failures:
             self.a.begin()
         self.agree()
@@ -612,20 +611,6 @@ class DroppedTests(BusTestCase):
         self.a.soon.run()
         self.agree()
         self.assertEqual({self.key("r")}, self.redis.expiring)
-
-
-class IdTests(SynchronousTestCase):
-    """Ids of processes."""
-
-    def test_the_incarnation(self) -> None:
-        for node, number in (("a.1", 1), ("a.12", 12), ("a", 0), ("a.", 0), ("a.x", 0), ("", 0)):
-            self.assertEqual(number, incarnation(node), node)
-        self.assertEqual(0, incarnation("a." + "9" * 5000))
-        self.assertEqual(0, incarnation("a.²"))
-
-    def test_the_process(self) -> None:
-        self.assertTrue(is_same_process("a.1", "a.2"))
-        self.assertFalse(is_same_process("a.1", "b.1"))
 
 
 class World:

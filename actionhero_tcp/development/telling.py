@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .. import wire
 from ..errors import ClientError, LimitError, UnknownActionError
-from ..runner import Request, Runnable, Runner
+from ..request import Request, Runnable
+from ..runner import Runner
 
 if TYPE_CHECKING:
     from ..connection import Connection

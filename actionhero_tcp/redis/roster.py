@@ -1,0 +1,119 @@
+"""The members of one room who are with other processes, as far as they are known here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
+
+from ..bus import Match
+from .message import JOINED, Happening, incarnation
+
+MAX_EARLY: Final = 10_000
+"""So many members may come and go elsewhere until the list of a room is read. Where they are
+more, all lists are read anew with the next heartbeat."""
+
+
+class Listener(Protocol):
+    """Who hears what comes from other processes: the rooms, or a stand-in in tests."""
+
+    def hear(self, room: str, line: bytes, match: Match | None) -> None:
+        """Something was said elsewhere."""
+
+    def hear_entered(self, room: str, client: str) -> None:
+        """A client elsewhere has entered."""
+
+    def hear_left(self, room: str, client: str) -> None:
+        """A client elsewhere has left."""
+
+    def rooms_here(self) -> Iterable[str]:
+        """The rooms that have members here."""
+        ...
+
+    def members_here(self, room: str) -> Sequence[str]:
+        """The ids of the members here of a room."""
+        ...
+
+
+class Roster:
+    """The members elsewhere of one room.
+
+    Args:
+        room: The room.
+        listener: Hears who comes and goes.
+        known: The members that the listeners here know of already; None where these are new
+            themselves.
+
+    Attributes:
+        elsewhere: The members: the client's id, and the process.
+        known: Whether the listeners here know of them.
+        early: What was heard before the list was read; None afterwards.
+    """
+
+    __slots__ = ("_listener", "_room", "early", "elsewhere", "known")
+
+    def __init__(self, room: str, listener: Listener, known: dict[str, str] | None) -> None:
+        self._room = room
+        self._listener = listener
+        self.elsewhere: dict[str, str] = known or {}
+        self.known = known is not None
+        self.early: list[Happening] | None = []
+
+    def read(self, listed: dict[str, str], alive: frozenset[str]) -> None:
+        """Takes in the list as Redis has it, and then what was heard meanwhile.
+
+        Args:
+            listed: The members elsewhere.
+            alive: The processes that are known to be alive.
+        """
+        if not self.known:
+            # To those here they have not come just now.
+            self.elsewhere, self.known = listed, True
+        # Of a process that is not alive the list may tell nothing yet: it may be coming back
+        # too. If it does not, `drop` will tell.
+        for client, node in tuple(self.elsewhere.items()):
+            if client not in listed and node in alive:
+                self._remove(client)
+        for client, node in listed.items():
+            self._add(client, node)
+        early, self.early = self.early or [], None
+        for happening in early:
+            self._happened(happening)
+
+    def hear(self, happening: Happening) -> bool:
+        """Takes in who has come or gone.
+
+        Returns:
+            Whether there was room for it, where the list is not read yet.
+        """
+        if self.early is None:
+            self._happened(happening)
+        elif len(self.early) < MAX_EARLY:
+            self.early.append(happening)
+        else:
+            return False
+        return True
+
+    def drop(self, dead: Callable[[str], bool]) -> None:
+        """Forgets the members of dead processes; the listeners here hear that they have left."""
+        for client in [client for client, node in self.elsewhere.items() if dead(node)]:
+            self._remove(client)
+
+    def _happened(self, happening: Happening) -> None:
+        node, event, clients = happening
+        for client in clients:
+            if event == JOINED:
+                self._add(client, node)
+            elif self.elsewhere.get(client) == node:
+                self._remove(client)
+
+    def _add(self, client: str, node: str) -> None:
+        before = self.elsewhere.get(client)
+        if before is None:
+            self.elsewhere[client] = node
+            self._listener.hear_entered(self._room, client)
+        elif incarnation(before) <= incarnation(node):
+            self.elsewhere[client] = node
+
+    def _remove(self, client: str) -> None:
+        del self.elsewhere[client]
+        self._listener.hear_left(self._room, client)
