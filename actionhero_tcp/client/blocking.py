@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from . import requests
+from .calls import Calls
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
 from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 from .stream import Stream, Waiting, connected
 
 
-class Client:
+class Client(Calls[Answer]):
     """A client.
 
     It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
@@ -64,6 +65,7 @@ class Client:
         self._connect_timeout = connect_timeout
         self._limits = limits or Limits()
         self._sticky = requests.Sticky()
+        self._call = self._ask
         self._stream: Stream | None = None
         self._late = 0
         self.on_say: Callable[[dict[str, Any]], object] | None = None
@@ -128,89 +130,21 @@ class Client:
         return self._stream is not None and self._stream.is_open
 
     @property
-    def room(self) -> str:
-        """The room that the client is in; empty before the first connection."""
-        return self._sticky.room or str(self.welcome.get("room", ""))
-
-    @property
-    def params(self) -> dict[str, str]:
-        """The sticky params that are set again."""
-        return dict(self._sticky.params)
-
-    @property
     def late(self) -> int:
         """How many answers have come after their time limit, and were dropped."""
         return self._late + (self._stream.conversation.late if self._stream else 0)
 
     # Calls
 
-    def action(
-        self,
-        name: str,
-        params: Mapping[str, object] | None = None,
-        /,
-        *,
-        timeout: float | None = None,
-        **more: object,
-    ) -> Answer:
-        """Runs an action; see `client.Client.action`."""
-        return self._call(requests.action(name, {**params, **more} if params else more), timeout)
-
-    def status(self, *, timeout: float | None = None) -> Answer:
-        """How the server is doing."""
-        return self.action("status", timeout=timeout)
-
-    def actions(self, *, timeout: float | None = None) -> Answer:
-        """All actions of the server, with what they take and give."""
-        return self.action("actionsView", timeout=timeout)
-
-    def param_add(self, key: str, value: object, *, timeout: float | None = None) -> Answer:
-        """Makes a param sticky, as text."""
-        answer = self._call(requests.param_add(key, value), timeout)
-        self._sticky.params[key] = str(value)
+    def _ask(self, line: bytes, timeout: float | None) -> Answer:
+        stream, waiting = self._open(timeout)
+        stream.conversation.ask(line, waiting)
+        answer: Answer = stream.wait_for(waiting)
         return answer
 
-    def param_view(self, key: str, *, timeout: float | None = None) -> Answer:
-        """Shows a sticky param."""
-        return self._call(requests.verb("paramView", key), timeout)
-
-    def param_delete(self, key: str, *, timeout: float | None = None) -> Answer:
-        """Forgets a sticky param."""
-        answer = self._call(requests.verb("paramDelete", key), timeout)
-        self._sticky.params.pop(key, None)
-        return answer
-
-    def params_view(self, *, timeout: float | None = None) -> Answer:
-        """Shows all sticky params."""
-        return self._call(requests.verb("paramsView"), timeout)
-
-    def params_delete(self, *, timeout: float | None = None) -> Answer:
-        """Forgets all sticky params."""
-        answer = self._call(requests.verb("paramsDelete"), timeout)
-        self._sticky.params.clear()
-        return answer
-
-    def room_change(self, room: str, *, timeout: float | None = None) -> Answer:
-        """Leaves the room for another one."""
-        answer = self._call(requests.verb("roomChange", room), timeout)
-        self._sticky.room = room
-        return answer
-
-    def room_view(self, *, timeout: float | None = None) -> Answer:
-        """Shows who is in the room."""
-        return self._call(requests.verb("roomView"), timeout)
-
-    def details(self, *, timeout: float | None = None) -> Answer:
-        """Shows what the server knows of the client."""
-        return self._call(requests.verb("detailsView"), timeout)
-
-    def say(self, message: str, *, timeout: float | None = None) -> Answer:
-        """Says something, on one line, to the others in the room."""
-        return self._call(requests.verb("say", message), timeout)
-
-    def line(self, text: str, *, timeout: float | None = None) -> Answer:
-        """Sends a line as it is; see `client.Client.line`."""
-        return self._call(requests.raw(text), timeout)
+    def _then(self, given: Answer, do: Callable[..., object], *arguments: object) -> Answer:
+        do(*arguments)
+        return given
 
     def file(
         self,
@@ -249,12 +183,6 @@ class Client:
         stream.deliver()
         while monotonic() < end:
             stream.receive(end)
-
-    def _call(self, line: bytes, timeout: float | None) -> Answer:
-        stream, waiting = self._open(timeout)
-        stream.conversation.ask(line, waiting)
-        answer: Answer = stream.wait_for(waiting)
-        return answer
 
     def _open(self, timeout: float | None) -> tuple[Stream, Waiting]:
         if self._stream is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from . import places, requests
+from .calls import Calls
 from .conversation import Conversation
 from .link import Link
 from .outcomes import Answer, LostError
@@ -18,7 +19,7 @@ from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 _log = Logger()
 
 
-class Client:
+class Client(Calls[Deferred[Answer]]):
     """A client.
 
     It connects when `connect` is called, and again whenever the connection is lost, until
@@ -129,16 +130,6 @@ class Client:
         return self._link.is_up
 
     @property
-    def room(self) -> str:
-        """The room that the client is in; empty before the first connection."""
-        return self._sticky.room or str(self.welcome.get("room", ""))
-
-    @property
-    def params(self) -> dict[str, str]:
-        """The sticky params that are set again."""
-        return dict(self._sticky.params)
-
-    @property
     def late(self) -> int:
         """How many answers have come after their time limit, and were dropped."""
         return self._link.late
@@ -165,80 +156,10 @@ class Client:
 
     # Calls
 
-    def action(
-        self,
-        name: str,
-        params: Mapping[str, object] | None = None,
-        /,
-        *,
-        timeout: float | None = None,
-        **more: object,
+    def _then(
+        self, given: Deferred[Answer], do: Callable[..., object], *arguments: object
     ) -> Deferred[Answer]:
-        """Runs an action.
-
-        Args:
-            name: The action's name.
-            params: Its params; here go those that Python has no keyword for.
-            timeout: Seconds that the call may take.
-            more: More params.
-        """
-        if params:
-            more = {**params, **more}
-        return self._call(requests.action(name, more), timeout)
-
-    def status(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """How the server is doing."""
-        return self.action("status", timeout=timeout)
-
-    def actions(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """All actions of the server, with what they take and give."""
-        return self.action("actionsView", timeout=timeout)
-
-    def param_add(
-        self, key: str, value: object, *, timeout: float | None = None
-    ) -> Deferred[Answer]:
-        """Makes a param sticky, as text: every action that is asked for in words gets it."""
-        done = self._call(requests.param_add(key, value), timeout)
-        return done.addCallback(_after, self._sticky.params.__setitem__, key, str(value))
-
-    def param_view(self, key: str, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Shows a sticky param."""
-        return self._call(requests.verb("paramView", key), timeout)
-
-    def param_delete(self, key: str, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Forgets a sticky param."""
-        done = self._call(requests.verb("paramDelete", key), timeout)
-        return done.addCallback(_after, self._sticky.params.pop, key, None)
-
-    def params_view(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Shows all sticky params."""
-        return self._call(requests.verb("paramsView"), timeout)
-
-    def params_delete(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Forgets all sticky params."""
-        done = self._call(requests.verb("paramsDelete"), timeout)
-        return done.addCallback(_after, self._sticky.params.clear)
-
-    def room_change(self, room: str, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Leaves the room for another one."""
-        done = self._call(requests.verb("roomChange", room), timeout)
-        return done.addCallback(_after, setattr, self._sticky, "room", room)
-
-    def room_view(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Shows who is in the room."""
-        return self._call(requests.verb("roomView"), timeout)
-
-    def details(self, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Shows what the server knows of the client: its id, its params, when it came."""
-        return self._call(requests.verb("detailsView"), timeout)
-
-    def say(self, message: str, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Says something, on one line, to the others in the room."""
-        return self._call(requests.verb("say", message), timeout)
-
-    def line(self, text: str, *, timeout: float | None = None) -> Deferred[Answer]:
-        """Sends a line as it is, for what has no method here; what sticks is not set again."""
-        return self._call(requests.raw(text), timeout)
+        return given.addCallback(_after, do, *arguments)
 
     def file(
         self,
@@ -262,7 +183,7 @@ class Client:
         def ask(conversation: Conversation, line: bytes, reply: Reply) -> None:
             conversation.ask_file(line, reply, to)
 
-        return self._call(line, timeout, ask)
+        return self._link.ask(line, timeout, ask)
 
 
 def _after(answer: Answer, do: Callable[..., object], *args: object) -> Answer:

@@ -1,0 +1,110 @@
+"""The calls that both clients have: for Twisted each gives a Deferred, for scripts the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+
+from . import requests
+
+Given = TypeVar("Given")
+"""What a call gives: an `outcomes.Answer`, or a Deferred of one."""
+
+
+class Calls(Generic[Given]):
+    """The calls.
+
+    Attributes:
+        welcome: What the server said on connecting.
+    """
+
+    welcome: dict[str, Any]
+    _sticky: requests.Sticky
+    _call: Callable[[bytes, float | None], Given]
+
+    def _then(self, given: Given, do: Callable[..., object], *arguments: object) -> Given:
+        """What a call has given, after something is done with its answer there."""
+        raise NotImplementedError
+
+    @property
+    def room(self) -> str:
+        """The room that the client is in; empty before the first connection."""
+        return self._sticky.room or str(self.welcome.get("room", ""))
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The sticky params that are set again."""
+        return dict(self._sticky.params)
+
+    def action(
+        self,
+        name: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **more: object,
+    ) -> Given:
+        """Runs an action.
+
+        Args:
+            name: The action's name.
+            params: Its params; here go those that Python has no keyword for.
+            timeout: Seconds that the call may take.
+            more: More params.
+        """
+        if params:
+            more = {**params, **more}
+        return self._call(requests.action(name, more), timeout)
+
+    def status(self, *, timeout: float | None = None) -> Given:
+        """How the server is doing."""
+        return self.action("status", timeout=timeout)
+
+    def actions(self, *, timeout: float | None = None) -> Given:
+        """All actions of the server, with what they take and give."""
+        return self.action("actionsView", timeout=timeout)
+
+    def param_add(self, key: str, value: object, *, timeout: float | None = None) -> Given:
+        """Makes a param sticky, as text: every action that is asked for in words gets it."""
+        done = self._call(requests.param_add(key, value), timeout)
+        return self._then(done, self._sticky.params.__setitem__, key, str(value))
+
+    def param_view(self, key: str, *, timeout: float | None = None) -> Given:
+        """Shows a sticky param."""
+        return self._call(requests.verb("paramView", key), timeout)
+
+    def param_delete(self, key: str, *, timeout: float | None = None) -> Given:
+        """Forgets a sticky param."""
+        done = self._call(requests.verb("paramDelete", key), timeout)
+        return self._then(done, self._sticky.params.pop, key, None)
+
+    def params_view(self, *, timeout: float | None = None) -> Given:
+        """Shows all sticky params."""
+        return self._call(requests.verb("paramsView"), timeout)
+
+    def params_delete(self, *, timeout: float | None = None) -> Given:
+        """Forgets all sticky params."""
+        done = self._call(requests.verb("paramsDelete"), timeout)
+        return self._then(done, self._sticky.params.clear)
+
+    def room_change(self, room: str, *, timeout: float | None = None) -> Given:
+        """Leaves the room for another one."""
+        done = self._call(requests.verb("roomChange", room), timeout)
+        return self._then(done, setattr, self._sticky, "room", room)
+
+    def room_view(self, *, timeout: float | None = None) -> Given:
+        """Shows who is in the room."""
+        return self._call(requests.verb("roomView"), timeout)
+
+    def details(self, *, timeout: float | None = None) -> Given:
+        """Shows what the server knows of the client: its id, its params, when it came."""
+        return self._call(requests.verb("detailsView"), timeout)
+
+    def say(self, message: str, *, timeout: float | None = None) -> Given:
+        """Says something, on one line, to the others in the room."""
+        return self._call(requests.verb("say", message), timeout)
+
+    def line(self, text: str, *, timeout: float | None = None) -> Given:
+        """Sends a line as it is, for what has no method here; what sticks is not set again."""
+        return self._call(requests.raw(text), timeout)
