@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
     (r"py:obj", r"backoffPolicy"),
     (
         r"py:class",
-        r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|TypeVar|.*\.Function)",
+        r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|TypeVar|Generic|.*\.Function|.*\.Given)",
     ),
 ]
 
