@@ -17,6 +17,8 @@ from .hooks import (
     on_disconnect,
     on_room_change,
     on_say,
+    on_start,
+    on_stop,
 )
 
 __all__ = [
@@ -36,4 +38,6 @@ __all__ = [
     "on_disconnect",
     "on_room_change",
     "on_say",
+    "on_start",
+    "on_stop",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from . import wire
@@ -33,6 +34,9 @@ class Api:
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
         cluster: This process as a node of a cluster; None where it is alone.
+        state: What the application keeps, such as a pool of connections to a database: a hook
+            of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
+            and the server does nothing with it.
     """
 
     config: Config
@@ -44,6 +48,7 @@ class Api:
     connections: Mapping[str, Connection]
     reactor: Any
     cluster: Cluster | None = None
+    state: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     def renew(self, config: Config) -> None:
         """A reload has changed the configuration."""

@@ -1,6 +1,7 @@
-"""The hooks: functions that run around actions, and where clients come, speak and go.
+"""The hooks: functions that run around actions, where clients come and go, at start and stop.
 
-They stand in the same files as actions. What runs them is `hooked`.
+They stand in the same files as actions. What runs them is `hooked`, and `lifecycle` at the
+start and the stop.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ ON_CONNECT: Final = "on_connect"
 ON_DISCONNECT: Final = "on_disconnect"
 ON_ROOM_CHANGE: Final = "on_room_change"
 ON_SAY: Final = "on_say"
+ON_START: Final = "on_start"
+ON_STOP: Final = "on_stop"
 
 TAKES: Final = {
     BEFORE_ACTION: ("api", "connection", "call"),
@@ -30,6 +33,8 @@ TAKES: Final = {
     ON_DISCONNECT: ("api", "connection", "reason"),
     ON_ROOM_CHANGE: ("api", "connection", "left", "entered"),
     ON_SAY: ("api", "connection", "room", "message"),
+    ON_START: ("api",),
+    ON_STOP: ("api",),
 }
 """Each kind of hook, and what its functions are called with."""
 
@@ -229,6 +234,53 @@ def on_say(function: Any = None, /, *, order: int = 0) -> Any:
         StartError: The function cannot be a hook; names the file and the line.
     """
     return _marker(ON_SAY, order, (function,))
+
+
+@overload
+def on_start(function: Function, /) -> Function: ...
+@overload
+def on_start(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_start(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run before a process serves its first client: ``def hook(api)``.
+
+    It opens what actions need, such as a pool of connections to a database, and keeps that in
+    ``api.state``. No port is open before all of these have ended. What it raises keeps the
+    server from starting: of an `ActionError` the text is told, of other errors the log has the
+    traceback, too.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_START, order, (function,))
+
+
+@overload
+def on_stop(function: Function, /) -> Function: ...
+@overload
+def on_stop(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run when a process has served its last client: ``def hook(api)``.
+
+    It closes what `on_start` has opened. It does not run where an `on_start` hook of its own
+    file has failed, or has not come to run. Those of the highest order run first, so that what
+    was opened first is closed last. What it raises is logged.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_STOP, order, (function,))
 
 
 def check_names(hooks: Iterable[Hook], actions: Iterable[str]) -> None:

@@ -84,13 +84,7 @@ class ListeningService(Service):
     def privilegedStartService(self) -> None:
         """Listens, before the process gives up its privileges."""
         super().privilegedStartService()  # type: ignore[no-untyped-call]
-        for listener in self._listeners:
-            listening = maybeDeferred(listener.endpoint.listen, self.factory)
-            listening.addCallback(self._listening, listener)
-            listening.addErrback(self._cannot_listen, listener)
-        self._privileged = True
-        if self._error is not None:
-            self._fail(self._error)
+        self._listen()
 
     def reopen_logs(self) -> None:
         """Opens the files of the logs anew, after they were moved away, and says so."""
@@ -105,6 +99,15 @@ class ListeningService(Service):
     def _places(self) -> str:
         """Where it listens, for people."""
         return ", ".join(address_text(port.getHost()) for port in self.ports)
+
+    def _listen(self) -> None:
+        for listener in self._listeners:
+            listening = maybeDeferred(listener.endpoint.listen, self.factory)
+            listening.addCallback(self._listening, listener)
+            listening.addErrback(self._cannot_listen, listener)
+        self._privileged = True
+        if self._error is not None:
+            self._fail(self._error)
 
     def _stop_listening(self) -> Deferred[Any]:
         """Closes the ports; the Deferred fires when they are closed."""
@@ -141,9 +144,9 @@ class ListeningService(Service):
 
 def stop_seconds(limits: Limits) -> float:
     """How long a stop in good order may take."""
-    # Three times the second one: hooks that still run, and blocking actions that do not return,
-    # get as long again.
-    return limits.drain_timeout + 3 * limits.close_timeout + STOP_RESERVE_SECONDS
+    # Four times the second one: hooks that still run, those of the stop, and blocking actions
+    # that do not return, each get as long again.
+    return limits.drain_timeout + 4 * limits.close_timeout + STOP_RESERVE_SECONDS
 
 
 def address_text(host: Any) -> str:

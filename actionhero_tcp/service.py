@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .entry.exhaustion import pause_when_exhausted
+from .errors import StartError
 from .factory import ActionHeroFactory
 from .listening import Listener, ListeningService, stop_seconds
 from .transport import write_at_once
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .api import Api
     from .cache import LocalCache
     from .development.changes import Development
+    from .lifecycle import Lifecycle
     from .logs.both import Logs
     from .redis.cache import RedisCache
     from .redis.cluster import Cluster
@@ -37,14 +40,19 @@ class ActionHeroService(ListeningService):
         notifier: Is told when it serves, reloads and stops.
         cache: Is closed when all clients are gone.
         logs: Both logs; the request log is closed then, too.
+        lifecycle: The application's hooks of the start and the stop.
         stopped: Called at the very end.
         watch: Watches the reactor from the start until then.
         cluster: This process as a node of a cluster, which it leaves before that.
+        starting: Called where it cannot serve at once, since there are hooks of the start.
+        started: Called when it serves.
 
     Attributes:
         read_anew: Reads the configuration and the certificates anew; set by who wires, as are
         api: the server's face to actions, and
         development: what loads what changes; None outside of development mode.
+        lifecycle: See above.
+        when_running: Calls a function once the reactor runs.
     """
 
     api: Api
@@ -58,9 +66,12 @@ class ActionHeroService(ListeningService):
         notifier: Notifier,
         cache: LocalCache | RedisCache,
         logs: Logs,
+        lifecycle: Lifecycle,
         stopped: Callable[[], object] = lambda: None,
         watch: Watch | None = None,
         cluster: Cluster | None = None,
+        starting: Callable[[], object] = lambda: None,
+        started: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(name, factory, listeners, fail, notifier, logs)
         self.read_anew: Callable[[], bool] = lambda: True
@@ -69,9 +80,24 @@ class ActionHeroService(ListeningService):
         self._call_stopped = stopped
         self._watch = watch
         self._cluster = cluster
+        self.lifecycle = lifecycle
+        self.when_running: Callable[[Callable[[], object]], object] = lambda call: (
+            self.factory.clock.callWhenRunning(call)
+        )
+        self._call_starting = starting
+        self._call_started = started
+        self._listens_later = False
+        self._serves = False
+
+    def privilegedStartService(self) -> None:
+        """Listens, unless hooks of the start are to run before."""
+        if self.lifecycle.starts:
+            self._listens_later = True
+        else:
+            super().privilegedStartService()
 
     def startService(self) -> None:
-        """Says that the service runs."""
+        """Serves, once the hooks of the start have ended."""
         super().startService()  # type: ignore[no-untyped-call]
         if self.logs.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
@@ -79,10 +105,12 @@ class ActionHeroService(ListeningService):
             self._watch.start()
         if self._cluster is not None:
             self._cluster.start()
-        if self.development is not None:
-            self.development.start()
-        _log.info("{name} has started", name=self.name)
-        self._tell_if_ready()
+        if self.lifecycle.starts:
+            self._call_starting()
+            # What they wait for needs a reactor that runs.
+            self.when_running(self._prepare)
+        else:
+            self._serve()
 
     def reload(self) -> bool:
         """Reads the configuration and the certificates anew, and opens the logs anew.
@@ -112,6 +140,7 @@ class ActionHeroService(ListeningService):
         self.notifier.stopping(f"stopping, with {count} clients connected", seconds)
         stopped = self._stop_listening()
         stopped.addCallback(lambda _: self.factory.drain())
+        stopped.addCallback(lambda _: self.lifecycle.stop())
         if self._cluster is not None:
             stopped.addCallback(lambda _, cluster: cluster.leave(), self._cluster)
         stopped.addCallback(self._stopped)
@@ -130,6 +159,39 @@ class ActionHeroService(ListeningService):
         """Ends a stop that is under way: what still runs is cancelled, and connections dropped."""
         _log.warn("{name} is told to stop again, and ends at once", name=self.name)
         self.factory.cut_short()
+        self.lifecycle.give_up()
+
+    def _prepare(self) -> None:
+        """Has the hooks of the start run; they may use the cache, so Redis is waited for."""
+        if self._cluster is None:
+            self._start_hooks()
+        else:
+            self._cluster.reached().addCallback(self._start_hooks)
+
+    def _start_hooks(self, _: object = None) -> None:
+        # It may have been told to stop meanwhile.
+        if self.running:
+            started = self.lifecycle.start()
+            started.addCallbacks(self._serve, self._cannot_start)
+            started.addErrback(lambda f: _log.failure("the server cannot start", failure=f))
+
+    def _cannot_start(self, failure: Failure) -> None:
+        # One that has been told to stop has cancelled them.
+        if self.running:
+            failure.trap(StartError)
+            self._fail(str(failure.value))
+
+    def _serve(self, _: object = None) -> None:
+        if self._listens_later:
+            self._listen()
+        if self._error is not None:
+            return
+        self._serves = True
+        if self.development is not None:
+            self.development.start()
+        _log.info("{name} has started", name=self.name)
+        self._tell_if_ready()
+        self._call_started()
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)
@@ -139,5 +201,5 @@ class ActionHeroService(ListeningService):
 
     def _tell_if_ready(self) -> None:
         """Tells that it serves, once it has started and listens everywhere."""
-        if self.running and self._listens_everywhere:
+        if self._serves and self.running and self._listens_everywhere:
             self.notifier.ready(f"listening on {self._places}")

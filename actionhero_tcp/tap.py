@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -33,6 +34,7 @@ from .factory import ActionHeroFactory
 from .files import Files
 from .hooked import Hooks
 from .hookedverbs import HookedCommands
+from .lifecycle import Lifecycle
 from .listening import Listener, stop_seconds
 from .loader import Loaded
 from .logs import serverlog
@@ -55,6 +57,7 @@ from .router import Router
 from .runner import Runner
 from .service import ActionHeroService
 from .signals import Signals, end_process_after
+from .starter import Starter
 from .stats import Stats
 from .systemd import Notifier
 from .turn import Turn
@@ -113,13 +116,25 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
         notifier = Notifier(reactor, worker.Pipe(), place.watchdog)
-    file = options["config"] or ""
-    service = build(config, reactor, options.read, notifier, server_log, place, config_file=file)
+    service = build(
+        config,
+        reactor,
+        options.read,
+        notifier,
+        server_log,
+        place,
+        config_file=options["config"] or "",
+        starter=_starter_of(options),
+    )
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
         worker.watch_supervisor(lambda: stop_seconds(service.factory.limits))
     return service
+
+
+def _starter_of(options: Options) -> Starter:
+    return Starter({} if options.parent is None else options.parent)
 
 
 def _supervisor(
@@ -138,7 +153,7 @@ def _supervisor(
         command,
         os.getcwd() if twistd.get("rundir", ".") != "." else None,
         listeners,
-        partial(_end_process, reactor),
+        partial(_end_process, reactor, leave=_starter_of(options).leave),
         notifier,
         Logs(server_log),
         reactor,
@@ -168,6 +183,8 @@ def build(
     fail: Callable[[str], object] | None = None,
     stopped: Callable[[], object] | None = None,
     config_file: str = "",
+    starter: Starter | None = None,
+    started: Callable[[], object] | None = None,
 ) -> ActionHeroService:
     """The daemon of a configuration, ready to be started.
 
@@ -181,11 +198,14 @@ def build(
         fail: Called with a line of text where it cannot listen; None to end the process.
         stopped: Called when it has stopped; None to have the process end, too.
         config_file: The file that `read` reads, to be looked after in development mode.
+        starter: The process that waits for the start; None where there is none.
+        started: Called when it serves; None to tell that process.
 
     Raises:
         StartError: An action, a certificate, an endpoint or a log is not right.
     """
     general, limits = config.general, config.limits
+    starter = starter or Starter({})
     stats, turn = Stats(), Turn(lambda call: reactor.callLater(0, call))
     rooms = Rooms(turn, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
@@ -256,13 +276,16 @@ def build(
         general.server_name,
         factory,
         listeners,
-        fail or partial(_end_process, reactor),
+        fail or partial(_end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
         Logs(server_log, log),
+        Lifecycle(loaded.hooks, api),
         stopped or partial(_leave_threads, reactor, limits.close_timeout),
         watch=watch,
         cluster=cluster,
+        starting=starter.hold,
+        started=started or starter.tell,
     )
     service.api = api
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
@@ -376,8 +399,10 @@ def _secure(listener: Listener, certificates: tls.Certificates) -> Listener:
     return Listener(endpoint, f"{text}, with TLS")
 
 
-def _end_process(reactor: Any, error: str) -> None:
-    """Ends a daemon that cannot listen, with status 1, whether or not its reactor runs yet.
+def _end_process(
+    reactor: Any, error: str, leave: Callable[[str], object] = lambda error: None
+) -> None:
+    """Ends a daemon that cannot start, with status 1, whether or not its reactor runs yet.
 
     Raises:
         StartError: The reactor does not run yet. It passes through twistd, which tells the
@@ -389,8 +414,17 @@ def _end_process(reactor: Any, error: str) -> None:
         sys.excepthook = _show_error
         raise StartError(error)
     print(f"{PROGRAM}: {error}", file=sys.__stderr__)
-    reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+    reactor.addSystemEventTrigger("after", "shutdown", _exit_with_failure, partial(leave, error))
     reactor.stop()
+
+
+def _exit_with_failure(leave: Callable[[], object]) -> None:
+    """Ends the process at once; a thread that somebody has left running does not keep it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    leave()
+    os._exit(1)
 
 
 def _leave_threads(reactor: Any, seconds: float) -> None:

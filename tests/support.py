@@ -209,6 +209,10 @@ class Reactor(MemoryReactorClock):
 
     running = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.hasRun = True
+
     def callFromThread(self, call: Any, *args: Any) -> None:
         call(*args)
 

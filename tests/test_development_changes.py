@@ -205,6 +205,30 @@ class LoadTests(DevelopmentTestCase):
         client.send(b"roomChange r9\n")
         self.assertEqual(["OK"], [line["status"] for line in client.lines()])
 
+    def test_hooks_of_the_start_and_the_stop_are_those_of_the_start_until_a_restart(self) -> None:
+        text = (
+            "from actionhero_tcp import on_start, on_stop\n"
+            "@on_start\ndef begin(api):\n    api.state.ran = ['began 1']\n"
+            "@on_stop\ndef end(api):\n    api.state.ran.append('ended 1')\n"
+        )
+        path = self.write("pool.py", text)
+        self.write("one.py", answers(1))
+        self.begin()
+        self.successResultOf(self.service.lifecycle.start())
+        self.log  # noqa: B018
+        restart = "what has changed in hooks of the start and the stop needs a restart"
+        self.write("one.py", answers(2))
+        self.write("pool.py", text.replace("1", "2"))
+        self.look()
+        self.assertEqual(
+            ["loaded: actions/one.py, actions/pool.py", f"actions/pool.py: {restart}"], self.log
+        )
+        path.unlink()
+        self.look()
+        self.assertEqual(["gone: actions/pool.py", f"actions/pool.py: {restart}"], self.log)
+        self.successResultOf(self.service.lifecycle.stop())
+        self.assertEqual(["began 1", "ended 1"], self.service.api.state.ran)
+
     def test_the_watch_of_the_reactor_knows_new_actions(self) -> None:
         self.begin()
         self.write("one.py", answers(1, "fresh"))

@@ -10,6 +10,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -91,6 +92,7 @@ class ClockTests(SynchronousTestCase):
         folder.mkdir()
         (folder / "clock.py").write_text(RECIPES["actions/clock.py"])
         service, reactor = support.make_service({("general", "actions_directory"): str(folder)})
+        service.startService()
         member, other = support.Client(service, reactor), support.Client(service, reactor)
         member.ask("roomChange clock")
         other.raw()
@@ -101,6 +103,10 @@ class ClockTests(SynchronousTestCase):
             (message,) = member.lines()
             self.assertEqual({"clock", "context"}, set(message))
         self.assertEqual([], other.lines())
+        service.stopService()
+        service.cut_short()
+        reactor.advance(60)
+        self.assertEqual([], reactor.getDelayedCalls())
 
 
 class FollowTests(RecipeTestCase):
@@ -196,6 +202,12 @@ class NoteTests(RecipeTestCase):
             self.assertEqual({"notes": [{"title": "a", **note}, {"title": "b", **note}]}, found)
             self.assertEqual(1, len(self.answer(client, "notes", limit=1)["notes"]))
             self.stop(running)
+
+    def test_without_its_database_it_does_not_start(self) -> None:
+        folder = self.folder({f"actions/{self.recipe}.py": RECIPES[f"actions/{self.recipe}.py"]})
+        with patch.dict(os.environ, STATE_DIRECTORY=str(folder / "nowhere")):
+            said = self.refusal(folder, "--log-file=server.log")
+        self.assertIn("the hook 'open_pool' (@on_start) failed: OperationalError: unable", said)
 
     def patch_environment(self, name: str, value: str) -> None:
         """Sets a variable of the environment for this test."""

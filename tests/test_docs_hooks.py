@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.hooked import MOST_AFTERWARDS
 from actionhero_tcp.hooks import TAKES
+from actionhero_tcp.service import ActionHeroService
 
 from . import support
 from .test_docs_actions import ask, examples
@@ -32,11 +34,20 @@ class HookPageTests(SynchronousTestCase):
         self.audit: list[dict[str, Any]] = []
         globalLogPublisher.addObserver(self.note)
         self.addCleanup(globalLogPublisher.removeObserver, self.note)
-        actions = str(Path(temporary.name) / "actions")
-        service, reactor = support.make_service({("general", "actions_directory"): actions})
+        self.actions = str(Path(temporary.name) / "actions")
+        self.book = Path(temporary.name) / "visitors.txt"
+        self.patch(os, "environ", {**os.environ, "STATE_DIRECTORY": temporary.name})
+        service, reactor = self.serve()
         self.ada, self.grace = (support.Client(service, reactor) for _ in range(2))
         for client in (self.ada, self.grace):
             client.raw()
+
+    def serve(self) -> tuple[ActionHeroService, Any]:
+        """A server that has started, and its reactor."""
+        values = {("general", "actions_directory"): self.actions}
+        self.service, self.reactor = support.make_service(values)
+        self.service.startService()
+        return self.service, self.reactor
 
     def note(self, event: LogEvent) -> None:
         """Keeps what the audit log is told."""
@@ -87,6 +98,35 @@ class HookPageTests(SynchronousTestCase):
         self.assertEqual(("login", None, "ada"), (ada["action"], ada["error"], ada["user"]))
         self.assertEqual(grace, other["client"])
         self.assertEqual(("ada", "client closed"), (gone["user"], gone["disconnected"]))
+
+    def test_start_and_stop(self) -> None:
+        self.log_in()
+        self.assertEqual(2, self.ada.ask("visitors")["visitors"])
+        self.assertFalse(self.book.exists())
+        self.reactor.advance(60)
+        self.assertEqual("2", self.book.read_text())
+        support.Client(self.service, self.reactor)
+        self.successResultOf(self.service.stopService())
+        self.assertEqual("3", self.book.read_text())
+        self.assertEqual(3, self.serve()[0].api.state.visitors)
+
+    def test_a_start_that_is_refused(self) -> None:
+        self.book.write_text("many")
+        errors: list[str] = []
+        service, _ = support.make_service({("general", "actions_directory"): self.actions})
+        service._fail = errors.append
+        service.startService()
+        (error,) = errors
+        line = examples(PAGE)["actions/visitors.py"].split("\n").index("@on_start") + 1
+        self.assertTrue(
+            error.startswith(
+                f"{self.actions}/visitors.py:{line}: the hook 'open_book' (@on_start) refuses the "
+                "start: the book of visitors cannot be read: invalid literal"
+            ),
+            error,
+        )
+        told = f"visitors.py:{line}: the hook 'open_book' (@on_start) refuses the start: the book"
+        self.assertIn(told, PAGE.read_text(encoding="utf-8"))
 
     def test_the_table_has_every_kind_and_what_it_is_called_with(self) -> None:
         page = PAGE.read_text(encoding="utf-8")

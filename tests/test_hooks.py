@@ -14,6 +14,8 @@ from actionhero_tcp import (
     on_disconnect,
     on_room_change,
     on_say,
+    on_start,
+    on_stop,
 )
 from actionhero_tcp.actions import action
 from actionhero_tcp.errors import StartError
@@ -55,6 +57,8 @@ class DecoratorTests(SynchronousTestCase):
             "on_disconnect": on_disconnect,
             "on_room_change": on_room_change,
             "on_say": on_say,
+            "on_start": on_start,
+            "on_stop": on_stop,
         }
         self.assertEqual(set(TAKES), set(decorators))
         for kind, decorate in decorators.items():

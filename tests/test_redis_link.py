@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import signal
 
+from actionhero_tcp.redis.address import RedisAddress
+from actionhero_tcp.redis.link import REACH_SECONDS, RedisLink
+
+from . import support
 from .redis_server import RedisTestCase
 
 
@@ -38,6 +42,30 @@ class LinkTests(RedisTestCase):
         await self.until(lambda: link.is_here)
         self.assertEqual(["came", "went", "came"], self.events)
         self.assertEqual("", link.error)
+
+    async def test_whether_it_is_here_can_be_waited_for(self) -> None:
+        self.server.start()
+        link = self.link()
+        await link.reached()
+        self.assertTrue(link.is_here)
+        await link.reached()
+        self.assertEqual(b"OK", await link.call("SET", "key", 1))
+
+    async def test_so_can_that_it_is_away(self) -> None:
+        link = self.link()
+        await link.reached()
+        self.assertFalse(link.is_here)
+        self.assertIn("refused", link.error)
+
+    def test_where_nothing_is_known_for_long_nobody_waits_on(self) -> None:
+        clock = support.Reactor()
+        link = RedisLink(RedisAddress("redis://127.0.0.1:1"), clock)
+        reached = link.reached()
+        clock.advance(REACH_SECONDS - 0.1)
+        self.assertNoResult(reached)
+        clock.advance(0.1)
+        self.assertIsNone(self.successResultOf(reached))
+        self.assertEqual([], clock.getDelayedCalls())
 
     async def test_what_is_told_in_vain_is_counted(self) -> None:
         self.server.start()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp.config import Limits
+from actionhero_tcp.errors import ActionError
+from actionhero_tcp.hooks import Hook
+from actionhero_tcp.lifecycle import Lifecycle
 from actionhero_tcp.listening import Listener
 from actionhero_tcp.service import ActionHeroService
 from actionhero_tcp.stats import Stats
@@ -26,7 +29,10 @@ class FakeFactory:
 
     def __init__(self, order: list[str]) -> None:
         self.clients = 2
-        self.clock, self.stats = Clock(), Stats()
+        self.clock, self.stats = support.Reactor(), Stats()
+        self.api = SimpleNamespace(
+            reactor=self.clock, config=SimpleNamespace(limits=self.limits), state=SimpleNamespace()
+        )
         self.order = order
         self.drained: Deferred[None] = Deferred()
 
@@ -34,14 +40,19 @@ class FakeFactory:
         self.order.append("drain")
         return self.drained
 
+    def cut_short(self) -> None:
+        """Nothing runs."""
 
-class ServiceTests(ServingTestCase):
-    """Listening, and stopping in order."""
+
+class ServiceTestCase(ServingTestCase):
+    """Makes services of stand-ins."""
 
     def setUp(self) -> None:
         super().setUp()
         self.factory = FakeFactory(self.order)
         self.watch: FakeCloser | None = None
+        self.hooks: list[Hook] = []
+        self.steps: list[str] = []
 
     def service(self, *outcomes: Any) -> ActionHeroService:
         """A service that listens on endpoints with these outcomes."""
@@ -55,8 +66,15 @@ class ServiceTests(ServingTestCase):
             self.notifier,  # type: ignore[arg-type]
             FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
             self.logs,  # type: ignore[arg-type]
+            Lifecycle(self.hooks, self.factory.api),  # type: ignore[arg-type]
+            starting=lambda: self.steps.append("starting"),
+            started=lambda: self.steps.append("started"),
             watch=self.watch,  # type: ignore[arg-type]
         )
+
+
+class ServiceTests(ServiceTestCase):
+    """Listening, and stopping in order."""
 
     def test_it_listens_before_privileges_are_given_up(self) -> None:
         ports = [FakePort(self.order), FakePort(self.order)]
@@ -146,7 +164,7 @@ class ServiceTests(ServingTestCase):
         service.privilegedStartService()
         service.startService()
         stopped = service.stopService()
-        stopping = ("stopping", "stopping, with 2 clients connected", 40.0)
+        stopping = ("stopping", "stopping, with 2 clients connected", 45.0)
         self.assertEqual([stopping], self.notifier.told[1:])
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
@@ -184,6 +202,116 @@ class ServiceTests(ServingTestCase):
         self.factory.drained.callback(None)
         self.successResultOf(service.stopService())
         self.assertEqual(["drain", "close cache", "close logs"], self.order)
+
+
+class LifecycleTests(ServiceTestCase):
+    """With hooks of the start, which nothing is served before; and of the stop."""
+
+    def hooked(self, *outcomes: Any) -> ActionHeroService:
+        """A service with a hook of the start that waits, and one of the stop, each in a file."""
+        self.opened: Deferred[None] = Deferred(lambda _: self.order.append("cancelled"))
+
+        def open_it(api: Any) -> Deferred[None]:
+            self.order.append("open")
+            return self.opened
+
+        def close_it(api: Any) -> None:
+            self.order.append("close")
+
+        self.hooks += [Hook("on_start", open_it, file="a"), Hook("on_stop", close_it, file="a")]
+        return self.service(*outcomes)
+
+    def test_it_listens_and_is_ready_when_they_have_ended(self) -> None:
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        self.assertEqual([], self.order)
+        service.startService()
+        self.assertEqual((["open"], ["starting"]), (self.order, self.steps))
+        self.assertEqual(([], [], []), (self.log, service.ports, self.notifier.told))
+        self.opened.callback(None)
+        self.assertEqual(["starting", "started"], self.steps)
+        self.assertEqual([("ready", "listening on 127.0.0.1:4000")], self.notifier.told)
+        self.assertEqual("the server has started", self.log[-1])
+        stopped = service.stopService()
+        self.assertEqual(["open", "stopListening", "drain"], self.order)
+        self.factory.drained.callback(None)
+        self.assertEqual(["drain", "close", "close cache", "close logs"], self.order[2:])
+        self.successResultOf(stopped)
+
+    def test_a_reload_before_they_have_ended_does_not_make_it_ready(self) -> None:
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        self.assertTrue(service.reload())
+        self.assertEqual([("reloading",)], self.notifier.told)
+
+    def test_they_run_when_the_reactor_does(self) -> None:
+        self.factory.clock.hasRun = False
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual([], self.order)
+        for call, arguments, keywords in self.factory.clock.whenRunningHooks:
+            call(*arguments, **keywords)
+        self.assertEqual(["open"], self.order)
+
+    def test_they_do_not_run_in_one_that_has_been_stopped_before(self) -> None:
+        self.factory.clock.hasRun = False
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.stopService()
+        for call, arguments, keywords in self.factory.clock.whenRunningHooks:
+            call(*arguments, **keywords)
+        self.assertEqual(["drain"], self.order)
+
+    def test_one_that_fails_ends_the_process_and_nothing_listens(self) -> None:
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        self.opened.errback(ActionError("no database"))
+        (error,) = self.failures
+        self.assertIn("the hook 'open_it' (@on_start) refuses the start: no database", error)
+        self.assertEqual((["starting"], []), (self.steps, service.ports))
+        service.stopService()
+        self.factory.drained.callback(None)
+        self.assertEqual(["open", "drain", "close cache", "close logs"], self.order)
+
+    def test_a_stop_during_the_start_is_no_failure(self) -> None:
+        service = self.hooked(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        stopped = service.stopService()
+        self.factory.drained.callback(None)
+        self.successResultOf(stopped)
+        self.assertEqual(["open", "drain", "cancelled", "close cache", "close logs"], self.order)
+        self.assertEqual(([], ["starting"]), (self.failures, self.steps))
+        self.assertEqual([], self.factory.clock.getDelayedCalls())
+
+    def test_where_it_cannot_listen_then_they_are_undone(self) -> None:
+        service = self.hooked(fail(ValueError("taken")))
+        service.privilegedStartService()
+        service.startService()
+        self.opened.callback(None)
+        self.assertEqual(["cannot listen on place 1: taken"], self.failures)
+        self.assertEqual(["starting"], self.steps)
+        self.assertNotIn("the server has started", self.log)
+        service.stopService()
+        self.factory.drained.callback(None)
+        self.assertEqual(["open", "drain", "close", "close cache", "close logs"], self.order)
+
+    def test_a_second_signal_ends_what_they_wait_for(self) -> None:
+        service = self.hooked(FakePort(self.order))
+        waiting: Deferred[None] = Deferred()
+        self.hooks[1:] = [Hook("on_stop", lambda api: waiting, file="a")]
+        service = self.service(FakePort(self.order))
+        service.startService()
+        self.opened.callback(None)
+        stopped = service.stopService()
+        self.factory.drained.callback(None)
+        self.assertNoResult(stopped)
+        service.cut_short()
+        self.successResultOf(stopped)
 
 
 class WholeServiceTests(SynchronousTestCase):

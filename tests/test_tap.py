@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import select
 import socket
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from actionhero_tcp.entry.proxied import ProxiedEndpoint
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.lines import FORMS
 from actionhero_tcp.service import ActionHeroService
+from actionhero_tcp.starter import PIPE, Starter
 from actionhero_tcp.workers import worker
 from actionhero_tcp.workers.handover import HandedEndpoint
 from actionhero_tcp.workers.supervisor import Supervisor
@@ -354,7 +356,9 @@ class BuildTests(OptionsTestCase):
 
 
 class EndTests(SynchronousTestCase):
-    """A daemon that cannot listen."""
+    """A daemon that cannot start."""
+
+    starter: Starter | None = None
 
     def setUp(self) -> None:
         self.events: list[LogEvent] = []
@@ -369,10 +373,12 @@ class EndTests(SynchronousTestCase):
         reactor = support.Reactor()
         reactor.running = running
         reactor.stopped = 0
-        reactor.triggers = []
         reactor.stop = lambda: setattr(reactor, "stopped", reactor.stopped + 1)
+        reactor.triggers = []
         reactor.addSystemEventTrigger = lambda *arguments: reactor.triggers.append(arguments)
-        service, _ = support.make_service(reactor=reactor)
+        service = tap.build(
+            config.build({("log", "blocked_seconds"): 0.0}), reactor, starter=self.starter
+        )
         try:
             service._fail("cannot listen on x: taken")
         finally:
@@ -390,8 +396,28 @@ class EndTests(SynchronousTestCase):
     def test_while_it_runs_the_process_ends_with_status_1(self) -> None:
         reactor = self.end(True)
         self.assertEqual(1, reactor.stopped)
-        self.assertEqual([("after", "shutdown", os._exit, 1)], reactor.triggers)
         self.assertEqual("twistd actionhero: cannot listen on x: taken\n", self.shown.getvalue())
+        statuses: list[int] = []
+        self.patch(os, "_exit", statuses.append)
+        self.fire(reactor)
+        self.assertEqual([1], statuses)
+
+    def fire(self, reactor: Any) -> None:
+        """Has happen what is to happen after the shutdown."""
+        ((phase, event, call, *arguments),) = reactor.triggers
+        self.assertEqual(("after", "shutdown"), (phase, event))
+        call(*arguments)
+
+    def test_who_waits_for_the_start_hears_of_it_at_the_very_end(self) -> None:
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.starter = Starter({PIPE: writing})
+        self.starter.hold()
+        reactor = self.end(True)
+        self.assertEqual([], select.select([reading], [], [], 0)[0])
+        self.patch(os, "_exit", lambda status: None)
+        self.fire(reactor)
+        self.assertEqual(b"1 cannot listen on x: taken", os.read(reading, 200))
 
     def test_it_is_logged(self) -> None:
         self.end(True)

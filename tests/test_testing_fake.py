@@ -482,6 +482,86 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(1, len(self.run_test(body)))
 
 
+LIFECYCLE = """
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+
+from actionhero_tcp import ActionError, on_start, on_stop
+
+
+@on_start
+async def begin(api):
+    api.state.seen = ["began"]
+    await deferLater(api.reactor, 2)
+    await deferToThreadPool(api.reactor, api.reactor.getThreadPool(), api.state.seen.append, "t")
+    {start}
+
+
+@on_stop
+async def end(api):
+    api.state.seen.append("ended")
+    await deferToThreadPool(api.reactor, api.reactor.getThreadPool(), api.state.seen.append, "t")
+    {stop}
+"""
+
+
+class LifecycleTests(FakeServerTestCase):
+    """Hooks of the start and the stop."""
+
+    def hooked(self, start: str = "", stop: str = "") -> FakeServer:
+        """A server with these hooks."""
+        text = LIFECYCLE.format(start=start, stop=stop)
+        (self.folder / "actions" / "pool.py").write_text(text)
+        return self.make()
+
+    def test_the_start_has_ended_when_the_server_is_there(self) -> None:
+        server = self.hooked()
+        self.assertEqual(["began", "t"], server.api.state.seen)
+        self.assertEqual(2, server.clock.seconds())
+        self.assertEqual("Hello, Ada!", server.run("greet", name="Ada")["greeting"])
+
+    def test_every_server_has_a_state_of_its_own(self) -> None:
+        self.assertIsNot(self.hooked().api.state, self.hooked().api.state)
+
+    def test_what_keeps_it_from_starting(self) -> None:
+        error = self.assertRaises(StartError, self.hooked, "raise ActionError('no database')")
+        self.assertIn("pool.py:9: the hook 'begin' (@on_start) refuses", str(error))
+        error = self.assertRaises(StartError, self.hooked, "await Deferred()")
+        self.assertIn("has not ended in 30 s", str(error))
+        error = self.assertRaises(StartError, self.hooked, "1 / 0")
+        self.assertIn("failed: ZeroDivisionError", str(error))
+        self.assertEqual(1, len(self.flushLoggedErrors(LoggedError)))
+
+    def test_the_stop_runs_when_no_client_is_left(self) -> None:
+        server = self.hooked(stop="await deferLater(api.reactor, 1)")
+        late = server.start("later")
+        stopped = server.stop()
+        self.assertEqual(["began", "t"], server.api.state.seen)
+        server.clock.advance(2)
+        self.successResultOf(late)
+        self.assertEqual(["ended", "t"], server.api.state.seen[2:])
+        self.assertNoResult(stopped)
+        server.clock.advance(1)
+        self.assertIsNone(self.successResultOf(stopped))
+
+    def test_it_runs_at_the_end_of_the_test_and_threads_are_waited_for(self) -> None:
+        servers: list[FakeServer] = []
+
+        class Test(SynchronousTestCase):
+            def runTest(test) -> None:
+                stop = "await deferLater(api.reactor, 1)"
+                (self.folder / "actions" / "pool.py").write_text(
+                    LIFECYCLE.format(start="", stop=stop)
+                )
+                servers.append(FakeServer(test, actions=self.folder / "actions"))
+
+        result = TestResult()
+        Test().run(result)
+        self.assertTrue(result.wasSuccessful(), result.errors)
+        self.assertEqual(["began", "t", "ended", "t"], servers[0].api.state.seen)
+
+
 class StopTests(FakeServerTestCase):
     """A server that stops."""
 

@@ -113,6 +113,56 @@ class RealServerTests(TestCase):
         await client.ask("roomView")
         server.stop()
 
+    def hook(self, body: str) -> None:
+        """Gives the servers a hook of the start that waits, and one of the stop that does."""
+        (self.folder / "actions" / "pool.py").write_text(
+            "from twisted.internet.task import deferLater\n"
+            "from actionhero_tcp import ActionError, on_start, on_stop\n"
+            "@on_start\nasync def begin(api):\n"
+            f"    await deferLater(api.reactor, 0)\n    {body}\n"
+            "@on_stop\nasync def end(api):\n"
+            "    await deferLater(api.reactor, 0)\n    api.state.pool.append('closed')\n"
+        )
+
+    async def test_hooks_of_the_start_and_the_stop(self) -> None:
+        self.hook("api.state.pool = ['open']")
+        server = self.make()
+        self.assertFalse(hasattr(server, "port"))
+        await server.started()
+        await server.started()
+        await self.connect(server)
+        self.assertEqual(["open"], server.api.state.pool)
+        await server.stop()
+        self.assertEqual(["open", "closed"], server.api.state.pool)
+
+    async def test_a_hook_that_keeps_it_from_starting(self) -> None:
+        self.hook("raise ActionError('no database')")
+        server = self.make()
+        for _ in range(2):
+            error = await self.assertFailure(server.started(), StartError)
+            self.assertIn("refuses the start: no database", str(error))
+
+    async def test_hooks_that_wait_for_nothing_have_run_at_once(self) -> None:
+        (self.folder / "actions" / "pool.py").write_text(
+            "from actionhero_tcp import on_start\n"
+            "@on_start\ndef begin(api):\n    api.state.pool = 'open'\n"
+        )
+        server = self.make()
+        self.assertEqual("open", server.api.state.pool)
+        await self.connect(server)
+
+    def test_one_that_does_so_at_once(self) -> None:
+        (self.folder / "actions" / "pool.py").write_text(
+            "from actionhero_tcp import ActionError, on_start\n"
+            "@on_start\ndef begin(api):\n    raise ActionError('no database')\n"
+        )
+        error = self.assertRaises(StartError, self.make)
+        self.assertIn("refuses the start: no database", str(error))
+
+    async def test_one_that_starts_at_the_end_of_its_test_is_stopped(self) -> None:
+        self.hook("await deferLater(api.reactor, 60)")
+        self.make()
+
     async def test_a_bug_in_an_action_is_an_error_of_the_test(self) -> None:
         client = await self.connect(self.make())
         await client.ask("paramAdd how=raise")

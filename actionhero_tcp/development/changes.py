@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,7 +12,15 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..errors import StartError, printable, shorten
-from ..hooks import AFTER_ACTION, BEFORE_ACTION, ON_ROOM_CHANGE, ON_SAY
+from ..hooks import (
+    AFTER_ACTION,
+    BEFORE_ACTION,
+    ON_ROOM_CHANGE,
+    ON_SAY,
+    ON_START,
+    ON_STOP,
+    Hook,
+)
 from .scan import Signature, scan, signature
 
 if TYPE_CHECKING:
@@ -168,12 +176,13 @@ class Development:
             self._update(files)
 
     def _update(self, files: dict[Path, Signature]) -> None:
-        known = self._library.faults
+        known, hooks = self._library.faults, self._library.loaded.hooks
         change = self._library.update(files)
         if change is None:
             return
         self._users.take(self._library)
         self._tell(change)
+        self._tell_of_restart(change, [*hooks, *self._library.loaded.hooks])
         new = [fault for name, fault in self._library.faults.items() if fault != known.get(name)]
         for text in dict.fromkeys(fault.text for fault in new):
             _log.error("{fault}; what was there before stays in force", fault=printable(text))
@@ -182,8 +191,22 @@ class Development:
         """Says in the log what has come into force."""
         for what, paths in (("loaded", change.loaded), ("gone", change.gone)):
             if paths:
-                root = self._library.root.parent
-                names = [str(path.relative_to(root)) for path in paths[:MOST_NAMED]]
-                if len(paths) > MOST_NAMED:
-                    names.append(f"{len(paths) - MOST_NAMED} more")
-                _log.info("{what}: {files}", what=what, files=printable(", ".join(names)))
+                _log.info("{what}: {files}", what=what, files=self._names(paths))
+
+    def _tell_of_restart(self, change: Change, hooks: Iterable[Hook]) -> None:
+        """Says in which of these files there are hooks, before or now, that do not run again."""
+        once = {hook.file for hook in hooks if hook.kind in (ON_START, ON_STOP)}
+        paths = [path for path in (*change.loaded, *change.gone) if str(path) in once]
+        if paths:
+            _log.warn(
+                "{files}: what has changed in hooks of the start and the stop needs a restart",
+                files=self._names(paths),
+            )
+
+    def _names(self, paths: Sequence[Path]) -> str:
+        """The names of files for one line of the log."""
+        root = self._library.root.parent
+        names = [str(path.relative_to(root)) for path in paths[:MOST_NAMED]]
+        if len(paths) > MOST_NAMED:
+            names.append(f"{len(paths) - MOST_NAMED} more")
+        return printable(", ".join(names))

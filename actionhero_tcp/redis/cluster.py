@@ -162,6 +162,10 @@ class Cluster:
         """Starts to look for Redis."""
         self._link.start()
 
+    def reached(self) -> Deferred[None]:
+        """Waits until Redis was reached, or could not be; a few seconds at most."""
+        return self._link.reached()
+
     def came(self) -> None:
         """Redis is here."""
         if not self._leaving:

@@ -13,11 +13,14 @@ from typing import Any, Final
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..clock import Clock
+from ..clock import Clock, stop
 from ..errors import printable
 from .address import RedisAddress
 from .connection import RedisConnection
 from .protocol import Command, protocols
+
+REACH_SECONDS: Final = 5.0
+"""So long the start waits for Redis, where something needs it."""
 
 SAME_ERROR_SECONDS: Final = 60.0
 """An error that stays the same is logged once in so many seconds."""
@@ -54,6 +57,7 @@ class RedisLink:
         self.failures = 0
         self._error = ""
         self._logged_at = float("-inf")
+        self._reached: Deferred[None] | None = None
         self._clock: Clock = reactor
         commands, subscriber = protocols(
             turn or nullcontext(), lambda *published: self._heard(*published)
@@ -91,6 +95,20 @@ class RedisLink:
         """Starts to connect."""
         self._commands.start()
         self._subscriber.start()
+
+    def reached(self) -> Deferred[None]:
+        """Waits until it is known for the first time whether Redis is here.
+
+        Returns:
+            A Deferred that fires then, or after a few seconds. Only one waits at a time.
+        """
+        reached: Deferred[None] = Deferred()
+        if self._here or self._error:
+            reached.callback(None)
+            return reached
+        self._reached = reached
+        timer = self._clock.callLater(REACH_SECONDS, self._is_reached)
+        return reached.addCallback(lambda _: stop(timer))
 
     def stop(self) -> None:
         """Closes both connections, and connects no more."""
@@ -136,6 +154,7 @@ class RedisLink:
             self._error = ""
             _log.info("Redis is here ({address})", address=self._address)
             self._came()
+            self._is_reached()
         else:
             # What one of them has missed the other must not act on.
             self._commands.drop()
@@ -153,3 +172,9 @@ class RedisLink:
                 error=printable(error),
             )
         self._error = error
+        self._is_reached()
+
+    def _is_reached(self) -> None:
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            reached.callback(None)

@@ -29,6 +29,8 @@ class FakeServer:
 
     All but the network and the time is what ``twistd actionhero`` has, with its wiring.
     It is alone: without Redis, whatever its config file says. It ends with its test.
+    Hooks of `on_start` have ended when it is there; the clock has moved on for as long as they
+    had to wait.
 
     Args:
         test: The test, of trial. Relative paths count from the folder of its file.
@@ -56,12 +58,19 @@ class FakeServer:
         self.clock = FakeReactor()
         self._ports = count(FIRST_PORT)
         self._client: FakeClient | None = None
+        self._errors: list[str] = []
+        self._serves = False
         self._service = tap.build(
-            config_for(test, config, options), self.clock, fail=_fail, stopped=_stay
+            config_for(test, config, options),
+            self.clock,
+            fail=self._errors.append,
+            stopped=_stay,
+            started=self._started,
         )
         self.api: Api = self._service.api
-        self._service.startService()
         test.addCleanup(self._end)
+        self._service.startService()
+        self._wait_for_start()
 
     def connect(
         self, *, host: str = "127.0.0.1", attributes: Mapping[str, object] | None = None
@@ -103,16 +112,29 @@ class FakeServer:
         self.clock.settle()
         return stopped
 
+    def _started(self) -> None:
+        self._serves = True
+
+    def _wait_for_start(self) -> None:
+        """Moves the clock until the server serves, or says why it cannot.
+
+        There is a time limit among what the clock has to come to.
+        """
+        self.clock.settle()
+        while not self._serves and not self._errors:
+            self.clock.advance(self.clock.calls[0].getTime() - self.clock.seconds())
+        if self._errors:
+            raise StartError(self._errors[0])
+
     def _end(self) -> None:
         """Stops at once."""
         if self._service.running:
             self.stop()
         self._service.factory.cut_short()
         self.clock.settle()
-
-
-def _fail(error: str) -> None:
-    raise StartError(error)
+        # Only now: what hooks of the stop have in threads has ended.
+        self._service.lifecycle.give_up()
+        self.clock.settle()
 
 
 def _stay() -> None:

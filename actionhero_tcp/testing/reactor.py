@@ -33,7 +33,8 @@ class FakeReactor(MemoryReactorClock):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.running = True
+        # What is to be called when it runs is called at once.
+        self.running = self.hasRun = True
         self._calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
         self._threads = 0
 

@@ -22,7 +22,8 @@ class RealServer:
 
     It listens on 127.0.0.1 and without TLS, whatever its config file says; with
     ``secure=True`` it has TLS, with a certificate made for the test where there is no
-    ``key_file``. It is alone, without Redis, and ends with its test.
+    ``key_file``. It is alone, without Redis, and ends with its test. Where hooks of `on_start`
+    wait for something, `started` is to be awaited first.
 
     Args:
         test: The test, a `twisted.trial.unittest.TestCase`. Relative paths count from the
@@ -33,7 +34,7 @@ class RealServer:
 
     Attributes:
         host: Where it listens: 127.0.0.1, unless ``bind_ip`` says otherwise.
-        port: The port.
+        port: The port; this and the host are there once it has started.
         api: What actions get as ``api``.
         secure: Whether it speaks TLS.
         cert_file: The file of its certificate then, which a client has to trust; the one that
@@ -57,20 +58,35 @@ class RealServer:
         if options.get("secure") and "key_file" not in options:
             options.update(_certificate(test))
         settings = config_for(test, config, options)
-        errors: list[str] = []
+        self.secure = settings.tcp_server.secure
+        self.cert_file = settings.tcp_server.cert_file
+        self._error: str | None = None
+        self._serves = False
+        self._waiting: list[Deferred[None]] = []
         self._stopped: Deferred[None] | None = None
-        self._service = tap.build(settings, reactor, fail=errors.append, stopped=lambda: None)
+        self._service = tap.build(
+            settings, reactor, fail=self._fail, stopped=lambda: None, started=self._start
+        )
+        # trial has its reactor run only while it waits for something.
+        self._service.when_running = lambda call: call()
         self.api: Api = self._service.api
         test.addCleanup(self._end)
         self._service.privilegedStartService()
-        if errors:
-            raise StartError(errors[0])
-        self._service.startService()
-        address = self._service.ports[0].getHost()
-        self.host: str = address.host
-        self.port: int = address.port
-        self.secure = settings.tcp_server.secure
-        self.cert_file = settings.tcp_server.cert_file
+        if self._error is None:
+            self._service.startService()
+        if self._error is not None:
+            raise StartError(self._error)
+
+    def started(self) -> Deferred[None]:
+        """Waits until it serves, which is at once unless hooks of `on_start` wait.
+
+        Returns:
+            A Deferred that fires then, or fails with a StartError.
+        """
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        self._tell()
+        return waiting
 
     def stop(self) -> Deferred[None]:
         """Stops in good order, as on SIGTERM: clients hear of it, and actions may end.
@@ -81,6 +97,28 @@ class RealServer:
         if self._stopped is None:
             self._stopped = self._service.stopService()
         return self._stopped
+
+    def _start(self) -> None:
+        address = self._service.ports[0].getHost()
+        self.host: str = address.host
+        self.port: int = address.port
+        self._serves = True
+        self._tell()
+
+    def _fail(self, error: str) -> None:
+        self._error = error
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tells who waits for the start, once it is known."""
+        if not self._serves and self._error is None:
+            return
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if self._error is None:
+                each.callback(None)
+            else:
+                each.errback(StartError(self._error))
 
     def _end(self) -> Deferred[None]:
         """Stops, and waits for no client."""
