@@ -58,7 +58,8 @@ nitpick_ignore_regex = [
     (r"py:obj", r"backoffPolicy"),
     (
         r"py:class",
-        r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|TypeVar|Generic|.*\.Function|.*\.Given)",
+        r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
+        r"|.*\.Function|.*\.Given)",
     ),
 ]
 
