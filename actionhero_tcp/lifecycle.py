@@ -172,7 +172,9 @@ def _ended(outcome: Any, course: Course) -> Any:
 def _refusal(hook: Hook, error: BaseException) -> StartError:
     """Why the server does not start; an error that is no refusal, and is handled, is logged."""
     if isinstance(error, ClientError):
-        return StartError(f"{_named(hook)} refuses the start: {printable(error.text)}")
+        return StartError(
+            f"{_named(hook)} refuses the start: {printable(str(error.text or error))}"
+        )
     if isinstance(error, StartError):
         return StartError(f"{_named(hook)} refuses the start: {printable(str(error))}")
     _tell(hook, Failure())

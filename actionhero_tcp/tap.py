@@ -5,20 +5,16 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 
 from . import config as configuration
-from . import endpoints, loader, systemd, tls
+from . import loader, systemd
 from .api import Api
 from .cache import LocalCache
 from .commands import Commands
@@ -27,6 +23,7 @@ from .connection import Connection
 from .development.changes import Development, Users
 from .development.library import Library
 from .development.telling import TellingRunner
+from .ending import end_process, leave_threads
 from .entry.admission import Admission, raise_descriptor_limit
 from .entry.proxied import TrustedProxies
 from .errors import StartError
@@ -35,7 +32,8 @@ from .files import Files
 from .hooked import Hooks
 from .hookedverbs import HookedCommands
 from .lifecycle import Lifecycle
-from .listening import Listener, stop_seconds
+from .listeners import certificates_of, listeners_of, shared_listeners
+from .listening import stop_seconds
 from .loader import Loaded
 from .logs import serverlog
 from .logs.both import Logs
@@ -56,7 +54,7 @@ from .rooms import Rooms
 from .router import Router
 from .runner import Runner
 from .service import ActionHeroService
-from .signals import Signals, end_process_after
+from .signals import Signals
 from .starter import Starter
 from .stats import Stats
 from .systemd import Notifier
@@ -142,7 +140,7 @@ def _supervisor(
 ) -> Supervisor:
     config = options.configuration
     twistd: Mapping[str, Any] = options.parent or {}
-    listeners = _shared_listeners(config, reactor)
+    listeners = shared_listeners(config, reactor)
     log_file = serverlog.destination(config.log.file, twistd) or ""
     command = partial(worker.command, twistd, options.arguments, log_file)
     worker.rehearse(command, config, len(listeners))
@@ -153,7 +151,7 @@ def _supervisor(
         command,
         os.getcwd() if twistd.get("rundir", ".") != "." else None,
         listeners,
-        partial(_end_process, reactor, leave=_starter_of(options).leave),
+        partial(end_process, reactor, leave=_starter_of(options).leave),
         notifier,
         Logs(server_log),
         reactor,
@@ -167,7 +165,7 @@ def check(config: Config, reactor: Any) -> None:
         StartError: Something is not right.
     """
     if config.general.workers > 1:
-        _shared_listeners(config, reactor)
+        shared_listeners(config, reactor)
     quiet = dataclasses.replace(config.log, requests=False)
     build(dataclasses.replace(config, log=quiet), reactor)
     print(configuration.as_json(config))
@@ -238,10 +236,10 @@ def build(
         cluster=cluster,
     )
     hooks.api = api
-    certificates = _certificates(config)
+    certificates = certificates_of(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
-    listeners = _listeners(config, proxies, certificates, reactor, handed)
+    listeners = listeners_of(config, proxies, certificates, reactor, handed)
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
@@ -276,12 +274,12 @@ def build(
         general.server_name,
         factory,
         listeners,
-        fail or partial(_end_process, reactor, leave=starter.leave),
+        fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
         Logs(server_log, log),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(_leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -332,112 +330,3 @@ def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
     return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
-
-
-def _certificates(config: Config) -> tls.Certificates | None:
-    server = config.tcp_server
-    if server.secure:
-        return tls.Certificates(tls.load(server.key_file, server.cert_file, server.ca_file))
-    if server.ca_file:
-        raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
-    return None
-
-
-def _listeners(
-    config: Config,
-    proxies: TrustedProxies,
-    certificates: tls.Certificates | None,
-    reactor: Any,
-    handed: Sequence[Any],
-) -> list[Listener]:
-    """Where to listen: `port`, or what `listen` describes; with TLS where that is wanted.
-
-    In a worker that is where its supervisor hands connections over, in the same order.
-    """
-    listeners = [
-        Listener(endpoints.described(text, proxies, reactor, end), text)
-        for text, end in zip_longest(config.tcp_server.listen, handed)
-        if text is not None
-    ] or [_default_listener(config, reactor, *handed)]
-    return (
-        listeners if certificates is None else [_secure(each, certificates) for each in listeners]
-    )
-
-
-def _default_listener(config: Config, reactor: Any, handed: Any = None) -> Listener:
-    server = config.tcp_server
-    endpoint = handed or TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
-    return Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")
-
-
-def _shared_listeners(config: Config, reactor: Any) -> list[Listener]:
-    """Where a supervisor listens for its workers.
-
-    Raises:
-        StartError: There cannot be workers.
-    """
-    count = config.general.workers
-    if config.general.development_mode:
-        raise StartError(
-            f"development mode is for one process, not for {count} workers: leave out "
-            "--development-mode (general.developmentMode) or --workers (general.workers)"
-        )
-    if not config.redis.is_on:
-        raise StartError(
-            f"{count} workers need Redis, over which they share rooms, the cache and counters: "
-            "say where it is with --redis (redis.url), or leave out --workers (general.workers)"
-        )
-    listeners = [
-        Listener(endpoints.shared(text, reactor), text) for text in config.tcp_server.listen
-    ]
-    return listeners or [_default_listener(config, reactor)]
-
-
-def _secure(listener: Listener, certificates: tls.Certificates) -> Listener:
-    text = listener.description
-    endpoint = endpoints.secured(text, listener.endpoint, certificates)
-    return Listener(endpoint, f"{text}, with TLS")
-
-
-def _end_process(
-    reactor: Any, error: str, leave: Callable[[str], object] = lambda error: None
-) -> None:
-    """Ends a daemon that cannot start, with status 1, whether or not its reactor runs yet.
-
-    Raises:
-        StartError: The reactor does not run yet. It passes through twistd, which tells the
-            process that waits for a daemon to start and removes the PID file; then it is
-            shown without its traceback.
-    """
-    _log.critical("{error}", error=error)
-    if not reactor.running:
-        sys.excepthook = _show_error
-        raise StartError(error)
-    print(f"{PROGRAM}: {error}", file=sys.__stderr__)
-    reactor.addSystemEventTrigger("after", "shutdown", _exit_with_failure, partial(leave, error))
-    reactor.stop()
-
-
-def _exit_with_failure(leave: Callable[[], object]) -> None:
-    """Ends the process at once; a thread that somebody has left running does not keep it."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    leave()
-    os._exit(1)
-
-
-def _leave_threads(reactor: Any, seconds: float) -> None:
-    """Has the process end without the blocking actions that do not return."""
-    pool = getattr(reactor, "threadpool", None)
-    if pool is not None and pool.working:
-        _log.warn(
-            "{count} blocking actions still run; the process ends without them in {seconds} s",
-            count=len(pool.working),
-            seconds=f"{seconds:g}",
-        )
-        end_process_after(seconds, reactor._exitSignal or signal.SIGTERM)
-
-
-def _show_error(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    print(f"{PROGRAM}: {error}", file=sys.__stderr__)

@@ -157,6 +157,8 @@ ALLOWED: dict[str, set[str]] = {
     # The public names.
     "__init__": {"actions", "api", "cache", "connection", "errors", "files", "hooks"},
     "options": {"config", "configfield", "configfile", "errors", "workers.worker"},
+    "ending": {"errors", "options", "signals"},
+    "listeners": {"endpoints", "errors", "listening", "tls"},
     # The only place that wires.
     "tap": {
         "entry.admission",
@@ -167,7 +169,7 @@ ALLOWED: dict[str, set[str]] = {
         "config",
         "connection",
         "development.changes",
-        "endpoints",
+        "ending",
         "errors",
         "factory",
         "files",
@@ -177,6 +179,7 @@ ALLOWED: dict[str, set[str]] = {
         "redis.keys",
         "development.library",
         "lifecycle",
+        "listeners",
         "listening",
         "loader",
         "logs.lines",
@@ -201,7 +204,6 @@ ALLOWED: dict[str, set[str]] = {
         "stats",
         "systemd",
         "development.telling",
-        "tls",
         "turn",
         "watch",
         "workers.worker",

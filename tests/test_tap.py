@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import select
 import socket
-import sys
 import tempfile
 import threading
 from typing import Any
 from unittest.mock import patch
 
 from twisted.internet.endpoints import (
-    SSL4ServerEndpoint,
     TCP4ServerEndpoint,
     UNIXServerEndpoint,
 )
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import config, tap
-from actionhero_tcp.endpoints import TLSEndpoint
 from actionhero_tcp.entry.proxied import ProxiedEndpoint
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.lines import FORMS
 from actionhero_tcp.service import ActionHeroService
-from actionhero_tcp.starter import PIPE, Starter
 from actionhero_tcp.workers import worker
 from actionhero_tcp.workers.handover import HandedEndpoint
 from actionhero_tcp.workers.supervisor import Supervisor
-from tools import certs
 
 from . import support
 from .test_options import FIELDS, OptionsTestCase
@@ -44,116 +35,6 @@ class BuildTests(OptionsTestCase):
         values = {("tcp_server", name): value for name, value in tcp_server.items()}
         self.service, self.reactor = support.make_service(values)
         return self.service
-
-    def listeners(self, **tcp_server: Any) -> list[Any]:
-        return list(self.build(**tcp_server)._listeners)
-
-    def test_by_default_it_listens_on_tcp(self) -> None:
-        (listener,) = self.listeners()
-        self.assertIsInstance(listener.endpoint, TCP4ServerEndpoint)
-        self.assertEqual("TCP 0.0.0.0:5000", listener.description)
-        self.service.privilegedStartService()
-        ((port, factory, _, interface),) = self.reactor.tcpServers
-        self.assertEqual((5000, self.service.factory, "0.0.0.0"), (port, factory, interface))
-
-    def test_it_listens_where_it_is_told(self) -> None:
-        self.build(port=0, bind_ip="127.0.0.1").privilegedStartService()
-        ((port, _, _, interface),) = self.reactor.tcpServers
-        self.assertEqual((0, "127.0.0.1"), (port, interface))
-
-    def test_secure_listens_with_tls(self) -> None:
-        key, cert = map(str, certs.make(self.folder))
-        (listener,) = self.listeners(secure=True, port=5001, key_file=key, cert_file=cert)
-        self.assertIsInstance(listener.endpoint, TLSEndpoint)
-        self.assertIsInstance(listener.endpoint.endpoint, TCP4ServerEndpoint)
-        self.assertEqual("TCP 0.0.0.0:5001, with TLS", listener.description)
-
-    def test_secure_without_a_certificate_does_not_start(self) -> None:
-        key, _ = map(str, certs.make(self.folder))
-        error = self.assertRaises(
-            StartError, self.build, secure=True, key_file=key, cert_file="/none"
-        )
-        self.assertIn("/none: cannot read the certificate", str(error))
-
-    def test_listen_stands_in_place_of_port_and_ip(self) -> None:
-        one, two = self.listeners(listen=("tcp:0", "unix:/run/x.sock"))
-        self.assertIsInstance(one.endpoint, TCP4ServerEndpoint)
-        self.assertIsInstance(two.endpoint, UNIXServerEndpoint)
-        self.assertEqual("unix:/run/x.sock", two.description)
-
-    def test_secure_holds_wherever_it_listens(self) -> None:
-        key, cert = map(str, certs.make(self.folder))
-        one, two = self.listeners(
-            listen=("tcp:0", "unix:/run/x.sock"), secure=True, key_file=key, cert_file=cert
-        )
-        self.assertIsInstance(one.endpoint.endpoint, TCP4ServerEndpoint)
-        self.assertIsInstance(two.endpoint.endpoint, UNIXServerEndpoint)
-        self.assertEqual("unix:/run/x.sock, with TLS", two.description)
-
-    def test_a_tls_of_its_own_goes_without_secure_only(self) -> None:
-        key, cert = map(str, certs.make(self.folder))
-        own = f"ssl:0:privateKey={key}:certKey={cert}"
-        (listener,) = self.listeners(listen=(own,))
-        self.assertIsInstance(listener.endpoint, SSL4ServerEndpoint)
-        pair = {"secure": True, "key_file": key, "cert_file": cert}
-        error = self.assertRaises(StartError, self.build, listen=("tcp:0", own), **pair)
-        self.assertEqual(
-            f"--listen {own}: this has a TLS of its own, but tcpServer.secure is set; "
-            "leave out one of them",
-            str(error),
-        )
-
-    def test_a_proxy_goes_without_secure_only(self) -> None:
-        key, cert = map(str, certs.make(self.folder))
-        pair = {"secure": True, "key_file": key, "cert_file": cert}
-        error = self.assertRaises(StartError, self.build, listen=("haproxy:tcp:0",), **pair)
-        self.assertEqual(
-            "--listen haproxy:tcp:0: its TLS ends in the proxy, but tcpServer.secure is set; "
-            "leave out one of them",
-            str(error),
-        )
-
-    def test_secure_needs_the_pair_for_listen_too(self) -> None:
-        error = self.assertRaises(
-            StartError, self.build, listen=("tcp:0",), secure=True, key_file="/none"
-        )
-        self.assertIn("/none: cannot read the private key", str(error))
-
-    def test_what_is_no_endpoint_does_not_start(self) -> None:
-        for text in ("nope", "nope:1", "tcp:x", "ssl:1:privateKey=/none", "", "haproxy:tcp:x"):
-            error = self.assertRaises(StartError, self.build, listen=(text,))
-            self.assertTrue(str(error).startswith(f"--listen {text}: "), error)
-            self.assertEqual(1, len(str(error).splitlines()))
-
-    def test_behind_a_proxy_it_listens_where_the_rest_of_the_description_says(self) -> None:
-        one, two, three = self.listeners(
-            listen=("haproxy:tcp:0", "haproxy:unix:/run/x.sock", "tcp:0"),
-        )
-        self.assertIsInstance(one.endpoint, ProxiedEndpoint)
-        self.assertIsInstance(one.endpoint.endpoint, TCP4ServerEndpoint)
-        self.assertEqual("haproxy:tcp:0", one.description)
-        self.assertIsInstance(two.endpoint.endpoint, UNIXServerEndpoint)
-        self.assertIsInstance(three.endpoint, TCP4ServerEndpoint)
-
-    def test_behind_a_proxy_there_is_no_tls(self) -> None:
-        for rest in ("ssl:5001", "ssl:5001:privateKey=/none", "haproxy:tcp:0", "nope", ""):
-            error = self.assertRaises(StartError, self.build, listen=(f"haproxy:{rest}",))
-            self.assertEqual(
-                f"--listen haproxy:{rest}: known are haproxy:tcp:, haproxy:tcp6:, haproxy:unix:, "
-                "haproxy:systemd:; TLS has to end in the proxy",
-                str(error),
-            )
-
-    def test_a_trusted_proxy_that_is_none_does_not_start(self) -> None:
-        for listen in ((), ("haproxy:tcp:0",)):
-            error = self.assertRaises(
-                StartError, self.build, trusted_proxies=("10.0.0.1/8",), listen=listen
-            )
-            self.assertEqual(
-                "tcpServer.trustedProxies: 10.0.0.1/8 has host bits set; "
-                "expected are addresses, and networks such as 10.0.0.0/8",
-                str(error),
-            )
 
     def test_the_values_of_the_configuration_reach_the_parts(self) -> None:
         service, reactor = support.make_service(
@@ -353,72 +234,3 @@ class BuildTests(OptionsTestCase):
         self.assertEqual(
             f"twistd actionhero: {self.folder / 'bad.py'}:1: invalid syntax", error.code
         )
-
-
-class EndTests(SynchronousTestCase):
-    """A daemon that cannot start."""
-
-    starter: Starter | None = None
-
-    def setUp(self) -> None:
-        self.events: list[LogEvent] = []
-        globalLogPublisher.addObserver(self.events.append)
-        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
-        self.shown = io.StringIO()
-        self.patch(sys, "__stderr__", self.shown)
-        self.patch(sys, "excepthook", sys.excepthook)
-
-    def end(self, running: bool) -> Any:
-        """A service that fails, on a reactor that runs or not."""
-        reactor = support.Reactor()
-        reactor.running = running
-        reactor.stopped = 0
-        reactor.stop = lambda: setattr(reactor, "stopped", reactor.stopped + 1)
-        reactor.triggers = []
-        reactor.addSystemEventTrigger = lambda *arguments: reactor.triggers.append(arguments)
-        service = tap.build(
-            config.build({("log", "blocked_seconds"): 0.0}), reactor, starter=self.starter
-        )
-        try:
-            service._fail("cannot listen on x: taken")
-        finally:
-            self.reactor: Any = reactor
-        return reactor
-
-    def test_before_the_reactor_runs_the_error_is_raised_and_shown_in_one_line(self) -> None:
-        error = self.assertRaises(StartError, self.end, False)
-        self.assertEqual("cannot listen on x: taken", str(error))
-        self.assertEqual(0, self.reactor.stopped)
-        self.assertEqual("", self.shown.getvalue())
-        sys.excepthook(StartError, error, None)
-        self.assertEqual("twistd actionhero: cannot listen on x: taken\n", self.shown.getvalue())
-
-    def test_while_it_runs_the_process_ends_with_status_1(self) -> None:
-        reactor = self.end(True)
-        self.assertEqual(1, reactor.stopped)
-        self.assertEqual("twistd actionhero: cannot listen on x: taken\n", self.shown.getvalue())
-        statuses: list[int] = []
-        self.patch(os, "_exit", statuses.append)
-        self.fire(reactor)
-        self.assertEqual([1], statuses)
-
-    def fire(self, reactor: Any) -> None:
-        """Has happen what is to happen after the shutdown."""
-        ((phase, event, call, *arguments),) = reactor.triggers
-        self.assertEqual(("after", "shutdown"), (phase, event))
-        call(*arguments)
-
-    def test_who_waits_for_the_start_hears_of_it_at_the_very_end(self) -> None:
-        reading, writing = os.pipe()
-        self.addCleanup(os.close, reading)
-        self.starter = Starter({PIPE: writing})
-        self.starter.hold()
-        reactor = self.end(True)
-        self.assertEqual([], select.select([reading], [], [], 0)[0])
-        self.patch(os, "_exit", lambda status: None)
-        self.fire(reactor)
-        self.assertEqual(b"1 cannot listen on x: taken", os.read(reading, 200))
-
-    def test_it_is_logged(self) -> None:
-        self.end(True)
-        self.assertIn("cannot listen on x: taken", [formatEvent(e) for e in self.events])
