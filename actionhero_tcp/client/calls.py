@@ -55,7 +55,8 @@ class Calls(Generic[Given]):
         """
         if params:
             more = {**params, **more}
-        return self._call(requests.action(name, more), timeout)
+        line = requests.action(name, more) if more else requests.bare(name)
+        return self._call(line, timeout)
 
     def status(self, *, timeout: float | None = None) -> Given:
         """How the server is doing."""

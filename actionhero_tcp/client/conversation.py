@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 import ujson
 
@@ -158,24 +158,19 @@ class Conversation:
     def _take(self, lines: list[bytes], now: float) -> None:
         """Takes in lines, without their ends."""
         # ujson reads some things that are no JSON. The server sends none of them.
-        loads, pending = ujson.loads, self._pending
+        loads, take = ujson.loads, self._pending.pop
         for line in lines:
             try:
                 message = loads(line)
-            except ValueError:
-                message = None
-            if type(message) is not dict:
-                shown = ascii(line[:_SHOWN_BYTES])[1:]
-                error = LostError(f"the server has sent what is no message: {shown}")
-                self._listener.garbled(error)
-                return
-            number = message.get("messageCount")
-            if type(number) is not int or number <= 0 or message.get("context") != "response":
-                self._listener.heard(message)
+                number: Any = message["messageCount"] if message["context"] == "response" else None
+                # Others may be equal to one: True, 1.0.
+                call = take(number) if type(number) is int else None
+            except (ValueError, TypeError, KeyError):
+                if not self._take_other(line):
+                    return
                 continue
-            call = pending.pop(number, None)
             if call is None:
-                self._take_mark(number)
+                self._listener.heard(message)
                 continue
             answer = Answer(message)
             answer.number = number
@@ -184,6 +179,27 @@ class Conversation:
                 call.fail(AnswerError(answer))
             else:
                 call.succeed(answer)
+
+    def _take_other(self, line: bytes) -> bool:
+        """Takes in a line that no call waits for.
+
+        Returns:
+            Whether it makes sense.
+        """
+        try:
+            message = ujson.loads(line)
+        except ValueError:
+            message = None
+        if type(message) is not dict:
+            shown = ascii(line[:_SHOWN_BYTES])[1:]
+            self._listener.garbled(LostError(f"the server has sent what is no message: {shown}"))
+            return False
+        number = message.get("messageCount")
+        if type(number) is int and number > 0 and message.get("context") == "response":
+            self._take_mark(number)
+        else:
+            self._listener.heard(message)
+        return True
 
     # Files
 

@@ -20,7 +20,8 @@ def _head(name: str) -> bytes:
 
 
 @lru_cache(_NAMES_KEPT)
-def _bare(name: str) -> bytes:
+def bare(name: str) -> bytes:
+    """A request for an action that has no params; see `action`."""
     return b'{"action":%b}\n' % wire.dumps(name)
 
 
@@ -34,7 +35,7 @@ def action(name: str, params: Mapping[str, object]) -> bytes:
     Raises:
         UnserializableError: The params are no JSON; the text says which and why.
     """
-    return _head(name) + wire.dumps(params) + b"}\n" if params else _bare(name)
+    return _head(name) + wire.dumps(params) + b"}\n" if params else bare(name)
 
 
 def verb(word: str, argument: str = "") -> bytes:
