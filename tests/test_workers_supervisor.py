@@ -25,7 +25,7 @@ from actionhero_tcp.workers.worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, Plac
 
 from .serving import FakeEndpoint, ServingTestCase
 
-STOP_SECONDS = 20 + 3 * 5 + 5
+STOP_SECONDS = 20 + 4 * 5 + 5
 """How long a stop may take with the limits of the defaults."""
 
 
