@@ -444,7 +444,7 @@ class StopTests(SupervisorTestCase):
         self.sent.clear()
         self.reactor.advance(STOP_SECONDS)
         self.assertEqual([(three.pid, "SIGKILL")], self.sent)
-        self.assertIn("worker 3 (PID 1003) has not stopped in 40 s and is killed", self.log)
+        self.assertIn("worker 3 (PID 1003) has not stopped in 45 s and is killed", self.log)
         self.end(three, number=signal.SIGKILL)
         self.successResultOf(stopped)
 
