@@ -3,13 +3,10 @@
 This is what actions import; everything else is the server's own.
 """
 
-from .actions import NO_RESPONSE, action
-from .api import Api
-from .cache import CacheEntry
-from .connection import ActionConnection
-from .errors import ActionError, CacheError, UnserializableError
-from .files import FileReader
-from .hooks import (
+from .app.actions import NO_RESPONSE, action
+from .app.api import Api
+from .app.cache import CacheEntry
+from .app.hooks import (
     ActionCall,
     after_action,
     before_action,
@@ -20,6 +17,9 @@ from .hooks import (
     on_start,
     on_stop,
 )
+from .connection.connection import ActionConnection
+from .connection.files import FileReader
+from .errors import ActionError, CacheError, UnserializableError
 
 __all__ = [
     "NO_RESPONSE",

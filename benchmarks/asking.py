@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, gatherResults
 from twisted.internet.task import deferLater, react
 
 from actionhero_tcp.client import Answer, Client
-from actionhero_tcp.polling import poll_directly
+from actionhero_tcp.net.epoll_loop import poll_directly
 
 WARM_UP_SECONDS = 0.2
 

@@ -8,11 +8,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from . import places, requests
+from . import addresses, requests
 from .calls import Calls
-from .conversation import Conversation
-from .link import Link
 from .outcomes import Answer, LostError
+from .protocol import ClientProtocol
+from .reconnector import Reconnector
 from .reply import Reply
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 
@@ -69,8 +69,8 @@ class Client(Calls[Deferred[Answer]]):
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        self._link = Link(
-            places.endpoint(where, port, tls, reactor),
+        self._link = Reconnector(
+            addresses.endpoint(where, port, tls, reactor),
             reactor,
             limits or Limits(),
             timeout,
@@ -180,7 +180,7 @@ class Client(Calls[Deferred[Answer]]):
         """
         line = requests.action("file", {"fileName": name})
 
-        def ask(conversation: Conversation, line: bytes, reply: Reply) -> None:
+        def ask(conversation: ClientProtocol, line: bytes, reply: Reply) -> None:
             conversation.ask_file(line, reply, to)
 
         return self._link.ask(line, timeout, ask)

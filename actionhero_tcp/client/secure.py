@@ -14,7 +14,7 @@ from twisted.internet.ssl import (
 )
 
 from ..errors import StartError
-from ..tls import load_certificates, load_pair
+from ..net.tls import load_certificates, load_pair
 from .settings import TLS
 
 

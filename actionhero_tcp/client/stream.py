@@ -9,8 +9,8 @@ from math import inf
 from time import monotonic
 from typing import Any, Final, NoReturn
 
-from .conversation import Conversation
 from .outcomes import LostError, NoAnswerError
+from .protocol import ClientProtocol
 from .settings import Limits
 
 _CHUNK_BYTES: Final = 256 * 1024
@@ -100,7 +100,7 @@ class Stream:
         self._heard = heard
         self._messages: list[dict[str, Any]] = []
         self._error: LostError | None = None
-        self.conversation = Conversation(self, limits)
+        self.conversation = ClientProtocol(self, limits)
 
     @property
     def is_open(self) -> bool:

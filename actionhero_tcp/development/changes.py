@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from ..errors import StartError, printable, shorten
-from ..hooks import (
+from ..app.hooks import (
     AFTER_ACTION,
     BEFORE_ACTION,
     ON_ROOM_CHANGE,
@@ -21,16 +20,17 @@ from ..hooks import (
     ON_STOP,
     Hook,
 )
+from ..errors import StartError, printable, shorten
 from .scan import Signature, scan, signature
 
 if TYPE_CHECKING:
-    from ..api import Api
-    from ..hooked import Hooks
-    from ..loader import Loaded
-    from ..router import Router
-    from ..watch import Watch
-    from .library import Change, Library
-    from .telling import TellingRunner
+    from ..app.api import Api
+    from ..app.hook_runner import Hooks
+    from ..app.loader import Loaded
+    from ..dispatch.router import Router
+    from ..watchdog.monitor import Monitor
+    from .diagnostics import DiagnosticRunner
+    from .module_cache import Change, ModuleCache
 
 INTERVAL: Final = 0.25
 """Seconds from look to look. What two looks have found the same is taken to be written out."""
@@ -68,7 +68,7 @@ class Settled(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Users:
+class Subscribers:
     """The parts of a running server that know the actions and hooks.
 
     Each is what its module says; ``watch`` is None where nothing watches the reactor.
@@ -77,10 +77,10 @@ class Users:
     api: Api
     hooks: Hooks
     router: Router
-    runner: TellingRunner
-    watch: Watch | None
+    runner: DiagnosticRunner
+    watch: Monitor | None
 
-    def take(self, library: Library) -> None:
+    def take(self, library: ModuleCache) -> None:
         """Brings what is in force in a library into force everywhere."""
         loaded = library.loaded
         self.hooks.know(loaded.hooks)
@@ -128,8 +128,8 @@ class Development:
 
     def __init__(
         self,
-        library: Library,
-        users: Users,
+        library: ModuleCache,
+        users: Subscribers,
         config_file: str,
         reload: Callable[[], object],
         clock: Any,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..errors import printable
 
 if TYPE_CHECKING:
-    from ..connection import Connection
+    from ..connection.connection import Connection
 
 MAX_PARAMS_CHARACTERS: Final = 1000
 """As much of a request's params is logged at most, where `log.params` asks for them."""
@@ -19,7 +19,7 @@ MAX_PARAMS_CHARACTERS: Final = 1000
 UNSHOWN: Final = "(cannot be shown)"
 """What stands in place of params that are no JSON."""
 
-REQUEST_NAMESPACE: Final = "actionhero_tcp.logs.requestlog"
+REQUEST_NAMESPACE: Final = "actionhero_tcp.logs.request_log"
 
 
 class Form(Protocol):

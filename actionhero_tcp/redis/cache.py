@@ -19,7 +19,7 @@ import json
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
-from ..cache import (
+from ..app.cache import (
     DEFAULT_MAX_ENTRIES,
     NEW_RECORD,
     UPDATED_RECORD,

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
-from .bus import EXPIRY_SECONDS, RedisBus
+from .broker import EXPIRY_SECONDS, RedisBus
 
 if TYPE_CHECKING:
     from ..stats import Stats

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..clock import Clock, Timer, stop
-from ..transport import set_socket_options
+from ..net.transport import set_socket_options
 from .address import RedisAddress
 from .protocol import Command
 

@@ -47,7 +47,7 @@ class RedisLink:
         self,
         address: RedisAddress,
         reactor: Any,
-        turn: AbstractContextManager[object] | None = None,
+        write_batch: AbstractContextManager[object] | None = None,
     ) -> None:
         self._address = address
         self._came: Callable[[], object] = lambda: None
@@ -60,7 +60,7 @@ class RedisLink:
         self._reached: Deferred[None] | None = None
         self._clock: Clock = reactor
         commands, subscriber = protocols(
-            turn or nullcontext(), lambda *published: self._heard(*published)
+            write_batch or nullcontext(), lambda *published: self._heard(*published)
         )
         self._commands = RedisConnection(self, commands, address, reactor)
         self._subscriber = RedisConnection(self, subscriber, address, reactor)

@@ -15,7 +15,7 @@ Command = tuple[str | bytes | int, ...]
 
 
 def protocols(
-    turn: AbstractContextManager[object],
+    write_batch: AbstractContextManager[object],
     heard: Callable[[bytes, bytes], object],
 ) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
     """The protocols of txredisapi, which is imported only where Redis is asked for.
@@ -62,7 +62,7 @@ def protocols(
             """Handles all replies of a chunk in one turn."""
             reader = self._reader
             reader.feed(data)
-            with turn:
+            with write_batch:
                 while (reply := reader.gets()) is not False:
                     self.replyReceived(reply)
 

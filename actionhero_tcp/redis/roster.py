@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
-from ..bus import Match
+from ..rooms.broker import Match
 from .message import JOINED, Happening, incarnation
 
 MAX_EARLY: Final = 10_000

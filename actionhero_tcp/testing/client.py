@@ -11,14 +11,14 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 
-from ..entry.entrance import Entrance
+from ..server.handshake import Handshake
 from .transport import FakeTransport
 
 if TYPE_CHECKING:
-    from ..connection import Connection, Outlet
-    from ..files import FileReader
-    from ..outbox import Place
-    from ..protocol import ActionHeroProtocol
+    from ..connection.connection import Connection, Outlet
+    from ..connection.files import FileReader
+    from ..connection.outbox import ResponseSlot
+    from ..server.protocol import ActionHeroProtocol
     from .reactor import FakeReactor
 
 SAID: Final = {"message", "room", "from", "context", "sentAt"}
@@ -56,7 +56,7 @@ class FakeClient:
         self._waiting: dict[int, Deferred[dict[str, Any]]] = {}
         self._chunk: bytes | None = None
         self._transport = FakeTransport(protocol, peer, clock, self._receive)
-        protocol.way_in = partial(_Entrance, known=attributes)
+        protocol.handshake_factory = partial(_Entrance, known=attributes)
         protocol.makeConnection(self._transport)  # type: ignore[no-untyped-call]
         clock.settle()
 
@@ -207,7 +207,7 @@ class FakeClient:
         self._chunk = chunk
 
 
-class _Entrance(Entrance):
+class _Entrance(Handshake):
     """The way in of a client of which something is known."""
 
     __slots__ = ("_known",)
@@ -241,7 +241,7 @@ class _Outlet:
 class _Place:
     """A place in an outbox, which tells what is read of a file in it."""
 
-    def __init__(self, place: Place, tell: Callable[[bytes, bool], object]) -> None:
+    def __init__(self, place: ResponseSlot, tell: Callable[[bytes, bool], object]) -> None:
         self._place = place
         self._tell = tell
 

@@ -11,10 +11,10 @@ from unittest import TestCase
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 
-from .. import tap
-from ..api import Api
+from ..app.api import Api
 from ..errors import StartError
-from ..protocol import ActionHeroProtocol
+from ..plugin import tap
+from ..server.protocol import ActionHeroProtocol
 from .client import FakeClient
 from .logged import report_errors
 from .reactor import FakeReactor

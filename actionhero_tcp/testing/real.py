@@ -9,9 +9,9 @@ from unittest import TestCase
 
 from twisted.internet.defer import Deferred
 
-from .. import tap
-from ..api import Api
+from ..app.api import Api
 from ..errors import StartError
+from ..plugin import tap
 from .certificates import make
 from .logged import report_errors
 from .settings import config_for

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import TestCase
 
-from .. import config as configuration
-from .. import configfile
-from ..config import Config
-from ..options import check_folders
+from ..config import config_file
+from ..config import sections as configuration
+from ..config.sections import Config
+from ..plugin.options import check_folders
 
 FOR_TESTS: Final[Mapping[tuple[str, str], Any]] = {
     ("general", "workers"): 1,
@@ -58,7 +58,7 @@ def config_for(
     base = folder
     if file is not None:
         path = folder / file
-        in_file, base = configfile.read_file(str(path)), path.parent
+        in_file, base = config_file.read_file(str(path)), path.parent
     given = _given(options, folder)
     defaults = {
         (info.section, info.name): str(base / info.default)

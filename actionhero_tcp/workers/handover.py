@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from twisted.internet import protocol, tcp
 from twisted.internet.defer import Deferred, succeed
 
-from ..endpoints import InheritedUNIXPort
+from ..server.endpoints import InheritedUNIXPort
 
 if TYPE_CHECKING:
     from ..clock import Clock

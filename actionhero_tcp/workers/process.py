@@ -13,8 +13,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
-from ..listening import stop_seconds
-from .worker import Place
+from ..server.listening import stop_seconds
+from .worker import WorkerSpec
 
 FIRST_DELAY: Final = 1.0
 LONGEST_DELAY: Final = 60.0
@@ -79,7 +79,7 @@ class Worker(ProcessProtocol):
 
     def __init__(
         self,
-        place: Place,
+        place: WorkerSpec,
         ends: Sequence[socket.socket],
         clock: Clock,
         changed: Callable[[Worker], object],

@@ -18,19 +18,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Timer, stop
+from ..daemon.signals import SAME_SIGNAL_SECONDS
 from ..errors import StartError
-from ..listening import ListeningService, stop_seconds
-from ..reload import merge
-from ..signals import SAME_SIGNAL_SECONDS
+from ..server.listening import ListeningService, stop_seconds
+from ..server.reload import merge
 from .handover import Dispatcher, pair
 from .process import CUT_SECONDS, FIRST_DELAY, STOPS_NOT, Backoff, Worker
-from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, Place
+from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, WorkerSpec
 
 if TYPE_CHECKING:
-    from ..config import Config
-    from ..listening import Listener
-    from ..logs.both import Logs
-    from ..systemd import Notifier
+    from ..config.sections import Config
+    from ..daemon.systemd import Notifier
+    from ..logs.loggers import Loggers
+    from ..server.listening import Listener
 
 _log = Logger()
 
@@ -61,7 +61,7 @@ class Supervisor(ListeningService):
         listeners: Sequence[Listener],
         fail: Callable[[str], object],
         notifier: Notifier,
-        logs: Logs,
+        logs: Loggers,
         reactor: Any,
     ) -> None:
         self._dispatcher = Dispatcher(reactor)
@@ -174,7 +174,7 @@ class Supervisor(ListeningService):
         try:
             channels.extend(pair() for _ in self.ports)
             sockets = [(port.addressFamily, port.socket.getsockname()) for port in self.ports]
-            place = Place(number, self._config, sockets, self.notifier.watchdog)
+            place = WorkerSpec(number, self._config, sockets, self.notifier.watchdog)
             ends = [ours for ours, _ in channels]
             worker = Worker(place, ends, self._reactor, self._changed, self._ended)
             descriptors: dict[int, str | int] = {0: "w", 1: 1, 2: 2, NOTIFY_DESCRIPTOR: "r"}

@@ -1,8 +1,8 @@
 """One of several processes that a supervisor has started, and what it learns from that.
 
 A worker is `twistd` with the options of its supervisor, and with a few things arranged before:
-the supervisor writes a `Place` to its standard input, descriptor 3 is a pipe on which the worker
-tells how it is, and the descriptors from 4 on are its channels.
+the supervisor writes a `WorkerSpec` to its standard input, descriptor 3 is a pipe on which the
+worker tells how it is, and the descriptors from 4 on are its channels.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .. import config as configuration
-from ..config import Config
+from ..config import sections as configuration
+from ..config.sections import Config
 from ..errors import StartError
 
 NOTIFY_DESCRIPTOR: Final = 3
@@ -42,7 +42,7 @@ REHEARSAL: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerSpec:
     """What the supervisor tells a worker.
 
     Attributes:
@@ -70,13 +70,13 @@ class Place:
         ).encode()
 
     @classmethod
-    def decode(cls, data: bytes) -> Place:
+    def decode(cls, data: bytes) -> WorkerSpec:
         """What `encode` wrote."""
         number, values, sockets, watchdog = literal_eval(data.decode())
         return cls(number, configuration.build(values), sockets, watchdog)
 
 
-place: Place | None = None
+place: WorkerSpec | None = None
 """The place of this process; None where it is no worker."""
 
 
@@ -123,7 +123,7 @@ def rehearse(command: Callable[[int], Sequence[str]], config: Config, listeners:
     Raises:
         SystemExit: It could not; with what it has said on standard error.
     """
-    place = Place(REHEARSAL, config, [(socket.AF_INET, ())] * listeners)
+    place = WorkerSpec(REHEARSAL, config, [(socket.AF_INET, ())] * listeners)
     ended = subprocess.run(  # noqa: S603
         command(REHEARSAL),
         input=place.encode(),
@@ -176,7 +176,7 @@ def watch_supervisor(seconds: Callable[[], float]) -> None:
 def main() -> None:
     """Runs a worker."""
     global place
-    place = Place.decode(sys.stdin.buffer.read())
+    place = WorkerSpec.decode(sys.stdin.buffer.read())
     if place.number != REHEARSAL:
         os.set_blocking(NOTIFY_DESCRIPTOR, False)
         for descriptor in range(NOTIFY_DESCRIPTOR, FIRST_CHANNEL + len(place.sockets)):

@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults.crowd import Crowd, Peer
 from tests.faults.fuzz import Source
 from tests.faults.ledger import Ledger, Visit
-from tests.integration import WELCOME, request
+from tests.support.integration import WELCOME, request
 
 ENTERED = "I have entered the room"
 LEFT = "I have left the room"
@@ -75,7 +75,7 @@ class Bot(Peer):
         super().__init__(crowd, stream)
         self.id = ""
         self.waiting: dict[int, Then] = {}
-        self.settled = self.leaving = self.stalled = False
+        self.action_done = self.leaving = self.stalled = False
         self._account = account
         self._chance = account.chance
         self._requests = self._visits = self._said = 0
@@ -114,7 +114,7 @@ class Bot(Peer):
 
     def change_room(self) -> None:
         """Goes to another room, and looks who is there."""
-        self.settled = False
+        self.action_done = False
         room = f"room{self._chance.randrange(self._account.rooms)}"
         self.ask(f"roomChange {room}", self._left_room)
         self.ask("roomView", self._saw_room)
@@ -251,7 +251,7 @@ class Bot(Peer):
         self._visits += 1
         self._said = 0
         self._visit = self._account.ledger.visit(self.id, self._visits, members)
-        self.settled = True
+        self.action_done = True
 
     def _has_said(self, answer: dict[str, Any]) -> None:
         _is_ok(answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, TypeVar
 
-from tests.integration import MEGABYTE
+from tests.support.integration import MEGABYTE
 
 Number = TypeVar("Number", int, float)
 

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from tests.integration import WELCOME, connect, trusting_context
 from tests.support import PATIENCE, Daemon
+from tests.support.integration import WELCOME, connect, trusting_context
 
 CHUNK = 256 * 1024
 """As much is read from a client, or sent for it, before the others get their turn."""
@@ -286,7 +286,7 @@ class Crowd:
         self._epoll.unregister(descriptor)
         del self.peers[descriptor], self._masks[descriptor]
 
-    def turn(self, seconds: float = 0.0) -> int:
+    def write_batch(self, seconds: float = 0.0) -> int:
         """One pass of the loop; gives how many clients had something to do.
 
         Args:
@@ -306,7 +306,7 @@ class Crowd:
         """
         begun = moved = time.monotonic()
         while not condition():
-            if self.turn(0.05):
+            if self.write_batch(0.05):
                 moved = time.monotonic()
             silence = time.monotonic() - moved
             assert silence < PATIENCE, f"for {silence:.0f} s nothing has happened; missing: {what}"
@@ -316,7 +316,7 @@ class Crowd:
         """Runs the loop for some time."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.turn(left)
+            self.write_batch(left)
 
     def close(self) -> None:
         """Has all clients hang up."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.crowd import Crowd
-from tests.integration import (
+from tests.support import PATIENCE, Daemon, wait_for
+from tests.support.integration import (
     MEGABYTE,
     OwnDaemonTestCase,
     Talker,
@@ -23,7 +24,6 @@ from tests.integration import (
     open_files,
     secure,
 )
-from tests.support import PATIENCE, Daemon, wait_for
 
 NOTES = "FAULTS_NOTES"
 """The variable with the name of the file in which tests note what they saw."""

@@ -51,7 +51,7 @@ class Moment:
 
 
 _TWISTD: Final = "twisted.scripts._twistd_unix"
-_SERVICE: Final = "actionhero_tcp.service"
+_SERVICE: Final = "actionhero_tcp.server.service"
 _REACTOR: Final = "twisted.internet.base"
 
 UNPREPARED: Final = (
@@ -59,16 +59,16 @@ UNPREPARED: Final = (
     Moment("call", "twisted.scripts.twistd", "<module>"),
     Moment("return", "twisted.internet.tcp", "<module>"),
     Moment("call", "twisted.plugin", "getPlugins"),
-    Moment("call", "actionhero_tcp.tap", "<module>"),
-    Moment("call", "actionhero_tcp.options", "Options.postOptions"),
-    Moment("call", "actionhero_tcp.tap", "makeService"),
-    Moment("call", "actionhero_tcp.loader", "load"),
-    Moment("return", "actionhero_tcp.tap", "build"),
+    Moment("call", "actionhero_tcp.plugin.tap", "<module>"),
+    Moment("call", "actionhero_tcp.plugin.options", "Options.postOptions"),
+    Moment("call", "actionhero_tcp.plugin.tap", "makeService"),
+    Moment("call", "actionhero_tcp.app.loader", "load"),
+    Moment("return", "actionhero_tcp.plugin.tap", "build"),
 )
 """Of the start, before the daemon has made anything that it would leave behind."""
 
 STARTING: Final = (
-    Moment("return", "actionhero_tcp.tap", "makeService"),
+    Moment("return", "actionhero_tcp.plugin.tap", "makeService"),
     Moment("call", "twisted.application.app", "AppLogger.start"),
     Moment("call", _TWISTD, "UnixApplicationRunner.setupEnvironment"),
     Moment("return", _TWISTD, "UnixApplicationRunner.setupEnvironment"),

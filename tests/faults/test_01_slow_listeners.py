@@ -8,7 +8,7 @@ import socket
 from tests.faults.counts import SAID_BYTES, STALLED_LISTENERS
 from tests.faults.crowd import Crowd, LinePeer
 from tests.faults.harness import FaultTestCase, Stopwatch, mib
-from tests.integration import MEGABYTE
+from tests.support.integration import MEGABYTE
 
 SMALL_BUFFER = 4096
 """What the kernel keeps for a listener that does not read."""

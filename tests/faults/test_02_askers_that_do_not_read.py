@@ -9,11 +9,7 @@ import time
 from tests.faults.counts import REQUESTS_OF_AN_ASKER, STALLED_ASKERS
 from tests.faults.crowd import Crowd, LinePeer
 from tests.faults.harness import FaultTestCase, Stopwatch, mib
-from tests.integration import (
-    MEGABYTE,
-    request,
-    wait_until_stalled,
-)
+from tests.support.integration import MEGABYTE, request, wait_until_stalled
 
 SMALL_BUFFER = 4096
 """What the kernel keeps for a client that does not read."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from actionhero_tcp.framing import INTERRUPTS
-from tests import test_docs_protocol as documented
+from actionhero_tcp.wire.framing import INTERRUPTS
+from tests.docs import test_protocol as documented
 from tests.faults.counts import CUT_DISTANCE, RANDOM_CUTS
 from tests.faults.crowd import BATCH, Crowd, Peer
 from tests.faults.harness import FaultTestCase
@@ -31,7 +31,7 @@ AT_ONCE = 200
 
 
 @dataclass(frozen=True, order=True)
-class Conversation:
+class ClientProtocol:
     """One client's part of a transcript, without its pauses.
 
     Attributes:
@@ -55,7 +55,7 @@ def comparable(received: bytes, sent: bytes) -> list[bytes]:
     return sorted(lines) if any(word in sent for word in WAITING) else lines
 
 
-def conversations() -> Iterator[Conversation]:
+def conversations() -> Iterator[ClientProtocol]:
     """The conversations of the page that one client has alone."""
     for transcript in documented.transcripts(documented.PROTOCOL):
         alone = {step.client for step in transcript.steps} == {""}
@@ -63,7 +63,7 @@ def conversations() -> Iterator[Conversation]:
             yield conversation(transcript)
 
 
-def conversation(transcript: documented.Transcript) -> Conversation:
+def conversation(transcript: documented.Transcript) -> ClientProtocol:
     """What is sent and received in a transcript; a goodbye is added where it has no end."""
     sent = received = b""
     requests, ends, half_closed = 0, False, False
@@ -82,7 +82,7 @@ def conversation(transcript: documented.Transcript) -> Conversation:
         sent += b"quit\n"
         requests += 1
         received += b'{"status":"Bye!","context":"response","messageCount":%d}\r\n' % requests
-    return Conversation(
+    return ClientProtocol(
         transcript.options, transcript.place, sent, half_closed, comparable(received, sent)
     )
 
@@ -91,7 +91,7 @@ class Talk(Peer):
     """A client that has one conversation, piece by piece."""
 
     def __init__(
-        self, crowd: Crowd, stream: socket.socket, conversation: Conversation, cuts: list[int]
+        self, crowd: Crowd, stream: socket.socket, conversation: ClientProtocol, cuts: list[int]
     ) -> None:
         super().__init__(crowd, stream)
         self.conversation = conversation
@@ -117,17 +117,17 @@ class Talk(Peer):
         return comparable(SAID.sub(b"", bytes(self.got)), self.conversation.sent)
 
 
-def at_every_offset(conversation: Conversation) -> list[list[int]]:
+def at_every_offset(conversation: ClientProtocol) -> list[list[int]]:
     """In two, at each place in turn."""
     return [[offset] for offset in range(1, len(conversation.sent), CUT_DISTANCE)]
 
 
-def byte_by_byte(conversation: Conversation) -> list[list[int]]:
+def byte_by_byte(conversation: ClientProtocol) -> list[list[int]]:
     """Into single bytes."""
     return [list(range(1, len(conversation.sent)))]
 
 
-def at_random(conversation: Conversation) -> list[list[int]]:
+def at_random(conversation: ClientProtocol) -> list[list[int]]:
     """Into up to ten pieces, over and over."""
     chance = random.Random(SEED)
     offsets = range(1, len(conversation.sent))
@@ -181,7 +181,7 @@ class CutConversationTests(FaultTestCase):
                 f"{talks[how]:,} conversations in {pieces[how]:,} pieces: the same answers",
             )
 
-    def have(self, planned: list[tuple[Conversation, list[int]]]) -> None:
+    def have(self, planned: list[tuple[ClientProtocol, list[int]]]) -> None:
         """Has some conversations side by side, and compares what they got."""
         talks = []
         for way in planned:
@@ -190,7 +190,7 @@ class CutConversationTests(FaultTestCase):
                 self.crowd.until(lambda: all(each.got for each in talks), "a welcome")
         self.crowd.until(lambda: all(each.got for each in talks), "a welcome")
         while sum(each.send_piece() for each in talks):
-            self.crowd.turn()
+            self.crowd.write_batch()
             # Whoever asks after them is served after them, so they have been read by then.
             self.observer.id()
         self.crowd.until(lambda: all(each.end for each in talks), "the end of a conversation")

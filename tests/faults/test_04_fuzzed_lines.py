@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import socket
 
-from actionhero_tcp.framing import INTERRUPTS
+from actionhero_tcp.wire.framing import INTERRUPTS
 from tests.faults.counts import FUZZED_LINES
 from tests.faults.crowd import Bystander, Crowd, LinePeer
 from tests.faults.fuzz import Source
 from tests.faults.harness import FaultTestCase, Stopwatch, mib
-from tests.integration import MEGABYTE
+from tests.support.integration import MEGABYTE
 
 SEED = 4
 FUZZERS = 64
@@ -118,7 +118,7 @@ class FuzzedLineTests(FaultTestCase):
                 each = self.crowd.add(Fuzzer, source)
                 working.add(each)
                 each.go_on()
-            self.crowd.turn(0.1)
+            self.crowd.write_batch(0.1)
         seconds = watch.seconds
         bystander.close()
         grown = self.used_memory() - used

@@ -10,8 +10,8 @@ from tests.faults.counts import HANDSHAKE_SECONDS, HANDSHAKE_SLACK, STALLED_HAND
 from tests.faults.crowd import BATCH, Bystander, Crowd, Peer
 from tests.faults.fuzz import HELLO
 from tests.faults.harness import FaultTestCase, Stopwatch, mib, reasons
-from tests.integration import MEGABYTE, connect, open_files
 from tests.support import wait_for
+from tests.support.integration import MEGABYTE, connect, open_files
 
 MOST_EACH = 64 * 1024
 """As much may the daemon grow for each handshake that is not done."""

@@ -7,7 +7,7 @@ import socket
 from tests.faults.counts import CROWDED_WAVES
 from tests.faults.crowd import BATCH, Crowd, Peer
 from tests.faults.harness import FaultTestCase, Stopwatch, server_log
-from tests.integration import WELCOME, open_files, request
+from tests.support.integration import WELCOME, open_files, request
 
 DESCRIPTORS = 100
 SERVED = DESCRIPTORS // 2
@@ -82,7 +82,7 @@ class Guest(Peer):
         return self.got.startswith(WELCOME)
 
     @property
-    def settled(self) -> bool:
+    def action_done(self) -> bool:
         """Whether it knows."""
         return self.welcomed or bool(self.end)
 
@@ -99,7 +99,7 @@ class DescriptorTests(FaultTestCase):
         for number in range(1, count + 1):
             guests.append(self.crowd.add(Guest))
             if number % BATCH == 0 or number == count:
-                self.crowd.until(lambda: all(each.settled for each in guests), "a decision")
+                self.crowd.until(lambda: all(each.action_done for each in guests), "a decision")
         return guests
 
     def log_lines(self) -> int:

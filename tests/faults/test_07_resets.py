@@ -8,7 +8,7 @@ from tests.faults.counts import RESETS
 from tests.faults.crowd import BATCH, Bystander, LinePeer, Peer
 from tests.faults.fuzz import HELLO
 from tests.faults.harness import FaultTestCase, Stopwatch, mib, reasons
-from tests.integration import MEGABYTE, connect, request
+from tests.support.integration import MEGABYTE, connect, request
 
 SEED = 7
 MOST_GROWTH = 16 * MEGABYTE

@@ -18,8 +18,8 @@ from tests.faults.counts import BURSTS, SLOW_SECONDS, STOPPED_DAEMONS
 from tests.faults.crowd import Crowd, LinePeer, Peer
 from tests.faults.harness import FaultTestCase, Stopwatch, server_log
 from tests.faults.moments import SENDER, STARTING, STOPPING, UNPREPARED, Moment
-from tests.integration import GOODBYE, MEGABYTE, make_pair, request
 from tests.support import PATIENCE, TWISTD, Daemon, wait_for
+from tests.support.integration import GOODBYE, MEGABYTE, make_pair, request
 
 BURST = 32
 """So many signals are as good as one, where they come at once."""
@@ -237,10 +237,10 @@ class Load:
         for _ in range(signals):
             self.running.process.send_signal(signal.SIGTERM)
 
-    def turn(self) -> None:
+    def write_batch(self) -> None:
         """One pass of its clients."""
         self.slow.take()
-        self.crowd.turn()
+        self.crowd.write_batch()
 
     @property
     def on(self) -> bool:
@@ -287,7 +287,7 @@ class StopTests(FaultTestCase):
         end = time.monotonic() + PATIENCE + SLOW_SECONDS
         while not all(getattr(load, state) for load in loads):
             for load in loads:
-                load.turn()
+                load.write_batch()
             self.assertLess(time.monotonic(), end, f"waited in vain for all to be {state}")
 
     def check(self, load: Load) -> int:

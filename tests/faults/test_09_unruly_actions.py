@@ -8,7 +8,7 @@ import socket
 from tests.faults.counts import UNRULY_ROUNDS
 from tests.faults.crowd import Bystander, Crowd, LinePeer
 from tests.faults.harness import FaultTestCase, State, mib
-from tests.integration import MEGABYTE
+from tests.support.integration import MEGABYTE
 
 LATE_SECONDS = 1.5
 """As long may an action go on after its client has got an error in its place."""

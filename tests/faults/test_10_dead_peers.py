@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from actionhero_tcp import transport
+from actionhero_tcp.net import transport
 from tests.faults.counts import DEAD_SECONDS, DEAD_SLACK
 from tests.faults.crowd import Crowd, LinePeer
 from tests.faults.harness import FaultTestCase
@@ -82,7 +82,7 @@ class DeadPeerTests(FaultTestCase):
             self.namespace.cut_off(each.stream)
         second.send(b"say are you there?\n")
         while not (first.left and second.left):
-            self.crowd.turn(0.5)
+            self.crowd.write_batch(0.5)
             waited = time.monotonic() - begin
             self.assertLess(waited, DEAD_SECONDS + DEAD_SLACK, "one was not found out")
         seconds = [each.left[0] - begin for each in (first, second)]

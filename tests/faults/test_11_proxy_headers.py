@@ -10,8 +10,8 @@ import socket
 from tests.faults.counts import PROXY_CLIENTS
 from tests.faults.crowd import BATCH, Peer
 from tests.faults.harness import FaultTestCase, Stopwatch, reasons
-from tests.integration import WELCOME, connect
-from tests.test_process_proxied import LISTEN, LOCAL, SIGNATURE, V1, V1_SIX, V2
+from tests.process.test_proxied import LISTEN, LOCAL, SIGNATURE, V1, V1_SIX, V2
+from tests.support.integration import WELCOME, connect
 
 SEED = 11
 

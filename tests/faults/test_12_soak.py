@@ -12,7 +12,7 @@ from tests.faults.counts import FULL, SOAK_CLIENTS, SOAK_ROUND_SECONDS, SOAK_SEC
 from tests.faults.crowd import BATCH
 from tests.faults.fuzz import Source
 from tests.faults.harness import FaultTestCase, Stopwatch, mib, reasons
-from tests.integration import MEGABYTE
+from tests.support.integration import MEGABYTE
 
 SEED = 12
 ROUNDS = max(2, round(SOAK_SECONDS / SOAK_ROUND_SECONDS))
@@ -93,7 +93,7 @@ class SoakTests(FaultTestCase):
             self.replace()
             for _ in range(OUTSTANDING - sum(len(each.waiting) for each in self.bots)):
                 bot = self.chance.choice(self.bots)
-                if bot.settled and not (bot.leaving or bot.stalled or bot.end):
+                if bot.action_done and not (bot.leaving or bot.stalled or bot.end):
                     bot.act()
                     acts += 1
                     if bot.stalled:
@@ -102,7 +102,7 @@ class SoakTests(FaultTestCase):
                         self.send_junk()
             while stalled and stalled[0][0] < now:
                 stalled.popleft()[1].wake()
-            self.crowd.turn(0.01)
+            self.crowd.write_batch(0.01)
         for _, bot in stalled:
             bot.wake()
 
@@ -127,7 +127,7 @@ class SoakTests(FaultTestCase):
 
         def over() -> bool:
             self.replace()
-            resting = sum(each.settled and not each.waiting for each in self.bots)
+            resting = sum(each.action_done and not each.waiting for each in self.bots)
             return resting == SOAK_CLIENTS
 
         self.crowd.until(over, "answers")

@@ -18,9 +18,9 @@ from tests.faults.counts import (
 )
 from tests.faults.crowd import BATCH, Crowd, LinePeer
 from tests.faults.harness import FaultTestCase
-from tests.integration import connect
-from tests.nodes import PROMISED, Nodes
 from tests.support import Daemon
+from tests.support.integration import connect
+from tests.support.nodes import PROMISED, Nodes
 
 SEED = 14
 OUTSTANDING = 200
@@ -181,7 +181,7 @@ class ClusterTests(FaultTestCase):
                 if chatter.there:
                     chatter.act(self.chance, self.rooms)
                     self.acts += 1
-            self.crowd.turn(0.01)
+            self.crowd.write_batch(0.01)
 
     def rest(self) -> None:
         """Has all be there, and all requests answered."""

@@ -4,7 +4,7 @@ from twisted.application.service import ServiceMaker
 
 actionhero = ServiceMaker(
     "actionHero TCP server",
-    "actionhero_tcp.tap",
+    "actionhero_tcp.plugin.tap",
     "Serve Python functions over persistent TCP and TLS connections",
     "actionhero",
 )

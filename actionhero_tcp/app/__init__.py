@@ -1,0 +1,1 @@
+"""What application code meets: actions, hooks, inputs and the `Api`."""

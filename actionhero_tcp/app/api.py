@@ -1,0 +1,85 @@
+"""`Api`, the server's face to actions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from ..wire import json_lines
+
+if TYPE_CHECKING:
+    from ..config.sections import Config
+    from ..connection.connection import ActionConnection, Connection
+    from ..connection.files import Files
+    from ..redis.cluster import Cluster
+    from ..rooms.rooms import Rooms
+    from ..stats import Stats
+    from .actions import Action
+    from .cache import Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What an action may use of the server.
+
+    Attributes:
+        config: The configuration the server runs with.
+        actions: All actions by name.
+        cache: The cache; its methods are awaited.
+        rooms: Who is in which room; ``api.rooms.say(room, message)`` speaks to one.
+        files: The files that clients may fetch.
+        stats: Counters of this process.
+        connections: The connected clients by id; read only.
+        reactor: Twisted's reactor, for timers and threads.
+        cluster: This process as a node of a cluster; None where it is alone.
+        state: What the application keeps, such as a pool of connections to a database: a hook
+            of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
+            and the server does nothing with it.
+    """
+
+    config: Config
+    actions: Mapping[str, Action]
+    cache: Cache
+    rooms: Rooms
+    files: Files
+    stats: Stats
+    connections: Mapping[str, Connection]
+    reactor: Any
+    cluster: Cluster | None = None
+    state: SimpleNamespace = field(default_factory=SimpleNamespace)
+
+    def renew(self, config: Config) -> None:
+        """A reload has changed the configuration."""
+        object.__setattr__(self, "config", config)
+
+    def know(self, actions: Mapping[str, Action]) -> None:
+        """Takes these actions, in place of those that it had."""
+        object.__setattr__(self, "actions", actions)
+
+    def send_socket_message(
+        self, connection: Connection | ActionConnection | str, message: Mapping[str, object]
+    ) -> bool:
+        """Sends a message to one client, beside any response.
+
+        Args:
+            connection: The client: an action's ``connection``, or its id.
+            message: A JSON object; ``"context":"api"`` is added where it names none.
+
+        Returns:
+            Whether the client is connected. With Redis, a message for a client that is not
+            with this process is handed on to the one that has it; whether there is one is not
+            known then, and this is True.
+
+        Raises:
+            UnserializableError: The message is no JSON object.
+        """
+        found = self.connections.get(connection if isinstance(connection, str) else connection.id)
+        if found is None:
+            if self.cluster is None or not isinstance(connection, str):
+                return False
+            self.cluster.send(connection, json_lines.message_line(message))
+            return True
+        found.send(message)
+        return True

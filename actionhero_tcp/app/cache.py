@@ -1,0 +1,217 @@
+"""The cache that actions share: JSON values under a key, for a time, within a bound."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from math import ceil
+from typing import Protocol
+
+from ..clock import Clock, Timer, stop
+from ..wire import json_lines
+
+DEFAULT_MAX_ENTRIES = 10_000
+
+MAX_EXPIRE_MS = 100 * 365 * 24 * 60 * 60 * 1000
+"""A hundred years."""
+
+MAX_VALUE_BYTES = 1024 * 1024
+"""What one value may take as JSON: to and from Redis it travels whole, and others wait for it."""
+
+NEW_RECORD = "new record"
+UPDATED_RECORD = "updated record"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """What `Cache.load` tells.
+
+    Attributes:
+        value: A copy of what was saved.
+        created_at: When it was saved, in ms since 1970.
+        read_at: When it was last loaded before this time; None if never.
+        expires_at: When it will be gone, in ms since 1970; None for never.
+    """
+
+    value: object
+    created_at: int
+    read_at: int | None
+    expires_at: int | None
+
+
+class Cache(Protocol):
+    """What every form of the cache does. Keys are strings, values are JSON values.
+
+    Each method may raise CacheError: the cache is in Redis, and that cannot be used.
+    """
+
+    async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
+        """Saves a copy of a value.
+
+        Args:
+            key: Its name.
+            value: Made of dict, list, str, int, float, bool and None.
+            expire_ms: After how many ms it is gone; None for never.
+
+        Returns:
+            ``"new record"``, or ``"updated record"`` where the key was there.
+
+        Raises:
+            UnserializableError: The value is no JSON.
+            ValueError: ``expire_ms`` is not above 0, or more than `MAX_EXPIRE_MS`; the value
+                takes more than `MAX_VALUE_BYTES` as JSON.
+        """
+        ...
+
+    async def load(self, key: str) -> CacheEntry | None:
+        """The entry of that key, with a copy of the value; None where there is none."""
+        ...
+
+    async def destroy(self, key: str) -> bool:
+        """Removes the key; tells whether it was there."""
+        ...
+
+    async def size(self) -> int:
+        """How many entries there are."""
+        ...
+
+
+def check_expiry(expire_ms: float | None) -> None:
+    """Checks what `Cache.save` is given.
+
+    Raises:
+        ValueError: See there.
+    """
+    if expire_ms is not None and not 0 < expire_ms <= MAX_EXPIRE_MS:
+        raise ValueError(
+            f"expire_ms must be above 0 and at most {MAX_EXPIRE_MS} ms, not {expire_ms!r}"
+        )
+
+
+def encoded(value: object) -> bytes:
+    """A value as every form of the cache keeps it.
+
+    Raises:
+        UnserializableError, ValueError: See `Cache.save`.
+    """
+    json_text = json_lines.dumps(value)
+    if len(json_text) > MAX_VALUE_BYTES:
+        raise ValueError(
+            f"a value in the cache can take at most {MAX_VALUE_BYTES} bytes as JSON, "
+            f"not {len(json_text)}"
+        )
+    return json_text
+
+
+@dataclass(slots=True)
+class _Record:
+    encoded: bytes
+    created_at: int
+    read_at: int | None
+    expires_at: int | None
+    deadline: float | None
+
+
+@dataclass(order=True, slots=True)
+class _Expiry:
+    deadline: float
+    key: str = field(compare=False)
+    record: _Record = field(compare=False)
+
+
+class LocalCache:
+    """The cache of one process, in its memory.
+
+    Values are kept encoded, so what a caller does to its own copy changes nothing
+    here. Expired entries are removed by a timer that is set for the earliest; where
+    there are too many, those go first that were not used for the longest time.
+
+    Args:
+        clock: Tells the time and calls later.
+        max_entries: How many entries there may be.
+    """
+
+    def __init__(self, clock: Clock, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
+        self._clock = clock
+        self.max_entries = max_entries
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._expiries: list[_Expiry] = []
+        self._timer: Timer | None = None
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
+        """See `Cache.save`."""
+        check_expiry(expire_ms)
+        now = _now()
+        record = _Record(encoded(value), now, None, None, None)
+        known = self._records.pop(key, None)
+        if expire_ms is not None:
+            record.expires_at = now + ceil(expire_ms)
+            record.deadline = self._clock.seconds() + expire_ms / 1000
+        self._records[key] = record
+        self._expire_later(key, record)
+        while len(self._records) > self.max_entries:
+            self._records.popitem(last=False)
+        return NEW_RECORD if known is None else UPDATED_RECORD
+
+    async def load(self, key: str) -> CacheEntry | None:
+        """See `Cache.load`."""
+        record = self._records.get(key)
+        if record is None:
+            return None
+        self._records.move_to_end(key)
+        last_read, record.read_at = record.read_at, _now()
+        value = json.loads(record.encoded)
+        return CacheEntry(value, record.created_at, last_read, record.expires_at)
+
+    async def destroy(self, key: str) -> bool:
+        """See `Cache.destroy`."""
+        return self._records.pop(key, None) is not None
+
+    async def size(self) -> int:
+        """See `Cache.size`."""
+        return len(self._records)
+
+    def close(self) -> None:
+        """Empties the cache and stops its timer."""
+        self._records.clear()
+        self._expiries.clear()
+        stop(self._timer)
+        self._timer = None
+
+    def _expire_later(self, key: str, record: _Record) -> None:
+        if record.deadline is None:
+            return
+        # Records that were replaced or removed leave their expiry behind.
+        if len(self._expiries) > 2 * len(self._records) + 64:
+            self._expiries = [e for e in self._expiries if self._records.get(e.key) is e.record]
+            heapify(self._expiries)
+        heappush(self._expiries, _Expiry(record.deadline, key, record))
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if not self._expiries:
+            return
+        delay = max(0.0, self._expiries[0].deadline - self._clock.seconds())
+        if self._timer is None:
+            self._timer = self._clock.callLater(delay, self._expire)
+        elif self._timer.getTime() > self._expiries[0].deadline:
+            self._timer.reset(delay)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self._clock.seconds()
+        while self._expiries and self._expiries[0].deadline <= now:
+            expiry = heappop(self._expiries)
+            if self._records.get(expiry.key) is expiry.record:
+                del self._records[expiry.key]
+        self._set_timer()
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

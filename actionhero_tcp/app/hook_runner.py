@@ -1,0 +1,258 @@
+"""Runs the hooks of an application: around its actions, and where clients come, speak and go.
+
+Where there is none of a kind, what it would surround is left as it is, and costs what it
+always costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..clock import stop
+from ..connection.connection import ActionConnection, Connection
+from ..errors import printable_lines
+from . import coroutines
+from .actions import Action
+from .hooks import (
+    AFTER_ACTION,
+    BEFORE_ACTION,
+    ON_CONNECT,
+    ON_DISCONNECT,
+    ON_ROOM_CHANGE,
+    ON_SAY,
+    TAKES,
+    ActionCall,
+    Hook,
+)
+
+if TYPE_CHECKING:
+    from ..logs.param_filter import ParamFilter
+    from .api import Api
+
+MOST_AFTERWARDS: Final = 1000
+"""How many hooks may wait for something after their client is gone, or has its answer; one more
+is cancelled, and the log says so."""
+
+_log = Logger()
+
+
+class Hooks:
+    """The hooks of an application, in the order in which they run.
+
+    Args:
+        hooks: The hooks, as their files and lines are in order.
+        filter: Hides the values of some params in tracebacks.
+
+    Attributes:
+        api: The server's face to hooks; set by who wires.
+    """
+
+    api: Api
+
+    def __init__(self, hooks: Iterable[Hook], filter: ParamFilter) -> None:
+        self._filter = filter
+        self.know(hooks)
+        self._afterwards: set[Deferred[Any]] = set()
+        self._settled: Deferred[None] | None = None
+        self._given_up = False
+
+    def know(self, hooks: Iterable[Hook]) -> None:
+        """Takes these hooks, in place of those that it had; actions are to be wrapped anew."""
+        ordered = sorted(hooks, key=lambda hook: hook.order)
+        self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
+
+    def of(self, kind: str) -> list[Hook]:
+        """The hooks of a kind."""
+        return self._by_kind[kind]
+
+    def around(self, action: Action) -> Action:
+        """The action with the hooks that are for it; itself where there are none."""
+        before, after = (
+            tuple(h for h in self.of(kind) if not h.actions or action.name in h.actions)
+            for kind in (BEFORE_ACTION, AFTER_ACTION)
+        )
+        if not before and not after:
+            return action
+        values = {f.name: getattr(action, f.name) for f in fields(action) if f.init}
+        return HookedAction(**values, hooks=self, before=before, after=after[::-1])
+
+    async def connect(self, connection: ActionConnection) -> None:
+        """Runs what is to run before a client is welcomed.
+
+        Raises:
+            Exception: What the first one raised that refuses the client.
+        """
+        for hook in self.of(ON_CONNECT):
+            await _result(hook.function(self.api, connection))
+
+    async def change_room(
+        self, connection: ActionConnection, left: str | None, entered: str
+    ) -> None:
+        """Runs what is to run before a client changes its room.
+
+        Raises:
+            Exception: What the first one raised that refuses it.
+        """
+        for hook in self.of(ON_ROOM_CHANGE):
+            await _result(hook.function(self.api, connection, left, entered))
+
+    async def say(self, connection: ActionConnection, room: str, message: str) -> str:
+        """Runs what is to run before a client says something.
+
+        Returns:
+            What it is to say.
+
+        Raises:
+            Exception: What the first one raised that refuses it.
+        """
+        for hook in self.of(ON_SAY):
+            changed = await _result(hook.function(self.api, connection, room, message))
+            if changed is not None:
+                if not isinstance(changed, str):
+                    kind = type(changed).__name__
+                    raise TypeError(f"{hook.place}: {hook.name} returned {kind}, not str or None")
+                message = changed
+        return message
+
+    # What nobody waits for
+
+    def disconnect(self, connection: Connection, reason: str) -> None:
+        """Runs what is to run when a client is gone."""
+        hooks = self.of(ON_DISCONNECT)
+        if hooks:
+            face = ActionConnection(connection, connection.params)
+            for hook in hooks:
+                self.afterwards(hook, face, reason)
+
+    def afterwards(self, hook: Hook, connection: ActionConnection, argument: object) -> None:
+        """Runs a hook for whose outcome nobody waits; what it raises is logged.
+
+        What it has to wait for may take ``limits.actionTimeout``.
+        """
+        coroutine = self._run_afterwards(hook, connection, argument)
+        outcome = coroutines.start(coroutine)
+        if not isinstance(outcome, Deferred):
+            return
+        if self._given_up or len(self._afterwards) >= MOST_AFTERWARDS:
+            outcome.cancel()
+            return
+        self._afterwards.add(outcome)
+        seconds = self.api.config.limits.action_timeout
+        timer = self.api.reactor.callLater(seconds, outcome.cancel)
+        outcome.addBoth(self._done, outcome, timer)
+
+    async def _run_afterwards(
+        self, hook: Hook, connection: ActionConnection, argument: object
+    ) -> None:
+        try:
+            await _result(hook.function(self.api, connection, argument))
+        except Exception:
+            text = self._filter.text(Failure().getTraceback(), connection.params)
+            _log.error(
+                "the hook {name} ({place}) failed:\n{trouble}",
+                name=hook.name,
+                place=hook.place,
+                trouble=printable_lines(text),
+            )
+
+    def _done(self, _: object, outcome: Deferred[Any], timer: Any) -> None:
+        stop(timer)
+        self._afterwards.discard(outcome)
+        self._tell_if_settled()
+
+    def _tell_if_settled(self) -> None:
+        if self._settled is not None and not self._afterwards:
+            action_done, self._settled = self._settled, None
+            action_done.callback(None)
+
+    def settle(self) -> Deferred[None]:
+        """Waits for the hooks that still run afterwards; for as long as ``limits.closeTimeout``.
+
+        Returns:
+            A Deferred that fires when none runs any more.
+        """
+        action_done: Deferred[None] = Deferred()
+        if not self._afterwards:
+            action_done.callback(None)
+            return action_done
+        self._settled = action_done
+        seconds = self.api.config.limits.close_timeout
+        timer = self.api.reactor.callLater(seconds, self.give_up)
+        return action_done.addBoth(lambda _: stop(timer))
+
+    def give_up(self) -> None:
+        """Cancels the hooks that still run afterwards, and waits for none, nor for later ones."""
+        self._given_up = True
+        for outcome in tuple(self._afterwards):
+            outcome.cancel()
+        # One that goes on all the same keeps nobody waiting.
+        self._afterwards.clear()
+        self._tell_if_settled()
+
+
+@dataclass(frozen=True, slots=True)
+class HookedAction(Action):
+    """An action with the hooks around it.
+
+    Attributes:
+        hooks: All hooks.
+        before: Those that run before it, in their order.
+        after: Those that run after it, in theirs.
+    """
+
+    hooks: Hooks | None = None
+    before: tuple[Hook, ...] = ()
+    after: tuple[Hook, ...] = ()
+
+    def start(self, api: Any, connection: ActionConnection) -> Any:
+        """Runs the hooks and the action; see `Action.start`."""
+        return coroutines.start(self._run(api, connection))
+
+    async def _run(self, api: Any, connection: ActionConnection) -> Any:
+        call = ActionCall(self, connection.params)
+        try:
+            for hook in self.before:
+                await _result(hook.function(api, connection, call))
+            response = await _result(Action.start(self, api, connection))
+            call.response = dict(response) if type(response) is dict else response
+        except CancelledError as error:
+            call.error = error
+            self._end(connection, call)
+            raise
+        except Exception as error:
+            call.error = error
+        for hook in self.after:
+            await self._run_after(hook, api, connection, call)
+        if call.error is not None:
+            raise call.error
+        return call.response
+
+    async def _run_after(
+        self, hook: Hook, api: Any, connection: ActionConnection, call: ActionCall
+    ) -> None:
+        try:
+            if call.error is None and call.response is None:
+                call.response = {"status": "OK"}
+            await _result(hook.function(api, connection, call))
+        except CancelledError:
+            raise
+        except Exception as error:
+            call.response, call.error = None, error
+
+    def _end(self, connection: ActionConnection, call: ActionCall) -> None:
+        """The action was ended: its hooks hear of it, but nobody hears of what they say."""
+        assert self.hooks is not None
+        for hook in self.after:
+            self.hooks.afterwards(hook, connection, call)
+
+
+async def _result(outcome: Any) -> Any:
+    """What a function returned, waited for where that has to be."""
+    return await outcome if isawaitable(outcome) else outcome

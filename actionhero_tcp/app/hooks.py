@@ -1,0 +1,332 @@
+"""The hooks: functions that run around actions, where clients come and go, at start and stop.
+
+They stand in the same files as actions. What runs them is `hooked`, and `lifecycle` at the
+start and the stop.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, overload
+
+from ..errors import StartError
+from .actions import Action
+
+MARK: Final = "__actionhero_hooks__"
+"""The attribute of a function that holds its hooks."""
+
+BEFORE_ACTION: Final = "before_action"
+AFTER_ACTION: Final = "after_action"
+ON_CONNECT: Final = "on_connect"
+ON_DISCONNECT: Final = "on_disconnect"
+ON_ROOM_CHANGE: Final = "on_room_change"
+ON_SAY: Final = "on_say"
+ON_START: Final = "on_start"
+ON_STOP: Final = "on_stop"
+
+TAKES: Final = {
+    BEFORE_ACTION: ("api", "connection", "call"),
+    AFTER_ACTION: ("api", "connection", "call"),
+    ON_CONNECT: ("api", "connection"),
+    ON_DISCONNECT: ("api", "connection", "reason"),
+    ON_ROOM_CHANGE: ("api", "connection", "left", "entered"),
+    ON_SAY: ("api", "connection", "room", "message"),
+    ON_START: ("api",),
+    ON_STOP: ("api",),
+}
+"""Each kind of hook, and what its functions are called with."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class ActionCall:
+    """One call of an action, as its hooks see it.
+
+    Attributes:
+        action: The action: its name, its description, its inputs.
+        params: What the client sent for it, as of this request. What `before_action` changes
+            here the action gets, converted and checked like what a client sends.
+        response: For `after_action`: what the client is going to get, or None where that is an
+            error; `NO_RESPONSE` where the action answers by itself. A hook may change the dict,
+            which is a copy of its own, or put another in its place.
+        error: For `after_action`: what the action or a hook raised, or None. It is Twisted's
+            ``CancelledError`` where the action was ended: its time was up, its client hung up,
+            or the server stopped. A hook that sets it to None, and a response, mends the error.
+    """
+
+    action: Action
+    params: dict[str, Any]
+    response: Any = None
+    error: BaseException | None = None
+
+    @property
+    def name(self) -> str:
+        """The action's name."""
+        return self.action.name
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One hook.
+
+    Attributes:
+        kind: One of `TAKES`.
+        function: What runs.
+        actions: The names of the actions it is for; empty for all.
+        order: Where it stands among its kind: the lowest first, those of the same order as
+            their files and lines are.
+        file: The file that defines it.
+        line: The line there.
+    """
+
+    kind: str
+    function: Callable[..., Any]
+    actions: tuple[str, ...] = ()
+    order: int = 0
+    file: str = ""
+    line: int = 0
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.function.__name__)
+
+    @property
+    def place(self) -> str:
+        """Where it is defined, as ``file:line``."""
+        return f"{self.file}:{self.line}"
+
+
+@overload
+def before_action(function: Function, /) -> Function: ...
+@overload
+def before_action(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def before_action(*actions: Any, order: int = 0) -> Any:
+    """Makes a function run before actions: ``def hook(api, connection, call)``.
+
+    It may change ``call.params`` (see `ActionCall`), and refuses by raising `ActionError`: then
+    the action does not run, nor does a later hook of this kind.
+
+    Args:
+        actions: The names of the actions that it is for; without any it is for all.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(BEFORE_ACTION, order, actions)
+
+
+@overload
+def after_action(function: Function, /) -> Function: ...
+@overload
+def after_action(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def after_action(*actions: Any, order: int = 0) -> Any:
+    """Makes a function run after actions: ``def hook(api, connection, call)``.
+
+    It runs whether the action was well or not, or was refused by a `before_action`. It sees and
+    may change ``call.response`` and ``call.error`` (see `ActionCall`), and may raise
+    `ActionError`, which becomes the error. Those of the highest order run first, so that the
+    hook that is the first to see the call is the last to see what comes of it.
+
+    Args:
+        actions: The names of the actions that it is for; without any it is for all.
+        order: Where it stands among its kind.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(AFTER_ACTION, order, actions)
+
+
+@overload
+def on_connect(function: Function, /) -> Function: ...
+@overload
+def on_connect(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_connect(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run for each client that connects: ``def hook(api, connection)``.
+
+    It runs before the client is welcomed and in a room; what it sends with ``connection.send``
+    follows the welcome. It refuses the client by raising `ActionError`, whose text the client
+    gets before the connection is closed. Any other error refuses it too.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_CONNECT, order, (function,))
+
+
+@overload
+def on_disconnect(function: Function, /) -> Function: ...
+@overload
+def on_disconnect(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_disconnect(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run for each client that is gone: ``def hook(api, connection, reason)``.
+
+    The reason is one of the documented ones, such as ``"client closed"``. Only clients that were
+    welcomed are told of. What it raises is logged.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_DISCONNECT, order, (function,))
+
+
+@overload
+def on_room_change(function: Function, /) -> Function: ...
+@overload
+def on_room_change(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_room_change(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run before a client changes its room.
+
+    The function is ``def hook(api, connection, left, entered)``. It runs for ``roomChange``
+    to a room in which the client is not yet, and refuses by raising `ActionError`: then the
+    client stays where it is.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_ROOM_CHANGE, order, (function,))
+
+
+@overload
+def on_say(function: Function, /) -> Function: ...
+@overload
+def on_say(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_say(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run before a client says something.
+
+    The function is ``def hook(api, connection, room, message)``. It returns what is to
+    be said in the message's place, or None to leave it, and refuses by raising `ActionError`:
+    then nobody hears it. What the server says (``api.rooms.say``) does not come here.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_SAY, order, (function,))
+
+
+@overload
+def on_start(function: Function, /) -> Function: ...
+@overload
+def on_start(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_start(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run before a process serves its first client: ``def hook(api)``.
+
+    It opens what actions need, such as a pool of connections to a database, and keeps that in
+    ``api.state``. No port is open before all of these have ended. What it raises keeps the
+    server from starting: of an `ActionError` the text is told, of other errors the log has the
+    traceback, too.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind, the lowest first.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_START, order, (function,))
+
+
+@overload
+def on_stop(function: Function, /) -> Function: ...
+@overload
+def on_stop(*, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
+    """Makes a function run when a process has served its last client: ``def hook(api)``.
+
+    It closes what `on_start` has opened. It does not run where an `on_start` hook of its own
+    file has failed, or has not come to run. Those of the highest order run first, so that what
+    was opened first is closed last. What it raises is logged.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        order: Where it stands among its kind.
+
+    Raises:
+        StartError: The function cannot be a hook; names the file and the line.
+    """
+    return _marker(ON_STOP, order, (function,))
+
+
+def check_names(hooks: Iterable[Hook], actions: Iterable[str]) -> None:
+    """Checks that every action that a hook is for is there.
+
+    Raises:
+        StartError: One is not; the text names the hook and where it is defined.
+    """
+    known = set(actions)
+    for hook in hooks:
+        for name in hook.actions:
+            if name not in known:
+                raise StartError(
+                    f"{hook.place}: the hook {hook.name!r} is for the action {name!r}, "
+                    "which there is not"
+                )
+
+
+def _marker(kind: str, order: int, arguments: tuple[Any, ...]) -> Any:
+    """What the decorators return: the marked function, or what marks it."""
+
+    def mark(function: Function) -> Function:
+        hook = _make(kind, function, names, order)
+        setattr(function, MARK, (*getattr(function, MARK, ()), hook))
+        return function
+
+    if len(arguments) == 1 and not isinstance(arguments[0], str) and arguments[0] is not None:
+        names: tuple[str, ...] = ()
+        return mark(arguments[0])
+    names = tuple(name for name in arguments if name is not None)
+    return mark
+
+
+def _make(kind: str, function: Any, names: tuple[str, ...], order: int) -> Hook:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise StartError(f"{function!r} is no function, so it cannot be a hook")
+    place = f"{code.co_filename}:{code.co_firstlineno}"
+    takes = TAKES[kind]
+    wrong = f"{place}: the hook {function.__name__!r}: "
+    if any(not isinstance(name, str) for name in names):
+        raise StartError(f"{wrong}@{kind} takes names of actions")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise StartError(f"{wrong}a generator cannot be a hook")
+    try:
+        inspect.signature(function).bind(*takes)
+    except TypeError:
+        raise StartError(f"{wrong}@{kind} is for a function of ({', '.join(takes)})") from None
+    return Hook(kind, function, names, order, code.co_filename, code.co_firstlineno)

@@ -1,0 +1,217 @@
+"""Finds the actions and the hooks in a folder of Python files."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+import types
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from typing import Final
+
+from ..errors import StartError, printable
+from . import hooks
+from .actions import MARK, Action
+from .hooks import Hook, check_names
+
+PACKAGE: Final = "actionhero_actions"
+"""The package that the files of an actions folder belong to, so that they can import one another.
+
+``from ._shared import pool`` reads ``_shared.py`` beside the file that says it.
+"""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What the files of a folder define.
+
+    Attributes:
+        actions: The actions, by name.
+        hooks: The hooks, as their files and lines are in order.
+    """
+
+    actions: dict[str, Action] = field(default_factory=dict)
+    hooks: list[Hook] = field(default_factory=list)
+
+
+def load(folder: str, package: str = PACKAGE) -> Loaded:
+    """Loads all actions and hooks of a folder and its subfolders.
+
+    Files and folders whose names begin with ``_`` or ``.`` are not looked into; they
+    are for what the actions share.
+
+    Args:
+        folder: Where the files lie.
+        package: The name of the package they become.
+
+    Raises:
+        StartError: A file does not import, an action or a hook is not right, or two actions
+            have one name; the text names the file and the line.
+    """
+    root = Path(folder).resolve()
+    make_package(package, root)
+    return combine(
+        definitions(import_file(path, module_name(path, root, package))) for path in _files(root)
+    )
+
+
+def definitions(module: types.ModuleType) -> Loaded:
+    """The actions and hooks that a module defines.
+
+    Raises:
+        StartError: Two of its actions have one name.
+    """
+    loaded = Loaded()
+    for function in _functions_of(module):
+        action = getattr(function, MARK, None)
+        if isinstance(action, Action):
+            _add(action, loaded.actions)
+        loaded.hooks += getattr(function, hooks.MARK, ())
+    return loaded
+
+
+def combine(parts: Iterable[Loaded]) -> Loaded:
+    """All that several files define.
+
+    Args:
+        parts: What each defines, in the order of the files.
+
+    Raises:
+        StartError: Two actions have one name.
+    """
+    whole = Loaded()
+    for part in parts:
+        for action in part.actions.values():
+            _add(action, whole.actions)
+        whole.hooks += part.hooks
+    return whole
+
+
+def complete(builtin: Loaded, verbs: Collection[str], own: Loaded) -> Loaded:
+    """The actions that come with the server, and those of the user, which replace them.
+
+    Args:
+        builtin: What comes with the server.
+        verbs: The words that no action can have as its name.
+        own: What the user's files define.
+
+    Raises:
+        StartError: An action has the name of a verb, or a hook is for an action that there
+            is not; the text names the file and the line.
+    """
+    whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
+    check_names(whole.hooks, whole.actions)
+    refuse_verbs(whole.actions.values(), verbs)
+    return whole
+
+
+def _add(action: Action, actions: dict[str, Action]) -> None:
+    if action.name in actions:
+        raise StartError(
+            f"{action.place}: the action {action.name!r} is also defined in "
+            f"{actions[action.name].place}"
+        )
+    actions[action.name] = action
+
+
+def refuse_verbs(actions: Collection[Action], verbs: Collection[str]) -> None:
+    """Checks that no action has the name of a verb, since nobody could call it.
+
+    Raises:
+        StartError: One has; the text names the file and the line.
+    """
+    for action in actions:
+        if action.name in verbs:
+            raise StartError(
+                f"{action.place}: an action cannot be named {action.name!r}, which is a verb"
+            )
+
+
+def is_searched(path: Path, root: Path) -> bool:
+    """Whether a file is searched for actions; others are only there to be imported."""
+    return not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(root.iterdir())
+    except OSError as error:
+        raise StartError(f"{root}: cannot read the actions folder: {error.strerror}") from None
+    for path in entries:
+        if path.name.startswith(("_", ".")):
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.suffix == ".py":
+            yield path
+
+
+def make_package(name: str, root: Path) -> None:
+    """An empty package in a folder, without whatever an earlier load left of it."""
+    for known in [n for n in sys.modules if n == name or n.startswith(name + ".")]:
+        del sys.modules[known]
+    package = types.ModuleType(name, "The files of an actions folder.")
+    package.__path__ = [str(root)]
+    sys.modules[name] = package
+
+
+def module_name(path: Path, root: Path, package: str = PACKAGE) -> str:
+    """The name of a file's module: ``package.folder.file``; of an ``__init__.py`` its folder's."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join((package, *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -> types.ModuleType:
+    """Imports a file of an actions folder, unless another one has imported it.
+
+    Args:
+        path: The file.
+        name: The name of its module.
+        loader: Reads the file; None for Python's own way, with bytecode.
+
+    Raises:
+        StartError: It does not import; the text names the file and the line.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        raise _refusal(path, error) from None
+    return module
+
+
+def _refusal(path: Path, error: BaseException) -> StartError:
+    """What is wrong with a file that does not import."""
+    if isinstance(error, StartError):
+        return error
+    if isinstance(error, SyntaxError):
+        place = f"{error.filename or path}:{error.lineno or 1}"
+        return StartError(f"{place}: {printable(str(error.msg))}")
+    return StartError(
+        f"{path}:{_line_in(path, error)}: cannot import the action file: "
+        f"{type(error).__name__}: {printable(str(error))}"
+    )
+
+
+def _line_in(path: Path, error: BaseException) -> int:
+    """The line of the file that the error came through last."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return (lines[-1] or 1) if lines else 1
+
+
+def _functions_of(module: types.ModuleType) -> Iterator[types.FunctionType]:
+    """The functions that a module defines itself, not those it has imported."""
+    own = {id(value): value for value in vars(module).values()}
+    for value in own.values():
+        if isinstance(value, types.FunctionType) and value.__module__ == module.__name__:
+            yield value

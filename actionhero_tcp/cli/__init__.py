@@ -1,0 +1,1 @@
+"""The program `actionhero-tcp` and its subcommands."""

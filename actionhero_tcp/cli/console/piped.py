@@ -1,0 +1,75 @@
+"""The console in a pipe: a line in, a line of JSON out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import BinaryIO, Final
+
+from ...client import requests
+from ...client.blocking import Client
+from ...client.outcomes import AnswerError, CallError, LostError
+from ...errors import printable
+from .server_address import ServerAddress
+from .shown import compact, file_message, is_file_request
+
+FAILED: Final = 1
+"""The exit status where an answer was an error, or did not come in time."""
+
+UNREACHABLE: Final = 2
+"""That where the server cannot be reached, or hangs up before the input ends; and of misuse."""
+
+
+def converse(place: ServerAddress, timeout: float, lines: Iterable[bytes], out: BinaryIO) -> int:
+    """Sends lines one after the other, and writes the answer to each.
+
+    Args:
+        place: Where the server is.
+        timeout: Seconds that an answer may take.
+        lines: The lines, with or without their ends.
+        out: Takes the answers.
+
+    Returns:
+        The exit status.
+    """
+    where = place.host or f"unix:{place.path}"
+    client = Client(where, place.port, tls=place.tls or False, timeout=timeout)
+    status = 0
+    try:
+        client.connect()
+        for line in lines:
+            text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+            if text:
+                status |= _answer(client, text, out)
+        client.disconnect()
+    except CallError as error:
+        complain(f"{place}: {error}")
+        return UNREACHABLE
+    finally:
+        client.close()
+    return status
+
+
+def _answer(client: Client, text: str, out: BinaryIO) -> int:
+    """Sends a line and writes its answer; gives the exit status so far as this one goes."""
+    message: object
+    status = 0
+    try:
+        if is_file_request(text):
+            message = file_message(client.file_line(requests.raw(text)))
+        else:
+            message = client.line(text)
+    except LostError:
+        raise
+    except AnswerError as error:
+        message, status = error.answer, FAILED
+    except CallError as error:
+        message, status = {"context": "console", "error": str(error)}, FAILED
+    out.write(compact(message))
+    out.flush()
+    return status
+
+
+def complain(what: object) -> None:
+    """Says on standard error what is wrong, on one line."""
+    print(f"actionhero-tcp console: {printable(str(what))}", file=sys.stderr)

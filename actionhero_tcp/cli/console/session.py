@@ -1,0 +1,195 @@
+"""The console's connection in a terminal, under asyncio, which is what the prompt runs on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from ...client import requests
+from ...client.outcomes import Answer, AnswerError, CallError, LostError
+from ...client.protocol import ClientProtocol
+from ...client.settings import Limits
+from . import shown
+from .completion import Action, read_actions
+from .server_address import ServerAddress
+
+
+class Session(asyncio.Protocol):
+    """A connection whose answers are shown as they come.
+
+    Args:
+        loop: The loop.
+        timeout: Seconds that an answer may take.
+        show: Shows a text.
+
+    Attributes:
+        actions: The server's actions, as soon as they are known.
+        welcomed: Done when the server has greeted, or will not.
+        ended: Done when the connection is; its result is the error, or None after a goodbye.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, timeout: float, show: Callable[[str], object]
+    ) -> None:
+        self._loop = loop
+        self._timeout = timeout
+        self._show = show
+        self._transport: Any = None
+        self._error: LostError | None = None
+        self._said_goodbye = False
+        self._conversation = ClientProtocol(self, Limits())
+        self.actions: list[Action] = []
+        self.welcomed: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[LostError | None] = loop.create_future()
+
+    # Asking
+
+    def ask(self, line: str) -> None:
+        """Sends a line that somebody has typed."""
+        typed = Typed(self._loop.time(), self._timeout, self._typed)
+        try:
+            request = requests.raw(line)
+            if shown.is_file_request(line):
+                self._conversation.ask_file(request, typed, None)
+            else:
+                self._conversation.ask(request, typed)
+        except (CallError, ValueError) as error:
+            self._show(shown.failed(error))
+        self._flush()
+        self._loop.call_later(self._timeout + 0.001, self._expire)
+
+    def leave(self) -> None:
+        """Says goodbye."""
+        self.ask("quit")
+
+    def _learn(self) -> None:
+        """Asks what actions there are."""
+        asked = Typed(self._loop.time(), self._timeout, self._learned)
+        self._conversation.ask(requests.action("actionsView", {}), asked)
+        self._flush()
+
+    def _learned(self, result: object, _: float) -> None:
+        if isinstance(result, Answer):
+            self.actions = read_actions(result)
+
+    def _typed(self, result: object, seconds: float) -> None:
+        """Shows what came of a line."""
+        if isinstance(result, AnswerError):
+            result = result.answer
+        if isinstance(result, Answer):
+            self._said_goodbye |= result.get("status") == "Bye!"
+            self._show(shown.answered(result, result.number, result.seconds))
+        elif isinstance(result, bytes):
+            self._show(shown.file_shown(result, seconds))
+        elif not isinstance(result, LostError):
+            self._show(shown.failed(result))
+
+    def _expire(self) -> None:
+        self._conversation.expire(self._loop.time())
+
+    def _flush(self) -> None:
+        if data := self._conversation.take():
+            self._transport.write(data)
+
+    # asyncio's protocol
+
+    def connection_made(self, transport: Any) -> None:
+        """There is a connection."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come."""
+        self._conversation.feed(data, self._loop.time())
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        why = "the server has hung up" if exc is None else f"the connection is lost: {exc}"
+        error = self._error or LostError(why)
+        self._conversation.lose(error)
+        if not self.welcomed.done():
+            self.welcomed.set_exception(error)
+        if not self.ended.done():
+            self.ended.set_result(None if self._said_goodbye else error)
+
+    # See `roles.Listener`
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """Shows what another client has said, or the server by itself."""
+        if self.welcomed.done():
+            self._said_goodbye |= message.get("status") == "Bye!"
+            self._show(shown.said(message))
+        elif "error" in message:
+            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+        else:
+            self._show(shown.indented(message))
+            self.welcomed.set_result(None)
+            self._learn()
+
+    def garbled(self, error: LostError) -> None:
+        """Ends the connection: it makes no sense any more."""
+        self._error = self._error or error
+        self._transport.abort()
+
+
+class Typed:
+    """A line that waits for its answer; see `roles.Call`.
+
+    Args:
+        started: When it was sent.
+        timeout: Seconds that it may wait.
+        done: Told of the answer, a file's content or the error, and how long it took.
+    """
+
+    def __init__(
+        self, started: float, timeout: float, done: Callable[[object, float], object]
+    ) -> None:
+        self.started = started
+        self.timeout = timeout
+        self._done = done
+
+    def succeed(self, result: Any) -> None:
+        """There it is."""
+        self._done(result, asyncio.get_running_loop().time() - self.started)
+
+    def fail(self, error: Exception) -> None:
+        """It comes to nothing."""
+        self._done(error, asyncio.get_running_loop().time() - self.started)
+
+
+async def connect(
+    place: ServerAddress, timeout: float, connect_timeout: float, show: Callable[[str], object]
+) -> Session:
+    """Connects, and waits for the welcome.
+
+    Raises:
+        LostError: There is no connection to be had; the text says why.
+    """
+    loop = asyncio.get_running_loop()
+    session = Session(loop, timeout, show)
+    name = place.name if place.context is not None else None
+    tls: dict[str, Any] = {"ssl": place.context, "server_hostname": name}
+    try:
+        async with asyncio.timeout(connect_timeout):
+            if place.port is None:
+                await loop.create_unix_connection(lambda: session, place.path, **tls)
+            else:
+                await loop.create_connection(lambda: session, place.host, place.port, **tls)
+            await session.welcomed
+    except TimeoutError:
+        raise LostError(f"there was no welcome within {connect_timeout:g} seconds") from None
+    except LostError:
+        raise
+    except OSError as error:
+        raise LostError(f"cannot connect: {_why(error)}") from None
+    return session
+
+
+def _why(error: OSError) -> str:
+    """What the system says; asyncio words it in its own way."""
+    if error.errno is None or isinstance(error, ssl.SSLError):
+        return str(error)
+    return os.strerror(error.errno)

@@ -1,0 +1,228 @@
+"""One connection of a `client.Client`, from the first byte up to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from service_identity import VerificationError
+from twisted.internet.defer import CancelledError, Deferred, FirstError, gatherResults
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ..clock import Clock
+from ..net.transport import set_socket_options, writer_at_once
+from .outcomes import LostError
+from .protocol import ClientProtocol
+from .reply import Reply
+from .requests import Sticky
+from .settings import Limits
+
+
+class Connection(Protocol):
+    """A connection.
+
+    Args:
+        clock: Tells the time.
+        limits: What it may keep.
+        heard: Told of every message that answers nothing, but the welcome.
+
+    Attributes:
+        conversation: What is said on it.
+        corked: Whether more may be asked before what was asked is to be sent.
+        greeted: Fires when the server's welcome is there; fails where it does not come.
+        welcome: The welcome.
+        lost: Called with the reason when the connection is gone.
+        outer: Another protocol that is told of that, too.
+    """
+
+    def __init__(
+        self, clock: Clock, limits: Limits, heard: Callable[[dict[str, Any]], object]
+    ) -> None:
+        self._now = clock.seconds
+        self._heard = heard
+        self._write_now: Callable[[bytes], object] = lambda data: None
+        self.corked = False
+        self._error: LostError | None = None
+        self.conversation = ClientProtocol(self, limits)
+        self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
+        self.welcome: dict[str, Any] = {}
+        self.lost: Callable[[LostError], object] = lambda error: None
+        self.outer: Any = None
+
+    def connectionMade(self) -> None:
+        """It is made; under TLS the handshake is still to come."""
+        set_socket_options(self.transport)
+        self._write_now = writer_at_once(self.transport)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Takes in some bytes. What is asked meanwhile leaves in one write, at once."""
+        conversation = self.conversation
+        self.corked = True
+        try:
+            conversation.feed(data, self._now())
+        finally:
+            self.corked = False
+        if data := conversation.take():
+            self._write_now(data)
+
+    def flush(self) -> None:
+        """Sends what is to be sent, unless more may come right away.
+
+        The transport joins what comes in one pass of the reactor.
+        """
+        if not self.corked and (data := self.conversation.take()):
+            self._transport.write(data)
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """See `roles.Listener.heard`."""
+        if self.greeted.called:
+            self._heard(message)
+        elif "error" in message:
+            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+        else:
+            self.welcome = message
+            self.greeted.callback(None)
+
+    def garbled(self, error: LostError) -> None:
+        """See `roles.Listener.garbled`."""
+        self._error = self._error or error
+        self._transport.abortConnection()
+
+    def drop(self, why: str) -> None:
+        """Drops the connection."""
+        self.garbled(LostError(why))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """It is gone, or its handshake has failed."""
+        error = self._error or LostError(f"the connection is lost: {describe(reason.value)}")
+        self.lost(error)
+        # After this, so that what is asked once more is not asked here.
+        self.conversation.lose(error)
+        if not self.greeted.called:
+            self.greeted.errback(error)
+        if self.outer is not None:
+            self.outer.connectionLost(reason)
+
+    def call(self, line: bytes) -> Reply:
+        """Sends a request of the client's own, which waits for as long as the connection lasts."""
+        reply = Reply()
+        self.conversation.insist(line, reply)
+        self.flush()
+        return reply
+
+    @property
+    def _transport(self) -> Any:
+        return self.transport
+
+
+@implementer(IStreamClientEndpoint)
+class ReadyEndpoint:
+    """Connects, and hands a connection over when it can be used: greeted, all sticky set again.
+
+    `ClientService` has a hook for this, ``prepareConnection``. But it does not bear that a
+    connection is lost before it is prepared.
+
+    Args:
+        endpoint: Where to.
+        make: Makes the `Line` of a connection.
+        sticky: What is set again.
+        clock: Tells the time.
+        timeout: Seconds that an attempt may take, from its beginning to the welcome.
+        ready: Called with each connection that can be used.
+        failed: Called with the reason of each attempt that has failed.
+
+    Attributes:
+        error: Why the last attempt has failed.
+    """
+
+    def __init__(
+        self,
+        endpoint: Any,
+        make: Callable[[], Connection],
+        sticky: Sticky,
+        clock: Clock,
+        timeout: float,
+        ready: Callable[[Connection], object],
+        failed: Callable[[LostError], object],
+    ) -> None:
+        self._endpoint = endpoint
+        self._make = make
+        self._sticky = sticky
+        self._clock = clock
+        self._timeout = timeout
+        self._ready = ready
+        self._failed = failed
+        self.error = ""
+
+    def connect(self, protocolFactory: Any) -> Deferred[Any]:
+        """See `IStreamClientEndpoint.connect`."""
+        connecting: Deferred[Any] = self._endpoint.connect(_Lines(self._make))
+        connecting.addCallback(self._prepare)
+        connecting.addTimeout(self._timeout, self._clock, self._took_too_long)  # type: ignore[arg-type]
+        connecting.addCallback(self._hand_over, protocolFactory)
+        return connecting.addErrback(self._note)
+
+    def _prepare(self, line: Connection) -> Deferred[Connection]:
+        return line.greeted.addCallback(self._restore, line)
+
+    def _restore(self, _: object, line: Connection) -> Deferred[Connection]:
+        replies = [line.call(request) for request in self._sticky.lines()]
+        restoring: Deferred[Any] = gatherResults(replies, consumeErrors=True)
+        return restoring.addCallbacks(lambda _: line, _not_restored, errbackArgs=(line,))
+
+    def _took_too_long(self, _: object, seconds: float) -> None:
+        raise LostError(f"there was no welcome within {seconds:g} seconds")
+
+    def _hand_over(self, line: Connection, factory: Any) -> Any:
+        """Makes the connection that of a factory."""
+        outer = factory.buildProtocol(None)
+        outer.makeConnection(line.transport)
+        line.outer = outer
+        self._ready(line)
+        return outer
+
+    def _note(self, failure: Failure) -> Failure:
+        if failure.check(CancelledError) is None:
+            error = failure.value
+            if not isinstance(error, LostError):
+                error = LostError(f"cannot connect: {describe(error)}")
+            self.error = str(error)
+            self._failed(error)
+        return failure
+
+
+def _not_restored(failure: Failure, line: Connection) -> Failure:
+    reason = failure.value
+    if isinstance(reason, FirstError):
+        reason = reason.subFailure.value
+    error = LostError(f"what was sticky could not be set again: {reason}")
+    line.garbled(error)
+    return Failure(error)
+
+
+class _Lines(Factory):
+    """Makes `Line`."""
+
+    noisy = False
+
+    def __init__(self, make: Callable[[], Connection]) -> None:
+        self._make = make
+
+    def buildProtocol(self, addr: object) -> Connection:
+        """The next one."""
+        return self._make()
+
+
+def describe(error: BaseException | None) -> str:
+    """What an error of the network says, for people."""
+    if isinstance(error, VerificationError):
+        wanted = ", ".join(str(each.mismatched_id) for each in error.errors)
+        return f"the server's certificate is not for {wanted}"
+    reasons = getattr(error, "args", ())
+    if reasons and isinstance(reasons[0], list):
+        # OpenSSL's: library, function and reason of each.
+        return "; ".join(str(reason[-1]) for reason in reasons[0])
+    return str(error) or type(error).__name__

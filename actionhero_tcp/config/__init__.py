@@ -1,0 +1,1 @@
+"""The configuration: its sections, their fields, and the file."""

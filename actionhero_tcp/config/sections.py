@@ -1,0 +1,363 @@
+"""The configuration: its sections, their fields and defaults.
+
+A field of these frozen classes is the only home of its default, its type, its
+range and its help. The keys of the file, the options of the command line and
+docs/configuration.md are all made from the fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_args, get_type_hints
+
+from .field import HIDDEN, FieldInfo, option, plain
+
+
+@dataclass(frozen=True, slots=True)
+class General:
+    """What clients see of the server, and where its files lie."""
+
+    server_name: str = option("actionHero API", "the name of the server, for its log")
+    welcome_message: str = option(
+        "Hello! Welcome to the actionHero api", "what a client is greeted with", live=True
+    )
+    default_chat_room: str = option(
+        "defaultRoom",
+        "the room that every client starts in",
+        form=(r"\S+", "one word"),
+        live=True,
+    )
+    default_limit: int = option(
+        100, "the param `limit` of a request that does not set it", minimum=0, live=True
+    )
+    default_offset: int = option(
+        0, "the param `offset` of a request that does not set it", minimum=0, live=True
+    )
+    flat_file_directory: str = option(
+        "./public/", "the folder that `file` serves", option="public", path=True
+    )
+    directory_file_type: str = option(
+        "index.html",
+        "the file that stands for its folder when a client asks for the folder",
+        form=(r"(?!\.\.?$)[^/\0]+", "the name of a file, without its folder"),
+    )
+    actions_directory: str = option(
+        "./actions/", "the folder of your action files", option="actions", path=True
+    )
+    workers: int = option(
+        1,
+        "processes that serve, on the same ports; more than 1 need Redis, over which they are "
+        "one server",
+        minimum=1,
+        maximum=256,
+    )
+    development_mode: bool = option(
+        False,
+        "load action files and the config file when they change, and tell clients of faults in "
+        "action files; not for production",
+    )
+    server_error_message: str = option(
+        "The server experienced an internal error",
+        "what a client is told when an action fails in a way that is not its business",
+        live=True,
+    )
+    announce_limit: int = option(
+        1000,
+        "rooms of more members than this do not announce who comes and goes; 0 = never announce",
+        minimum=0,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TcpServer:
+    """Where the server listens, and with which certificate."""
+
+    enable: bool = option(True, "listen on `port`", option="tcp-server")
+    secure: bool = option(False, "speak TLS, on `port` and on everything in `listen`")
+    port: int = option(
+        5000, "the port to listen on; 0 lets the system choose one", minimum=0, maximum=65535
+    )
+    bind_ip: str = option("0.0.0.0", "the address to listen on", key="bindIP")
+    key_file: str = option(
+        "./certs/server-key.pem", "the private key for TLS, as PEM", path=True, live=True
+    )
+    cert_file: str = option(
+        "./certs/server-cert.pem",
+        "the certificate for TLS, as PEM, and after it those that link it to its authority",
+        path=True,
+        live=True,
+    )
+    ca_file: str = option(
+        "",
+        "the certificates, as PEM, of the authorities whose clients may come in: with it each "
+        "client has to show a certificate that one of them has signed",
+        path=True,
+        live=True,
+    )
+    listen: tuple[str, ...] = option(
+        (),
+        "a Twisted server endpoint description to listen on, instead of port and IP, "
+        "such as `unix:/run/actionhero.sock`; may be given several times",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        ("127.0.0.0/8", "::1"),
+        "an address or network of the proxies that may connect to a `haproxy:` endpoint of "
+        "`listen`; may be given several times",
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may use. Times are in seconds, sizes in bytes."""
+
+    max_line_length: int = option(
+        65536, "bytes of one line; a longer one is refused and skipped", minimum=64, live=True
+    )
+    max_connections: int = option(
+        0,
+        "clients that may be connected at once; past it one gets an error line and is closed; "
+        "0 = as many as the limit of open files allows, less a reserve for files",
+        minimum=0,
+        live=True,
+    )
+    max_connections_per_ip: int = option(
+        0,
+        "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
+        "one gets an error line and is closed; 0 = no limit of its own",
+        minimum=0,
+        key="maxConnectionsPerIP",
+        live=True,
+    )
+    request_rate: float = option(
+        0.0,
+        "requests a second that one client may make in the long run; what comes faster waits, "
+        "and the client is not read from meanwhile; 0 = any number",
+        minimum=0,
+        live=True,
+    )
+    request_burst: int = option(
+        0,
+        "requests that a client may make at once after a rest, where `requestRate` is set; "
+        "0 = a second's worth",
+        minimum=0,
+        live=True,
+    )
+    max_pending_actions: int = option(
+        100,
+        "actions of one client that run at once; past it the client is not read from "
+        "until one ends",
+        minimum=1,
+        live=True,
+    )
+    action_timeout: float = option(
+        30.0,
+        "seconds that an action may run before its client gets an error",
+        minimum=0.001,
+        live=True,
+    )
+    max_outbox_bytes: int = option(
+        1024 * 1024,
+        "bytes of what others say that wait for a client which does not read; "
+        "past it the client is closed as a slow consumer",
+        minimum=1024,
+        live=True,
+    )
+    write_timeout: float = option(
+        30.0,
+        "seconds without any progress in sending to a client before it is closed",
+        minimum=0.001,
+        live=True,
+    )
+    tls_handshake_timeout: float = option(
+        10.0, "seconds that a TLS handshake may take", minimum=0.001, live=True
+    )
+    proxy_header_timeout: float = option(
+        5.0, "seconds that a proxy has to send the whole PROXY header", minimum=0.001, live=True
+    )
+    idle_timeout: float = option(
+        0.0,
+        "seconds of silence after which a client gets a goodbye and is closed; running actions "
+        "and files on their way are no silence; 0 = never",
+        minimum=0,
+        live=True,
+    )
+    ping_interval: float = option(
+        0.0,
+        "seconds between two lines that tell a client that the server lives; 0 = none",
+        minimum=0,
+        live=True,
+    )
+    close_timeout: float = option(
+        5.0,
+        "seconds that a client has to take its last lines and hang up",
+        minimum=0.001,
+        live=True,
+    )
+    drain_timeout: float = option(
+        20.0, "seconds that running actions have to end when the server stops", minimum=0, live=True
+    )
+    max_params: int = option(
+        100, "sticky params of one client, beside action, limit and offset", minimum=1, live=True
+    )
+    max_param_bytes: int = option(
+        16384, "bytes of all sticky params of one client, keys and values", minimum=256, live=True
+    )
+    max_room_name_length: int = option(64, "characters of a room's name", minimum=1, live=True)
+    max_json_depth: int = option(
+        64, "levels of nesting in a JSON request", minimum=2, maximum=500, live=True
+    )
+    max_cache_entries: int = option(
+        10_000,
+        "entries of the cache; past it the least recently used one goes",
+        minimum=1,
+        live=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """What is written about connections, requests and the server itself, and where."""
+
+    format: str = option(
+        "text",
+        "how the lines of both logs look: text, or JSON with one object a line",
+        option="log-format",
+        choices=("text", "json"),
+    )
+    file: str = option(
+        "",
+        "the file of the server's own log; empty for where twistd puts it",
+        option="log-file",
+        path=True,
+    )
+    requests: bool = option(
+        True,
+        "log each connection and each request (who, what, how long, outcome)",
+        option="log-requests",
+    )
+    request_file: str = option(
+        "",
+        "the file of the request log; empty for standard output",
+        option="request-log",
+        path=True,
+    )
+    params: bool = option(False, "write the params of requests to the log too", option="log-params")
+    filter_params: tuple[str, ...] = option(
+        ("password", "passwd", "secret", "token", "authorization"),
+        "params whose values no log shows, in upper or lower case; may be given several times",
+        option="filter-param",
+    )
+    blocked_seconds: float = option(
+        0.25,
+        "seconds that an action may block all others before it is logged with its stack, "
+        "at least 0.05; 0 = never logged",
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Redis:
+    """Several server processes as one: they share rooms, the cache and counters over Redis."""
+
+    enable: bool = option(False, "be one of several processes that Redis joins", option="use-redis")
+    url: str = option(
+        "",
+        "where Redis is: `redis://[:password@]host:port/db`, `rediss://…` for TLS, or "
+        "`unix:/path?db=N`; it wins over the fields below, and means `enable`",
+        option="redis",
+        secret=True,
+    )
+    host: str = option("127.0.0.1", "the host of Redis", option="redis-host")
+    port: int = option(6379, "its port", option="redis-port", minimum=1, maximum=65535)
+    password: str = option("", "its password", option="redis-password", secret=True)
+    database: int = option(0, "its database", key="DB", option="redis-db", minimum=0)
+    prefix: str = option(
+        "actionhero:",
+        "what all keys and channels begin with; servers of different prefixes are apart",
+        option="redis-prefix",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether Redis is asked for."""
+        return self.enable or bool(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration, one attribute for each section of ``config.json``."""
+
+    general: General = field(default_factory=General)
+    tcp_server: TcpServer = field(default_factory=TcpServer)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)
+    redis: Redis = field(default_factory=Redis)
+
+
+def _camel(name: str) -> str:
+    return re.sub(r"_(.)", lambda match: match[1].upper(), name)
+
+
+def fields() -> Iterator[FieldInfo]:
+    """Every field of the configuration, in order."""
+    for section in dataclasses.fields(Config):
+        section_class = _section_class(section.name)
+        hints = get_type_hints(section_class)
+        for item in dataclasses.fields(section_class):
+            facts = item.metadata
+            yield FieldInfo(
+                section=section.name,
+                name=item.name,
+                section_key=_camel(section.name),
+                key=facts["key"] or _camel(item.name),
+                option=facts["option"] or item.name.replace("_", "-"),
+                type=tuple if get_args(hints[item.name]) else hints[item.name],
+                default=item.default,
+                help=facts["help"],
+                minimum=facts["minimum"],
+                maximum=facts["maximum"],
+                path=facts["path"],
+                live=facts["live"],
+                choices=facts["choices"],
+                secret=facts["secret"],
+                form=facts["form"],
+            )
+
+
+def _section_class(name: str) -> Any:
+    return get_type_hints(Config)[name]
+
+
+def as_json(config: Config) -> str:
+    """The configuration as a config file of it would be written, without its secrets."""
+    sections: dict[str, dict[str, Any]] = {}
+    for info in fields():
+        value = getattr(getattr(config, info.section), info.name)
+        if info.secret and value:
+            value = HIDDEN
+        sections.setdefault(info.section_key, {})[info.key] = plain(value)
+    return json.dumps(sections, indent=2, ensure_ascii=False)
+
+
+def values(config: Config) -> dict[tuple[str, str], Any]:
+    """The values of a configuration by section and field, as `build` takes them."""
+    return {
+        (info.section, info.name): getattr(getattr(config, info.section), info.name)
+        for info in fields()
+    }
+
+
+def build(*layers: Mapping[tuple[str, str], Any]) -> Config:
+    """The configuration made of the defaults and of layers of values, the last one winning."""
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for (section, name), value in layer.items():
+            merged.setdefault(section, {})[name] = value
+    sections = {name: _section_class(name)(**values) for name, values in merged.items()}
+    return Config(**sections)

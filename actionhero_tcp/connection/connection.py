@@ -1,0 +1,236 @@
+"""One client's state, and the face of it that actions get. No Twisted in here."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .. import close_reasons
+from ..errors import LimitError
+from ..wire import json_lines
+
+if TYPE_CHECKING:
+    from ..dispatch.request import Request
+    from .files import FileReader
+    from .outbox import ResponseSlot
+
+UNCOUNTED_PARAMS = ("action", "limit", "offset")
+"""Params that each request makes sticky by itself; they do not count towards ``maxParams``."""
+
+
+class Outlet(Protocol):
+    """Where bytes for a client go: an `outbox.Outbox`, or a list-like stand-in in tests."""
+
+    def send(self, data: bytes) -> None:
+        """Sends what the client asked for."""
+
+    def say(self, data: bytes) -> None:
+        """Sends what others said."""
+
+    def send_file(self, reader: FileReader) -> None:
+        """Sends a file's content, and holds all else back until it is out."""
+
+    def hold(self) -> ResponseSlot:
+        """Holds all else back until the place that it gives is taken."""
+        ...
+
+
+class Owner(Protocol):
+    """Who holds the connection's transport: the protocol, or a stand-in in tests."""
+
+    def close(self, reason: str) -> None:
+        """Closes once all that was asked for has been answered and sent."""
+
+    def action_done(self) -> None:
+        """An action of this connection has ended."""
+
+
+class Connection:
+    """One connected client.
+
+    Attributes:
+        id: 32 random hex digits.
+        connected_at: In ms since 1970.
+        remote_address: The client's address, such as ``127.0.0.1:54321``.
+        params: The sticky params, in the order in which they came.
+        rooms: The rooms it is in.
+        attributes: The application's own state of this client (who is logged in, …).
+        requests: How many lines it has sent; the number of its latest request.
+        pending: Its requests whose actions still run.
+        outbox: Where bytes for it go.
+        owner: Who closes it.
+        halted: Whether its lines have to wait, since it is closing, too many of its
+            actions run, too much waits to be sent to it, or
+        waits_for: this request has to end first; None where none has to.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_most_param_bytes",
+        "attributes",
+        "connected_at",
+        "halted",
+        "id",
+        "outbox",
+        "owner",
+        "params",
+        "pending",
+        "remote_address",
+        "requests",
+        "rooms",
+        "waits_for",
+    )
+
+    def __init__(self, outbox: Outlet, owner: Owner, remote_address: str) -> None:
+        self.id = uuid.uuid4().hex
+        self.connected_at = int(time.time() * 1000)
+        self.remote_address = remote_address
+        self.params: dict[str, Any] = {}
+        self.rooms: dict[str, None] = {}
+        self.attributes: dict[str, Any] = {}
+        self.requests = 0
+        self.pending: set[Request] = set()
+        self.outbox = outbox
+        self.owner = owner
+        self.halted = False
+        self.waits_for: Request | None = None
+        # What the sticky params take at most: what was overwritten or deleted is taken off
+        # only where the sum comes near the limit.
+        self._most_param_bytes = 0
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} of {self.remote_address}>"
+
+    @property
+    def room(self) -> str | None:
+        """The room it is in (the latest one, should there be several); None while leaving."""
+        return next(reversed(self.rooms), None)
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Sends a message of the application to this client, after what was sent before.
+
+        Args:
+            message: A JSON object; ``"context":"api"`` is added where it names none.
+
+        Raises:
+            UnserializableError: It is no JSON.
+        """
+        self.outbox.send(json_lines.message_line(message))
+
+    def close(self, reason: str = close_reasons.CLOSED_BY_APPLICATION) -> None:
+        """Closes the connection after all that it asked for has been answered and sent."""
+        self.owner.close(reason)
+
+    def set_param(self, key: str, value: str, max_params: int, max_bytes: int) -> None:
+        """Makes a param sticky.
+
+        Args:
+            key: Its name.
+            value: Its text.
+            max_params: How many there may be, `UNCOUNTED_PARAMS` aside.
+            max_bytes: How many bytes all keys and values may take together.
+
+        Raises:
+            LimitError: There would be too many, or too much; nothing was changed.
+        """
+        params = self.params
+        if key not in params and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
+            automatic = sum(name in params for name in UNCOUNTED_PARAMS)
+            if len(params) - automatic >= max_params:
+                raise LimitError("maxParams", f"a connection can hold at most {max_params} params")
+        size = self._most_param_bytes + len(key) + len(value)
+        if not value.isascii() or not key.isascii():
+            size = self._most_param_bytes + _size(key, value)
+        if size > max_bytes:
+            size = sum(_size(*param) for param in {**params, key: value}.items())
+            if size > max_bytes:
+                raise LimitError(
+                    "maxParamBytes",
+                    f"the params of a connection can take at most {max_bytes} bytes",
+                )
+        params[key] = value
+        self._most_param_bytes = size
+
+    def delete_param(self, key: str) -> None:
+        """Forgets a sticky param, if it is there."""
+        self.params.pop(key, None)
+
+    def delete_params(self) -> None:
+        """Forgets all sticky params."""
+        self.params.clear()
+
+
+def _size(key: str, value: object) -> int:
+    """The bytes a sticky param counts for; numbers (limit and offset) count for their key."""
+    if type(value) is not str:
+        value = ""
+    if key.isascii() and value.isascii():
+        return len(key) + len(value)
+    return len(key.encode()) + len(value.encode())
+
+
+class ActionConnection:
+    """The connection as an action sees it: the client, and its params as of the request.
+
+    Attributes:
+        params: A copy of the request's params, as they stood when it arrived.
+    """
+
+    __slots__ = ("_connection", "_place", "params")
+
+    # Not set where nothing waits for a file: every request would pay for that.
+    _place: ResponseSlot
+
+    def __init__(self, connection: Connection, params: dict[str, Any]) -> None:
+        self._connection = connection
+        self.params = params
+
+    def __repr__(self) -> str:
+        return repr(self._connection)
+
+    @property
+    def id(self) -> str:
+        """The client's id: 32 random hex digits."""
+        return self._connection.id
+
+    @property
+    def connected_at(self) -> int:
+        """When the client connected, in ms since 1970."""
+        return self._connection.connected_at
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address, such as ``127.0.0.1:54321``."""
+        return self._connection.remote_address
+
+    @property
+    def room(self) -> str | None:
+        """The room the client is in; None once it is leaving."""
+        return self._connection.room
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """State of this client that the application keeps; a client cannot set it."""
+        return self._connection.attributes
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Sends the client a message beside the response; see `Connection.send`."""
+        self._connection.send(message)
+
+    def send_file(self, reader: FileReader) -> None:
+        """Sends a file's raw content; nothing else reaches the client until its last byte.
+
+        Args:
+            reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
+        """
+        place: ResponseSlot | None = getattr(self, "_place", None)
+        if place is not None and place.is_free:
+            place.take(reader)
+        else:
+            self._connection.outbox.send_file(reader)
+
+    def close(self) -> None:
+        """Closes the connection after all that it asked for has been answered and sent."""
+        self._connection.close()

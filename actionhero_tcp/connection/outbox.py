@@ -1,0 +1,321 @@
+"""What waits to go to one client: it joins it, bounds it, and holds it while a file goes out.
+
+A file whose action has to wait has a `Place` from the moment it was asked for.
+
+While one chunk of input is handled, replies and what others say collect in the outboxes;
+at the turn's end (see `turn`) each outbox that got something is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from ..net.transport import WriteAtOnce
+
+if TYPE_CHECKING:
+    from .files import FileReader
+    from .write_batch import WriteBatch
+
+HIGH_WATER: Final = 64 * 1024
+"""Bytes that wait here before a client is no longer read from; as in Twisted's transports."""
+
+
+class Writer(Protocol):
+    """The part of a transport that an outbox uses."""
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, now or later."""
+
+    def registerProducer(self, producer: Outbox, streaming: bool) -> None:
+        """Tells the producer to pause while the transport is full."""
+
+    def unregisterProducer(self) -> None:
+        """Tells the producer nothing more."""
+
+
+class OutboxOwner(Protocol):
+    """Who is told of an outbox's state: the protocol, or a stand-in in tests."""
+
+    def outbox_blocked(self) -> None:
+        """The transport takes nothing more for now."""
+
+    def outbox_filled(self) -> None:
+        """So much waits that the client should not be read from; see `Outbox.full`."""
+
+    def outbox_drained(self) -> None:
+        """What had waited is with the transport."""
+
+    def outbox_overflowed(self) -> None:
+        """More of what others say waits than may."""
+
+
+class _NotAtOnce:
+    """Stands for a transport that does not send at once."""
+
+    send_now = None
+
+
+_NOT_AT_ONCE: Final = _NotAtOnce()
+
+
+class ResponseSlot:
+    """A place in an outbox, for what is not there yet; what comes behind it waits.
+
+    Args:
+        outbox: The outbox.
+
+    Attributes:
+        is_free: Whether nothing has taken it.
+    """
+
+    __slots__ = ("_outbox", "is_free")
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self.is_free = True
+
+    def take(self, part: bytes | FileReader) -> None:
+        """Puts a response there, or a file's content; or nothing, by no bytes."""
+        self.is_free = False
+        self._outbox.put(self, part)
+
+
+@implementer(IPushProducer)
+class Outbox:
+    """What waits to go to one client.
+
+    Answers to the client's own requests are never dropped; while too many of them
+    wait (`full`) the protocol reads no more requests. What others say is bounded:
+    past ``max_said`` bytes the owner is told, and closes the connection.
+
+    Args:
+        turn: The turn that all outboxes share.
+        owner: Who is told when this outbox blocks, drains or overflows.
+        max_said: Bytes of what others say that may wait while the transport takes nothing.
+    """
+
+    __slots__ = (
+        "_blocked",
+        "_files",
+        "_max_said",
+        "_overflowed",
+        "_own",
+        "_owner",
+        "_parts",
+        "_plain",
+        "_said",
+        "_scheduled",
+        "_write_batch",
+        "_writer",
+    )
+
+    def __init__(self, write_batch: WriteBatch, owner: OutboxOwner, max_said: int) -> None:
+        self._write_batch = write_batch
+        self._owner = owner
+        self._max_said = max_said
+        self._writer: Writer | None = None
+        self._plain: WriteAtOnce | _NotAtOnce = _NOT_AT_ONCE
+        self._parts: list[bytes | FileReader | ResponseSlot] = []
+        self._own = 0
+        self._said = 0
+        self._files = 0
+        self._scheduled = False
+        self._blocked = False
+        self._overflowed = False
+
+    def open(self, writer: Writer) -> None:
+        """Starts to write to a transport."""
+        self._writer = writer
+        # Not what a wrapper such as TLS would give of the transport below it.
+        if isinstance(writer, WriteAtOnce):
+            self._plain = writer
+        writer.registerProducer(self, True)
+
+    def close(self) -> None:
+        """Forgets what waits and the transport with it, unless it was let go before."""
+        self._writer = None
+        self._plain = _NOT_AT_ONCE
+        for part in self._parts:
+            if not isinstance(part, bytes | ResponseSlot):
+                part.close()
+        self._parts.clear()
+        self._own = self._said = self._files = 0
+
+    def release(self) -> None:
+        """Takes leave of the transport, so that it can close once it has sent what it holds."""
+        if self._writer is not None:
+            self._writer.unregisterProducer()
+        self.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits that the client should not be read from."""
+        return self._own + self._said > HIGH_WATER or self._files > 1
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the transport takes nothing for now."""
+        return self._blocked
+
+    @property
+    def empty(self) -> bool:
+        """Whether the transport has got everything."""
+        return not self._parts
+
+    def send(self, data: bytes) -> None:
+        """Sends what the client asked for."""
+        if not self._parts:
+            if self._writer is None:
+                return
+            self._write_batch.touch(self)
+        self._parts.append(data)
+        self._own += len(data)
+        if self._own > HIGH_WATER:
+            self._relieve()
+
+    def say(self, data: bytes) -> None:
+        """Sends what others said; where too much of that waits, the owner is told."""
+        if not self._parts:
+            if self._writer is None:
+                return
+            self._write_batch.touch(self)
+        self._parts.append(data)
+        self._said += len(data)
+        if self._said > HIGH_WATER or self._said > self._max_said:
+            self._relieve()
+            if self._said > self._max_said and not self._overflowed:
+                self._overflowed = True
+                self._write_batch.afterwards(self._owner.outbox_overflowed)
+
+    def send_file(self, reader: FileReader) -> None:
+        """Sends a file's content; what is sent from now on follows its last byte."""
+        if self._writer is None:
+            reader.close()
+            return
+        self._add_file(reader)
+
+    def hold(self) -> ResponseSlot:
+        """Holds back what is sent from now on, until the place is taken, and by what it is."""
+        place = ResponseSlot(self)
+        if self._writer is not None:
+            self._add_file(place)
+        return place
+
+    def put(self, place: ResponseSlot, part: bytes | FileReader) -> None:
+        """Something takes a place; see `Place.take`."""
+        if place not in self._parts:
+            # The client is gone.
+            if not isinstance(part, bytes):
+                part.close()
+            return
+        self._parts[self._parts.index(place)] = part
+        if isinstance(part, bytes):
+            self._own += len(part)
+            self._files -= 1
+        if not self._scheduled:
+            self._scheduled = True
+            self._write_batch.later(self._continue)
+
+    def _add_file(self, part: FileReader | ResponseSlot) -> None:
+        if not self._parts:
+            self._write_batch.touch(self)
+        self._parts.append(part)
+        self._files += 1
+        if self._files > 1:
+            self._owner.outbox_filled()
+
+    def _relieve(self) -> None:
+        self.flush()
+        if self.full:
+            self._owner.outbox_filled()
+
+    def flush(self) -> None:
+        """Hands the transport what waits, as far as it takes it."""
+        parts, writer = self._parts, self._writer
+        if self._blocked or self._scheduled or not parts or writer is None:
+            return
+        if self._files:
+            self._flush_with_files(writer)
+            return
+        data = parts[0] if len(parts) == 1 else b"".join(parts)  # type: ignore[arg-type]
+        parts.clear()
+        self._own = self._said = 0
+        writer.write(data)  # type: ignore[arg-type]
+
+    def _flush_with_files(self, writer: Writer) -> None:
+        """One chunk of the file, or what stands before it; the rest in the reactor's next pass.
+
+        So a large file that its client reads fast shares the reactor with the others.
+        """
+        part = self._parts[0]
+        if isinstance(part, ResponseSlot):
+            return
+        if isinstance(part, bytes):
+            first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
+            chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
+            del self._parts[:first_file]
+            left = self._own + self._said - len(chunk)
+            self._said = min(self._said, left)
+            self._own = left - self._said
+        else:
+            chunk = part.read()
+            if not chunk:
+                part.close()
+                del self._parts[0]
+                self._files -= 1
+        if chunk:
+            writer.write(chunk)
+        if self._parts and not self._blocked and not isinstance(self._parts[0], ResponseSlot):
+            self._scheduled = True
+            self._write_batch.later(self._continue)
+
+    def _continue(self) -> None:
+        self._scheduled = False
+        self.flush()
+        self._tell_if_drained()
+
+    def _tell_if_drained(self) -> None:
+        if not self._parts and not self._blocked and self._writer is not None:
+            self._owner.outbox_drained()
+
+    def pauseProducing(self) -> None:
+        """The transport is full: nothing more until it is empty."""
+        if not self._blocked:
+            self._blocked = True
+            self._owner.outbox_blocked()
+
+    def resumeProducing(self) -> None:
+        """The transport is empty: it gets what has waited."""
+        self._blocked = False
+        self.flush()
+        self._tell_if_drained()
+
+    def stopProducing(self) -> None:
+        """The transport is gone."""
+        self.close()
+
+
+def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
+    """Sends many the same that others said, at once where nothing waits before it.
+
+    Args:
+        outboxes: Each an `Outbox`.
+        data: What each gets.
+    """
+    size = len(data)
+    for outbox in outboxes:
+        send = outbox._plain.send_now
+        if send is None or outbox._parts:
+            outbox.say(data)
+            continue
+        try:
+            sent = send(data)
+        except OSError:
+            # To write meets it, too.
+            sent = 0
+        if sent < size:
+            outbox._plain.write(data[sent:])

@@ -1,0 +1,96 @@
+"""The turn: what one pass over some input produced is written at its end, once for each client."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+class Flushable(Protocol):
+    """What a turn writes at its end: an outbox."""
+
+    def flush(self) -> None:
+        """Hands the transport what waits."""
+
+
+class WriteBatch:
+    """One pass over some input, at whose end everything it produced is written.
+
+    As a context manager it spans the handling of one chunk; turns within a turn end
+    with the outer one. What is produced outside of any turn is written in the
+    reactor's next pass, also once.
+
+    Args:
+        soon: Calls a function in the reactor's next pass.
+
+    Attributes:
+        single: Whether all that is handled in it is one line. What that says to a room is all
+            that is said, so there is nothing to gather.
+    """
+
+    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched", "single")
+
+    def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
+        self._soon = soon
+        self._depth = 0
+        self.single = False
+        self._scheduled = False
+        self._touched: list[Flushable] = []
+        self._afterwards: deque[Callable[[], None]] = deque()
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        if self._depth == 1:
+            try:
+                self.finish()
+            finally:
+                self._depth = 0
+                self.single = False
+        else:
+            self._depth -= 1
+
+    def touch(self, outbox: Flushable) -> None:
+        """Has an outbox written at the end of this turn."""
+        self._touched.append(outbox)
+        if not self._depth:
+            self._finish_soon()
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Has a function called at the end of this turn, when everything is written."""
+        self._afterwards.append(call)
+        if not self._depth:
+            self._finish_soon()
+
+    def later(self, call: Callable[[], None]) -> None:
+        """Has a function called in the reactor's next pass."""
+        self._soon(call)
+
+    def finish(self) -> None:
+        """Writes what was produced and calls what was to be called, until nothing is left."""
+        while self._touched or self._afterwards:
+            touched, self._touched = self._touched, []
+            for outbox in touched:
+                outbox.flush()
+            if self._afterwards:
+                call = self._afterwards.popleft()
+                try:
+                    call()
+                except Exception:
+                    _log.failure("a call at the end of a turn failed")
+
+    def _finish_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._soon(self._finish_scheduled)
+
+    def _finish_scheduled(self) -> None:
+        self._scheduled = False
+        with self:
+            pass

@@ -1,0 +1,1 @@
+"""The process around the server: signals, systemd, the start in the background."""

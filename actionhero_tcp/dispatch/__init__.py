@@ -1,0 +1,1 @@
+"""One line to one verb or one action."""

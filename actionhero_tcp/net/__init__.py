@@ -1,0 +1,1 @@
+"""What touches sockets, TLS and Twisted's private names."""

@@ -1,0 +1,1 @@
+"""What `twistd` loads: the option parser, the composition root and the process exit."""

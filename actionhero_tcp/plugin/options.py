@@ -1,0 +1,176 @@
+"""The command line of `twistd actionhero`, made from the fields of the configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from twisted.python import usage
+
+from ..config import config_file
+from ..config import sections as configuration
+from ..config.field import FieldInfo
+from ..config.sections import Config
+from ..errors import StartError
+from ..workers import worker
+
+PROGRAM = "twistd actionhero"
+
+
+def _coerce(info: FieldInfo) -> Callable[[str], Any]:
+    def coerce(text: str) -> Any:
+        try:
+            return info.parse(text)
+        except ValueError as error:
+            raise ValueError(f"--{info.option} {error}") from None
+
+    return coerce
+
+
+def _help(info: FieldInfo) -> str:
+    default = info.default
+    if isinstance(default, bool):
+        default = "yes" if default else "no"
+    elif isinstance(default, tuple):
+        default = ", ".join(default)
+    return f"{info.help} [default: {default}]" if default != "" else info.help
+
+
+_PARAMETERS = [info for info in configuration.fields() if info.type not in (bool, tuple)]
+_FLAGS = [info for info in configuration.fields() if info.type is bool]
+_LISTS = [info for info in configuration.fields() if info.type is tuple]
+
+
+class Options(usage.Options):
+    """The options of ``twistd actionhero``: ``--config``, and one for each field of the config.
+
+    Attributes:
+        configuration: The whole configuration, once the options are parsed.
+        arguments: The command line, from after the word ``actionhero`` on.
+        lists: What options that may be given several times were given, by section and field.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Serves Python functions over persistent TCP and TLS connections: one line of text or "
+        "JSON in, one line of JSON out. Options win over the config file."
+    )
+    optParameters = [
+        ["config", "c", None, "the config file (JSON); relative paths in it count from its folder"],
+        *([info.option, None, None, _help(info), _coerce(info)] for info in _PARAMETERS),
+    ]
+    optFlags = [
+        ["check-config", None, "check everything, print the configuration in force, and end"],
+        *([info.option, None, _help(info)] for info in _FLAGS),
+        *([f"no-{info.option}", None, f"the opposite of --{info.option}"] for info in _FLAGS),
+    ]
+
+    def __init__(self) -> None:
+        self.configuration = Config()
+        self.arguments: Sequence[str] = ()
+        self.lists: dict[tuple[str, str], tuple[str, ...]] = {}
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def opt_version(self) -> None:
+        """Display the version of the server, and of Twisted, and exit."""
+        print(f"actionhero-tcp {version('actionhero-tcp')} on Twisted {version('Twisted')}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Reads the command line; what is wrong with it ends the start with one line."""
+        self.arguments = options or ()
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            text = str(error).removeprefix("Parameter type enforcement failed: ")
+            raise SystemExit(f"{PROGRAM}: {text} (--help lists the options)") from None
+        except StartError as error:
+            raise SystemExit(f"{PROGRAM}: {error}") from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Takes no arguments."""
+        if arguments:
+            raise usage.UsageError(f"unexpected argument {arguments[0]!r}")
+
+    def postOptions(self) -> None:
+        """Puts the defaults, the config file and the options together, and checks them.
+
+        Raises:
+            usage.UsageError: Options contradict each other.
+            StartError: The config file is wrong, or a folder is missing; the text says what
+                is wrong, and where.
+        """
+        if self["config"]:
+            # A daemon may change its folder.
+            self["config"] = os.path.abspath(self["config"])
+        if self["check-config"] and self.parent is not None:
+            # Nothing is started; twistd would refuse beside a server that runs in this folder.
+            self.parent["pidfile"] = ""
+        # A worker has what its supervisor has; the file may have become another one since.
+        self.configuration = self.read() if worker.place is None else worker.place.config
+        server = self.configuration.tcp_server
+        if not server.enable and not server.listen:
+            raise usage.UsageError(
+                "nothing to listen on: tcpServer.enable is false, and there is no --listen"
+            )
+
+    def read(self) -> Config:
+        """Reads the config file, and puts it together with the defaults and the options.
+
+        Raises:
+            StartError: The file is wrong, or a folder is missing; the text says what and where.
+        """
+        given = self._given()
+        in_file = config_file.read_file(self["config"]) if self["config"] else {}
+        config = configuration.build(in_file, given)
+        check_folders(config, {*in_file, *given})
+        return config
+
+    def _given(self) -> dict[tuple[str, str], Any]:
+        """The values that the command line sets, by section and field."""
+        given: dict[tuple[str, str], Any] = {**self.lists}
+        for info in _PARAMETERS:
+            if self[info.option] is not None:
+                given[info.section, info.name] = self[info.option]
+        for info in _FLAGS:
+            on, off = self[info.option], self[f"no-{info.option}"]
+            if on and off:
+                raise usage.UsageError(f"--{info.option} and --no-{info.option} contradict")
+            if on or off:
+                given[info.section, info.name] = bool(on)
+        return given
+
+
+def _add_list_option(info: FieldInfo) -> None:
+    """Gives `Options` an option that may be given several times, which `usage` has as methods."""
+
+    def add(self: Options, text: str) -> None:
+        field = info.section, info.name
+        self.lists[field] = (*self.lists.get(field, ()), text)
+
+    add.__doc__ = _help(info)
+    setattr(Options, f"opt_{info.option.replace('-', '_')}", add)
+
+
+for _info in _LISTS:
+    _add_list_option(_info)
+
+
+def check_folders(config: Config, given: set[tuple[str, str]]) -> None:
+    """Checks that folders which were asked for are there; those of the defaults need not be.
+
+    Args:
+        config: The configuration.
+        given: The section and the field of each value that was asked for.
+
+    Raises:
+        StartError: One is not there.
+    """
+    for info in configuration.fields():
+        if info.name not in ("actions_directory", "flat_file_directory"):
+            continue
+        folder = getattr(getattr(config, info.section), info.name)
+        if (info.section, info.name) in given and not os.path.isdir(folder):
+            raise StartError(f"{folder}: there is no such folder ({info.section_key}.{info.key})")

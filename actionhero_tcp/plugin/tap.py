@@ -1,0 +1,336 @@
+"""What `twistd actionhero` loads, and the only place that wires the parts together."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from twisted.logger import Logger
+
+from ..app import loader
+from ..app.api import Api
+from ..app.cache import LocalCache
+from ..app.hook_runner import Hooks
+from ..app.lifespan import Lifecycle
+from ..app.loader import Loaded
+from ..config import sections as configuration
+from ..config.sections import Config
+from ..connection.connection import Connection
+from ..connection.files import Files
+from ..connection.write_batch import WriteBatch
+from ..daemon import systemd
+from ..daemon.parent_process import ParentProcess
+from ..daemon.signals import Signals
+from ..daemon.systemd import Notifier
+from ..development.changes import Development, Subscribers
+from ..development.diagnostics import DiagnosticRunner
+from ..development.module_cache import ModuleCache
+from ..dispatch.commands import Commands
+from ..dispatch.hooked_commands import HookedCommands
+from ..dispatch.router import Router
+from ..dispatch.runner import Runner
+from ..errors import StartError
+from ..logs import server_log as server_logging
+from ..logs.lines import FORMS
+from ..logs.loggers import Loggers
+from ..logs.param_filter import ParamFilter
+from ..logs.request_log import RequestLog
+from ..logs.server_log import ServerLog
+from ..net.epoll_loop import poll_directly
+from ..redis.address import RedisAddress
+from ..redis.broker import RedisBus
+from ..redis.cache import RedisCache
+from ..redis.cluster import Cluster
+from ..redis.keys import Keys
+from ..redis.link import RedisLink
+from ..rooms.rooms import Rooms
+from ..server.admission import Admission, raise_descriptor_limit
+from ..server.factory import ActionHeroFactory
+from ..server.listeners import certificates_of, listeners_of, shared_listeners
+from ..server.listening import stop_seconds
+from ..server.proxied import TrustedProxies
+from ..server.reload import Parts, Reload
+from ..server.service import ActionHeroService
+from ..stats import Stats
+from ..watchdog.monitor import Monitor
+from ..workers import handover, worker
+from ..workers.supervisor import Supervisor
+from ..workers.worker import WorkerSpec
+from .exit import end_process, leave_threads
+from .options import PROGRAM, Options
+
+BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
+"""The folder of the actions that come with the server."""
+
+_log = Logger()
+
+
+def makeService(options: Options) -> ActionHeroService | Supervisor:
+    """Wires the daemon, or the supervisor of several.
+
+    Args:
+        options: The parsed command line.
+
+    Raises:
+        SystemExit: Something keeps it from starting: one line on standard error, exit status 1.
+    """
+    from twisted.internet import reactor
+
+    config = options.configuration
+    try:
+        if options["check-config"]:
+            check(config, reactor)
+            raise SystemExit(0)
+        notifier = systemd.from_environment(os.environ, reactor)
+        service = _service(options, reactor, notifier)
+    except StartError as error:
+        raise SystemExit(f"{PROGRAM}: {error}") from None
+    poll_directly(reactor)
+    calls: dict[int, Callable[[], object]] = {
+        signal.SIGHUP: service.reload,
+        signal.SIGUSR1: service.reopen_logs,
+    }
+    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
+    return service
+
+
+def _starter(twistd: Mapping[str, Any] | None) -> int | None:
+    """This process, where it only starts a daemon in the background."""
+    return None if twistd is None or twistd["nodaemon"] else os.getpid()
+
+
+def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
+    """What this process is: the whole daemon, a worker, or the supervisor of workers."""
+    config, place = options.configuration, worker.place
+    number = place.number if place is not None else 0
+    twistd: Mapping[str, Any] = options.parent or {}
+    server_log = server_logging.start(config.log.file, config.log.format, twistd, number)
+    if place is None and config.general.workers > 1:
+        return _supervisor(options, reactor, notifier, server_log)
+    if place is not None and number != worker.REHEARSAL:
+        notifier = Notifier(reactor, worker.Pipe(), place.watchdog)
+    service = build(
+        config,
+        reactor,
+        options.read,
+        notifier,
+        server_log,
+        place,
+        config_file=options["config"] or "",
+        starter=_starter_of(options),
+    )
+    if place is not None:
+        if number == worker.REHEARSAL:
+            raise SystemExit(0)
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.limits))
+    return service
+
+
+def _starter_of(options: Options) -> ParentProcess:
+    return ParentProcess({} if options.parent is None else options.parent)
+
+
+def _supervisor(
+    options: Options, reactor: Any, notifier: Notifier, server_log: ServerLog | None
+) -> Supervisor:
+    config = options.configuration
+    twistd: Mapping[str, Any] = options.parent or {}
+    listeners = shared_listeners(config, reactor)
+    log_file = server_logging.destination(config.log.file, twistd) or ""
+    command = partial(worker.command, twistd, options.arguments, log_file)
+    worker.rehearse(command, config, len(listeners))
+    return Supervisor(
+        config.general.server_name,
+        config,
+        options.read,
+        command,
+        os.getcwd() if twistd.get("rundir", ".") != "." else None,
+        listeners,
+        partial(end_process, reactor, leave=_starter_of(options).leave),
+        notifier,
+        Loggers(server_log),
+        reactor,
+    )
+
+
+def check(config: Config, reactor: Any) -> None:
+    """Checks all that a start would, but opens no log and no port; prints the configuration.
+
+    Raises:
+        StartError: Something is not right.
+    """
+    if config.general.workers > 1:
+        shared_listeners(config, reactor)
+    quiet = dataclasses.replace(config.log, requests=False)
+    build(dataclasses.replace(config, log=quiet), reactor)
+    print(configuration.as_json(config))
+
+
+def build(
+    config: Config,
+    reactor: Any,
+    read: Callable[[], Config] | None = None,
+    notifier: Notifier | None = None,
+    server_log: ServerLog | None = None,
+    place: WorkerSpec | None = None,
+    fail: Callable[[str], object] | None = None,
+    stopped: Callable[[], object] | None = None,
+    config_file: str = "",
+    starter: ParentProcess | None = None,
+    started: Callable[[], object] | None = None,
+) -> ActionHeroService:
+    """The daemon of a configuration, ready to be started.
+
+    Args:
+        config: The configuration.
+        reactor: The reactor.
+        read: Reads the configuration anew, for a reload.
+        notifier: Is told how the daemon is; None where nobody wants to know.
+        server_log: Its own log; None where that is not its business.
+        place: Its place as a worker; None where it is none.
+        fail: Called with a line of text where it cannot listen; None to end the process.
+        stopped: Called when it has stopped; None to have the process end, too.
+        config_file: The file that `read` reads, to be looked after in development mode.
+        starter: The process that waits for the start; None where there is none.
+        started: Called when it serves; None to tell that process.
+
+    Raises:
+        StartError: An action, a certificate, an endpoint or a log is not right.
+    """
+    general, limits = config.general, config.limits
+    starter = starter or ParentProcess({})
+    stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
+    rooms = Rooms(write_batch, general.announce_limit)
+    filter = ParamFilter(config.log.filter_params)
+    hooks = Hooks((), filter)
+    commands = HookedCommands(rooms, limits, hooks, write_batch)
+    library = None
+    if general.development_mode:
+        library = ModuleCache(general.actions_directory, _completed(commands))
+        loaded = library.loaded
+    else:
+        loaded = _load(general.actions_directory, _completed(commands))
+    hooks.know(loaded.hooks)
+    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
+    connections: dict[str, Connection] = {}
+    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cluster = None
+    if config.redis.is_on:
+        link, keys = (
+            RedisLink(_redis_address(config), reactor, write_batch),
+            Keys(config.redis.prefix),
+        )
+        cache = RedisCache(link, keys, limits.max_cache_entries)
+        cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    api = Api(
+        config=config,
+        actions=MappingProxyType(actions),
+        cache=cache,
+        rooms=rooms,
+        files=Files(general.flat_file_directory, general.directory_file_type),
+        stats=stats,
+        connections=MappingProxyType(connections),
+        reactor=reactor,
+        cluster=cluster,
+    )
+    hooks.api = api
+    certificates = certificates_of(config)
+    proxies = TrustedProxies(config.tcp_server.trusted_proxies)
+    handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
+    listeners = listeners_of(config, proxies, certificates, reactor, handed)
+    log = None
+    if config.log.requests:
+        form = FORMS[config.log.format](place.number if place else 0)
+        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+    runner_class = Runner if library is None else DiagnosticRunner
+    runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
+    defaults = {"limit": general.default_limit, "offset": general.default_offset}
+    router = Router(runner, actions, commands.table, stats, limits, defaults, log)
+    admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
+    factory = ActionHeroFactory(
+        router=router,
+        runner=runner,
+        rooms=rooms,
+        stats=stats,
+        write_batch=write_batch,
+        limits=limits,
+        admission=admission,
+        clock=reactor,
+        connections=connections,
+        hooks=hooks,
+        welcome_message=general.welcome_message,
+        default_room=general.default_chat_room,
+        log=log,
+    )
+    parts = Parts(
+        api, rooms, cache, commands, runner, router, admission, factory, proxies, certificates
+    )
+    watch = None
+    if config.log.blocked_seconds:
+        watch = Monitor(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
+    service = ActionHeroService(
+        general.server_name,
+        factory,
+        listeners,
+        fail or partial(end_process, reactor, leave=starter.leave),
+        notifier or Notifier(reactor),
+        cache,
+        Loggers(server_log, log),
+        Lifecycle(loaded.hooks, api),
+        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        watch=watch,
+        cluster=cluster,
+        starting=starter.hold,
+        started=started or starter.tell,
+    )
+    service.api = api
+    service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
+    if library is not None and isinstance(runner, DiagnosticRunner):
+        users = Subscribers(api, hooks, router, runner, watch)
+        service.development = Development(library, users, config_file, service.reload, reactor)
+    return service
+
+
+def _redis_address(config: Config) -> RedisAddress:
+    redis = config.redis
+    if redis.url:
+        return RedisAddress(redis.url)
+    return RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+
+
+def _cluster(
+    link: RedisLink,
+    keys: Keys,
+    reactor: Any,
+    stats: Stats,
+    write_batch: WriteBatch,
+    rooms: Rooms,
+    connections: Mapping[str, Connection],
+) -> Cluster:
+    """This process as a node of a cluster."""
+
+    def deliver(client: str, line: bytes) -> None:
+        if client in connections:
+            connections[client].outbox.send(line)
+
+    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
+    cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
+    link.tell_of(cluster.came, cluster.went, cluster.heard)
+    rooms.bus = bus
+    return cluster
+
+
+def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
+    """Puts what a user's files define together with what comes with the server."""
+    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    return partial(loader.complete, builtin, [word.decode() for word in commands.table])
+
+
+def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
+    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())

@@ -1,0 +1,199 @@
+"""Who is in which room, and what is said there.
+
+Every operation costs what the room's own members cost, whatever else is connected.
+What is said is encoded once, for all who hear it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from ..connection.connection import Connection, Outlet
+from ..connection.outbox import say_at_once
+from ..wire import json_lines
+from .broker import Bus, LocalBus, Match
+
+if TYPE_CHECKING:
+    from ..connection.write_batch import WriteBatch
+
+ENTERED: Final = "I have entered the room"
+LEFT: Final = "I have left the room"
+
+MATCH_KEY: Final = "roomMatchKey"
+MATCH_VALUE: Final = "roomMatchValue"
+
+
+class Rooms:
+    """The rooms of the server and their members.
+
+    A room exists while it has a member. A connection may be in any number of rooms;
+    that a client of this protocol is in one is the business of its verbs.
+
+    Args:
+        turn: What is said in one turn goes out in one write for each member.
+        announce_limit: Rooms with more members than this do not announce who comes and goes.
+
+    Attributes:
+        announce_limit: The same; a reload may replace it.
+        bus: Carries what happens in rooms to the other processes, should there be any.
+    """
+
+    def __init__(self, write_batch: WriteBatch, announce_limit: int) -> None:
+        self._write_batch = write_batch
+        self.announce_limit = announce_limit
+        self._rooms: dict[str, dict[Connection, Outlet]] = {}
+        self.bus: Bus = LocalBus()
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __contains__(self, room: str) -> bool:
+        return room in self._rooms
+
+    def join(self, connection: Connection, room: str) -> None:
+        """Takes a connection into a room, whose other members hear of it."""
+        members = self._rooms.setdefault(room, {})
+        if connection in members:
+            return
+        members[connection] = connection.outbox
+        connection.rooms[room] = None
+        self._announce(room, connection.id, ENTERED, connection)
+        self.bus.joined(room, connection.id)
+
+    def leave(self, connection: Connection, room: str) -> None:
+        """Takes a connection out of a room, whose other members hear of it."""
+        members = self._rooms.get(room)
+        if members is None or connection not in members:
+            return
+        self._announce(room, connection.id, LEFT, connection)
+        del members[connection]
+        del connection.rooms[room]
+        if not members:
+            del self._rooms[room]
+        self.bus.left(room, connection.id)
+
+    def leave_all(self, connection: Connection) -> None:
+        """Takes a connection out of all its rooms."""
+        for room in tuple(connection.rooms):
+            self.leave(connection, room)
+
+    def members(self, room: str) -> list[str]:
+        """The ids of a room's members, in the order in which they came, those elsewhere last."""
+        return [*self.members_here(room), *self.bus.members(room)]
+
+    def say(self, room: str, message: object) -> None:
+        """Says something to all members of a room, in the name of the server.
+
+        Members get ``{"message":…,"room":…,"from":0,"context":"api","sentAt":ms}``.
+
+        Args:
+            room: The room; where nobody is in it, nobody hears.
+            message: A string, or any other JSON value.
+
+        Raises:
+            UnserializableError: The message is no JSON.
+        """
+        line = _said(message, room, 0, "api")
+        with self._write_batch:
+            _deliver(line, self._listeners(room, None, None))
+            self.bus.say(room, line)
+
+    def say_from(self, speaker: Connection, room: str, message: str) -> None:
+        """Says what one client said to the others in a room.
+
+        Where the speaker's sticky params hold ``roomMatchKey`` and ``roomMatchValue``,
+        only those members hear it for whom that attribute has that value.
+        """
+        line = _said(message, room, speaker.id, "user")
+        key, value = speaker.params.get(MATCH_KEY), speaker.params.get(MATCH_VALUE)
+        match = None if key is None or value is None else (key, value)
+        listeners = self._listeners(room, match, speaker)
+        if self._write_batch.single:
+            say_at_once(listeners, line)
+        else:
+            _deliver(line, listeners)
+        self.bus.say(room, line, match)
+
+    # What the bus tells; see `redis.bus.Listener`.
+
+    def hear(self, room: str, line: bytes, match: Match | None) -> None:
+        """Something was said elsewhere."""
+        _deliver(line, self._listeners(room, match, None))
+
+    def hear_entered(self, room: str, client: str) -> None:
+        """A client elsewhere has entered."""
+        with self._write_batch:
+            self._announce(room, client, ENTERED, None)
+
+    def hear_left(self, room: str, client: str) -> None:
+        """A client elsewhere has left."""
+        with self._write_batch:
+            # The bus counts it no more; its own process still did when it announced it.
+            self._announce(room, client, LEFT, None, 1)
+
+    def rooms_here(self) -> list[str]:
+        """The rooms that have members with this process."""
+        return list(self._rooms)
+
+    def members_here(self, room: str) -> list[str]:
+        """The ids of the members of a room that are with this process."""
+        return [connection.id for connection in self._rooms.get(room, ())]
+
+    def _listeners(
+        self, room: str, match: Match | None, but: Connection | None
+    ) -> Collection[Outlet]:
+        """The outboxes of a room's members, as they are now, but for one."""
+        listeners = self._rooms.get(room, {}).copy()
+        if but is not None:
+            listeners.pop(but, None)
+        if match is None:
+            return listeners.values()
+        return [outbox for member, outbox in listeners.items() if _matches(member, *match)]
+
+    def _announce(
+        self, room: str, client: str, message: str, who: Connection | None, more: int = 0
+    ) -> None:
+        """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
+        members = self._rooms.get(room, {})
+        listeners = len(members) - (who is not None)
+        if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
+            _deliver(_said(message, room, client, "user"), self._listeners(room, None, who))
+
+
+def _said(message: object, room: str, speaker: str | int, context: str) -> bytes:
+    return json_lines.line(
+        {
+            "message": message,
+            "room": room,
+            "from": speaker,
+            "context": context,
+            "sentAt": int(time.time() * 1000),
+        }
+    )
+
+
+def _deliver(line: bytes, outboxes: Collection[Outlet]) -> None:
+    for outbox in outboxes:
+        outbox.say(line)
+
+
+def _matches(member: Connection, key: str, value: object) -> bool:
+    """Whether the member's attribute has that value, as the text that a client can give."""
+    if key == "id":
+        return member.id == value
+    attribute = member.attributes.get(key)
+    if attribute is None:
+        return False
+    if isinstance(attribute, str):
+        return attribute == value
+    if not isinstance(attribute, int | float):
+        return False
+    try:
+        text = json.dumps(attribute) if isinstance(attribute, bool) else str(attribute)
+    except ValueError:
+        # A number of more digits than Python writes.
+        return False
+    return text == str(value)

@@ -1,0 +1,135 @@
+"""A client that the application's `@on_connect` hooks decide on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..app import coroutines
+from ..clock import Timer, stop
+from ..connection.connection import ActionConnection, Connection
+from ..errors import ClientError, printable_lines
+from ..wire import json_lines
+
+if TYPE_CHECKING:
+    from .factory import ActionHeroFactory
+
+NOT_IN_TIME: Final = "the server could not decide in time whether you may connect"
+
+_log = Logger()
+
+
+class ArrivalOwner(Protocol):
+    """Who is told what was decided: the entrance, or a stand-in in tests."""
+
+    def admitted(self) -> None:
+        """The client may come in."""
+
+    def turned_away(self, error: ClientError) -> None:
+        """The client may not, and is told why."""
+
+
+class ArrivingConnection(ActionConnection):
+    """The connection as `@on_connect` sees it: what it does waits until the client is welcomed."""
+
+    __slots__ = ("_closing", "_held")
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection, {})
+        self._held: list[bytes] | None = []
+        self._closing = False
+
+    def send(self, message: Mapping[str, object]) -> None:
+        """Sends the client a message, behind its welcome."""
+        if self._held is None:
+            super().send(message)
+        else:
+            self._held.append(json_lines.message_line(message))
+
+    def close(self) -> None:
+        """Closes the connection, once the client has its welcome and what was sent."""
+        if self._held is None:
+            super().close()
+        else:
+            self._closing = True
+
+    def release(self) -> None:
+        """Does what has waited; the client has its welcome."""
+        held, self._held = self._held or [], None
+        for line in held:
+            self._connection.outbox.send(line)
+        if self._closing:
+            self.close()
+
+
+class ConnectHooks:
+    """One client whose hooks run.
+
+    Args:
+        owner: Is told what was decided.
+        connection: The client.
+        factory: The hooks, their time limit (``actionTimeout``) and the clock.
+    """
+
+    def __init__(
+        self, owner: ArrivalOwner, connection: Connection, factory: ActionHeroFactory
+    ) -> None:
+        self._owner = owner
+        self._factory = factory
+        self._timer: Timer | None = None
+        self._outcome: Deferred[None] | None = None
+        self.connection = connection
+        self.face = ArrivingConnection(connection)
+
+    def decide(self) -> None:
+        """Has the hooks decide; the owner is told at once, or when they have ended."""
+        hooks = self._factory.hooks
+        try:
+            outcome = coroutines.start(hooks.connect(self.face))
+        except Exception:
+            self._owner.turned_away(self._error(Failure()))
+            return
+        if not isinstance(outcome, Deferred):
+            self._owner.admitted()
+            return
+        self._outcome = outcome
+        seconds = self._factory.limits.action_timeout
+        self._timer = self._factory.clock.callLater(seconds, self._time_out)
+        outcome.addBoth(self._decided)
+        outcome.addErrback(lambda f: _log.failure("a client could not be let in", failure=f))
+
+    def stop(self) -> None:
+        """Ends the hooks; nobody wants to know any more."""
+        stop(self._timer)
+        outcome, self._outcome = self._outcome, None
+        if outcome is not None:
+            outcome.cancel()
+
+    def _decided(self, outcome: object) -> None:
+        if self._outcome is None:
+            return
+        self._outcome = None
+        stop(self._timer)
+        if isinstance(outcome, Failure):
+            self._owner.turned_away(self._error(outcome))
+        else:
+            self._owner.admitted()
+
+    def _time_out(self) -> None:
+        self._factory.stats.limited["actionTimeout"] += 1
+        self.stop()
+        self._owner.turned_away(ClientError(NOT_IN_TIME))
+
+    def _error(self, failure: Failure) -> ClientError:
+        """What the client is told; an error that is none of its business is logged."""
+        if isinstance(failure.value, ClientError):
+            return failure.value
+        trouble = printable_lines(failure.getTraceback())
+        _log.error(
+            "a hook of on_connect failed, its client is refused:\n{trouble}", trouble=trouble
+        )
+        return ClientError(self._factory.runner.server_error)

@@ -1,0 +1,172 @@
+"""Endpoints beyond those that Twisted's descriptions make: TLS over any, sockets of systemd."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.internet import fdesc, tcp, unix
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from ..errors import StartError
+from .proxied import ProxiedEndpoint
+
+if TYPE_CHECKING:
+    from ..net.tls import Certificates
+    from .proxied import TrustedProxies
+
+
+PLAIN_ENDPOINTS: Final = ("tcp", "tcp6", "unix", "systemd")
+"""Kinds of endpoints without TLS: a proxy with PROXY headers can connect to them, and workers can
+share them."""
+
+
+class TLSEndpoint:
+    """Speaks TLS with the clients of another endpoint.
+
+    Args:
+        endpoint: Any Twisted server endpoint.
+        certificates: Make the server's end of each connection.
+    """
+
+    def __init__(self, endpoint: Any, certificates: Certificates) -> None:
+        self.endpoint = endpoint
+        self._certificates: Any = certificates
+
+    def listen(self, factory: Any) -> Any:
+        """Listens where the other one does; gives a Deferred of the port."""
+        return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory))
+
+
+class InheritedUNIXEndpoint:
+    """Listens on a UNIX socket that another process has bound and holds too.
+
+    Args:
+        reactor: The reactor.
+        descriptor: The socket's descriptor, which becomes the endpoint's own.
+    """
+
+    def __init__(self, reactor: Any, descriptor: int) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+
+    def listen(self, factory: Any) -> Deferred[Any]:
+        """Listens; gives a Deferred of the port."""
+        fdesc.setNonBlocking(self._descriptor)
+        make: Any = InheritedUNIXPort._fromListeningDescriptor
+        port = make(self._reactor, self._descriptor, factory)
+        os.close(self._descriptor)
+        port.startListening()
+        return succeed(port)
+
+
+class InheritedUNIXPort(unix.Port):
+    """A listening UNIX socket whose file, mode and backlog are another process's business.
+
+    Twisted's own port sets the mode of the file, which it may not where the file is
+    root's, and shortens the backlog. When it stops it removes the file, and shuts the
+    socket down for everyone who holds it: nobody could connect any more.
+    """
+
+    _shouldShutdown = False
+
+    def startListening(self) -> None:
+        """Listens, as Twisted's port does, but leaves the socket as it is."""
+        tcp._reservedFD.reserve()
+        self.factory.doStart()  # type: ignore[union-attr]
+        self.socket, self._preexistingSocket = self._preexistingSocket, None
+        self.fileno = self.socket.fileno  # type: ignore[union-attr, method-assign]
+        self.numberAccepts = 100
+        self.connected = True
+        self.startReading()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Any) -> None:
+        """Stops listening; the file stays."""
+        tcp.Port.connectionLost(self, reason)
+
+
+def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:
+    """The endpoint of a Twisted server endpoint description; Twisted's ``haproxy:`` is not used.
+
+    That one takes headers from anybody, waits for them without a time limit, and hides the
+    transport.
+
+    Args:
+        text: The description.
+        proxies: Whose PROXY headers are believed.
+        reactor: The reactor.
+        handed: In a worker: the endpoint that its supervisor shares out instead of this one.
+
+    Raises:
+        StartError: It describes none; the text says why.
+    """
+    description = text.removeprefix("haproxy:")
+    proxied = description != text
+    if proxied and not _is_plain(description):
+        known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
+        raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
+    endpoint = handed or _parsed(text, description, reactor)
+    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+
+
+def shared(text: str, reactor: Any) -> Any:
+    """The endpoint on which a supervisor listens for its workers.
+
+    Args:
+        text: The description.
+        reactor: The reactor.
+
+    Raises:
+        StartError: It describes none that can be shared; the text says why.
+    """
+    description = text.removeprefix("haproxy:")
+    if not _is_plain(description):
+        known = ", ".join(f"{kind}:" for kind in PLAIN_ENDPOINTS)
+        raise StartError(
+            f"--listen {text}: workers can share {known}; for TLS set tcpServer.secure"
+        )
+    return _parsed(text, description, reactor)
+
+
+def _is_plain(description: str) -> bool:
+    return description.partition(":")[0] in PLAIN_ENDPOINTS
+
+
+def _parsed(text: str, description: str, reactor: Any) -> Any:
+    """The endpoint of a description, which is that of `text` or a part of it."""
+    try:
+        endpoint = serverFromString(reactor, description)
+    except Exception as error:
+        reason = f"this is no endpoint description: {error}"
+        if description.startswith("systemd:") and isinstance(error, LookupError):
+            reason = "systemd has handed over no such socket; is the socket unit active?"
+        raise StartError(f"--listen {text}: {reason}") from None
+    if getattr(endpoint, "addressFamily", None) == socket.AF_UNIX:
+        return InheritedUNIXEndpoint(reactor, endpoint.fileno)
+    return endpoint
+
+
+def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint:
+    """An endpoint with TLS.
+
+    Args:
+        text: Its description.
+        endpoint: The endpoint.
+        certificates: The certificates in force.
+
+    Raises:
+        StartError: It cannot be had with the certificates and rules that `secure` is for.
+    """
+    reason = None
+    if isinstance(endpoint, SSL4ServerEndpoint):
+        reason = "this has a TLS of its own"
+    elif isinstance(endpoint, ProxiedEndpoint):
+        reason = "its TLS ends in the proxy"
+    if reason is not None:
+        raise StartError(
+            f"--listen {text}: {reason}, but tcpServer.secure is set; leave out one of them"
+        )
+    return TLSEndpoint(endpoint, certificates)

@@ -1,0 +1,198 @@
+"""A client on its way in: whether it may stay, its TLS handshake, its address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.protocols.tls import TLSMemoryBIOProtocol
+
+from .. import close_reasons
+from ..app.hooks import ON_CONNECT
+from ..clock import Timer, stop
+from ..connection.connection import Connection
+from ..errors import ClientError, printable
+from ..net import tls
+from ..net import transport as transports
+from ..wire import json_lines
+from .admission import Refusal, network_of
+from .connect_hooks import ConnectHooks
+
+if TYPE_CHECKING:
+    from .factory import ActionHeroFactory
+
+
+class HandshakeOwner(Protocol):
+    """Who is on its way in: the protocol, or a stand-in in tests."""
+
+    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
+        """The client's state; its attributes say who it is, where it has shown a certificate."""
+
+    def welcome(self, connection: Connection) -> None:
+        """The client is in."""
+
+    def dataReceived(self, data: bytes) -> None:
+        """The client has sent this before it was in."""
+
+    def refuse(self, reason: str, line: bytes) -> None:
+        """The client may not stay, and can be told so."""
+
+    def drop(self, reason: str) -> None:
+        """The client is to be dropped without a word."""
+
+
+class Handshake:
+    """What stands between a connection and its welcome.
+
+    Args:
+        owner: Is told how it went.
+        transport: The client's transport.
+        factory: The limits, the clock and the admission.
+
+    Attributes:
+        network: What it is counted as by its address; None where it is not counted.
+        error: What was wrong with what the client sent, or why the application did not let it
+            in, for the log; None where nothing was.
+    """
+
+    __slots__ = (
+        "_arrival",
+        "_early",
+        "_factory",
+        "_owner",
+        "_refusal",
+        "_timer",
+        "_transport",
+        "error",
+        "network",
+    )
+
+    def __init__(self, owner: HandshakeOwner, transport: Any, factory: ActionHeroFactory) -> None:
+        self._owner = owner
+        self._transport = transport
+        self._factory = factory
+        self._timer: Timer | None = None
+        self._refusal: Refusal | None = None
+        self._arrival: ConnectHooks | None = None
+        self._early = b""
+        self.network: str | None = None
+        self.error: str | None = None
+
+    @property
+    def lost_reason(self) -> str:
+        """Why the connection ended where it was lost on its way in."""
+        secure = isinstance(self._transport, TLSMemoryBIOProtocol) and self._arrival is None
+        return close_reasons.HANDSHAKE_FAILED if secure else close_reasons.CONNECTION_LOST
+
+    @property
+    def refused(self) -> bool:
+        """Whether the client may not stay."""
+        return self._refusal is not None
+
+    @property
+    def peer(self) -> Any:
+        """The client's address, as Twisted has it."""
+        return self._transport.getPeer()
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address, such as ``127.0.0.1:54321``."""
+        return address_text(self.peer)
+
+    def open(self) -> None:
+        """The client has connected."""
+        transports.set_socket_options(self._transport)
+        self._refusal = self._factory.admission.enter()
+        self._begin()
+
+    def received(self, data: bytes) -> None:
+        """Takes in what was sent before the client is in; the owner gets it when it is.
+
+        While hooks run nothing is read, so that this is at most what one read has brought.
+        """
+        self._early += data
+
+    def handshake_completed(self) -> None:
+        """The TLS handshake is done."""
+        self.stop()
+        self._come_in()
+
+    def stop(self) -> None:
+        """Calls off the timer, and the hooks."""
+        stop(self._timer)
+        if self._arrival is not None:
+            self._arrival.stop()
+
+    def _begin(self) -> None:
+        """Lets the client in; under TLS only when its handshake is done."""
+        self._enter_network()
+        if isinstance(self._transport, TLSMemoryBIOProtocol):
+            seconds = self._factory.limits.tls_handshake_timeout
+            self._wait(seconds, "tlsHandshakeTimeout", close_reasons.HANDSHAKE_TIMEOUT)
+        else:
+            self._come_in()
+
+    def _enter_network(self) -> None:
+        """Has the client counted for its address."""
+        host = getattr(self.peer, "host", None)
+        if self._refusal is None and host is not None:
+            network = network_of(host)
+            self._refusal = self._factory.admission.enter_network(network)
+            if self._refusal is None:
+                self.network = network
+
+    def _wait(self, seconds: float, limit: str, reason: str) -> None:
+        """Drops the client for a reason if it is not in after this time, a limit of this key."""
+        self._timer = self._factory.clock.callLater(seconds, self._timed_out, limit, reason)
+
+    def _timed_out(self, limit: str, reason: str) -> None:
+        self._factory.stats.limited[limit] += 1
+        self._owner.drop(reason)
+
+    def _come_in(self) -> None:
+        refusal = self._refusal
+        if refusal is not None:
+            self._owner.refuse(refusal.reason, json_lines.error(refusal.error, 0))
+            return
+        connection = self._owner.arrive(self.remote_address, self._attributes())
+        if self._factory.hooks.of(ON_CONNECT):
+            self._transport.pauseProducing()
+            self._arrival = ConnectHooks(self, connection, self._factory)
+            self._arrival.decide()
+        else:
+            self._owner.welcome(connection)
+            self._hand_on()
+
+    def admitted(self) -> None:
+        """See `arrival.ArrivalOwner.admitted`."""
+        assert self._arrival is not None
+        self._transport.resumeProducing()
+        self._owner.welcome(self._arrival.connection)
+        self._arrival.face.release()
+        self._hand_on()
+
+    def turned_away(self, error: ClientError) -> None:
+        """See `arrival.ArrivalOwner.turned_away`."""
+        line, self.error = self._factory.runner.refusal(error, 0)
+        self._transport.resumeProducing()
+        self._owner.refuse(close_reasons.REFUSED, line)
+
+    def _hand_on(self) -> None:
+        early, self._early = self._early, b""
+        if early:
+            self._owner.dataReceived(early)
+
+    def _attributes(self) -> dict[str, Any]:
+        if isinstance(self._transport, TLSMemoryBIOProtocol):
+            certificate = self._transport.getPeerCertificate()
+            if certificate is not None:
+                return {"certificate": tls.identity(certificate)}
+        return {}
+
+
+def address_text(peer: Any) -> str:
+    """Where a client is, as people write it."""
+    host, port = getattr(peer, "host", None), getattr(peer, "port", None)
+    if host is None:
+        name = getattr(peer, "name", None)
+        return f"unix:{printable(name.decode('utf-8', 'replace'))}" if name else "unix"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

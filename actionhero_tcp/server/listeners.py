@@ -1,0 +1,98 @@
+"""Where to listen, as the configuration says, and with which certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.endpoints import TCP4ServerEndpoint
+
+from ..errors import StartError
+from ..net import tls
+from . import endpoints
+from .listening import Listener
+
+if TYPE_CHECKING:
+    from ..config.sections import Config
+    from .proxied import TrustedProxies
+
+
+def certificates_of(config: Config) -> tls.Certificates | None:
+    """The certificates to show, where TLS is to be spoken.
+
+    Raises:
+        StartError: They cannot be used, or nothing speaks TLS that could ask for others.
+    """
+    server = config.tcp_server
+    if server.secure:
+        return tls.Certificates(tls.load(server.key_file, server.cert_file, server.ca_file))
+    if server.ca_file:
+        raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
+    return None
+
+
+def listeners_of(
+    config: Config,
+    proxies: TrustedProxies,
+    certificates: tls.Certificates | None,
+    reactor: Any,
+    handed: Sequence[Any],
+) -> list[Listener]:
+    """Where to listen: `port`, or what `listen` describes; with TLS where that is wanted.
+
+    In a worker that is where its supervisor hands connections over, in the same order.
+
+    Args:
+        config: The configuration.
+        proxies: Whom to believe where a client is.
+        certificates: See `certificates_of`.
+        reactor: The reactor.
+        handed: In a worker, the endpoints that its supervisor hands connections to.
+
+    Raises:
+        StartError: A description is none.
+    """
+    listeners = [
+        Listener(endpoints.described(text, proxies, reactor, end), text)
+        for text, end in zip_longest(config.tcp_server.listen, handed)
+        if text is not None
+    ] or [_default(config, reactor, *handed)]
+    return (
+        listeners if certificates is None else [_secured(each, certificates) for each in listeners]
+    )
+
+
+def _default(config: Config, reactor: Any, handed: Any = None) -> Listener:
+    server = config.tcp_server
+    endpoint = handed or TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
+    return Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")
+
+
+def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
+    """Where a supervisor listens for its workers.
+
+    Raises:
+        StartError: There cannot be workers.
+    """
+    count = config.general.workers
+    if config.general.development_mode:
+        raise StartError(
+            f"development mode is for one process, not for {count} workers: leave out "
+            "--development-mode (general.developmentMode) or --workers (general.workers)"
+        )
+    if not config.redis.is_on:
+        raise StartError(
+            f"{count} workers need Redis, over which they share rooms, the cache and counters: "
+            "say where it is with --redis (redis.url), or leave out --workers (general.workers)"
+        )
+    listeners = [
+        Listener(endpoints.shared(text, reactor), text) for text in config.tcp_server.listen
+    ]
+    return listeners or [_default(config, reactor)]
+
+
+def _secured(listener: Listener, certificates: tls.Certificates) -> Listener:
+    text = listener.description
+    endpoint = endpoints.secured(text, listener.endpoint, certificates)
+    return Listener(endpoint, f"{text}, with TLS")

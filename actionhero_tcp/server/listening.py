@@ -1,0 +1,158 @@
+"""What a service does that listens: alone for its clients, or as a supervisor for its workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.application.service import Service
+from twisted.internet.address import UNIXAddress
+from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from ..config.sections import Limits
+    from ..daemon.systemd import Notifier
+    from ..logs.loggers import Loggers
+
+STOP_RESERVE_SECONDS: Final = 5.0
+"""What stopping may take beyond its time limits before systemd ends it by force."""
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One place to listen on.
+
+    Attributes:
+        endpoint: A Twisted server endpoint.
+        description: What it is, for people, such as ``0.0.0.0:5000 (TLS)``.
+    """
+
+    endpoint: Any
+    description: str
+
+
+class ListeningService(Service):
+    """Listens, or says why it cannot; and keeps the logs.
+
+    Args:
+        name: The server's name, for the log.
+        factory: Gets the connections.
+        listeners: Where to listen.
+        fail: Called with a line of text where it cannot listen; ends the process.
+        notifier: Is told when it serves, reloads and stops.
+        logs: The logs.
+
+    Attributes:
+        notifier: See above.
+        logs: The logs.
+        ports: The ports that listen.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        factory: Any,
+        listeners: Sequence[Listener],
+        fail: Callable[[str], object],
+        notifier: Notifier,
+        logs: Loggers,
+    ) -> None:
+        self.name = name
+        self.factory = factory
+        self.notifier = notifier
+        self.logs = logs
+        self.ports: list[Any] = []
+        self._listeners = listeners
+        self._fail = fail
+        self._privileged = False
+        self._error: str | None = None
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Becomes part of an application, which `twistd` then asks for the observer of its log."""
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+        if self.logs.server is not None and isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.logs.server)
+
+    def privilegedStartService(self) -> None:
+        """Listens, before the process gives up its privileges."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        self._listen()
+
+    def reopen_logs(self) -> None:
+        """Opens the files of the logs anew, after they were moved away, and says so."""
+        if self._reopen_logs():
+            _log.info("opened the logs anew")
+
+    @property
+    def _listens_everywhere(self) -> bool:
+        return len(self.ports) == len(self._listeners)
+
+    @property
+    def _places(self) -> str:
+        """Where it listens, for people."""
+        return ", ".join(address_text(port.getHost()) for port in self.ports)
+
+    def _listen(self) -> None:
+        for listener in self._listeners:
+            listening = maybeDeferred(listener.endpoint.listen, self.factory)
+            listening.addCallback(self._listening, listener)
+            listening.addErrback(self._cannot_listen, listener)
+        self._privileged = True
+        if self._error is not None:
+            self._fail(self._error)
+
+    def _stop_listening(self) -> Deferred[Any]:
+        """Closes the ports; the Deferred fires when they are closed."""
+        closing = [maybeDeferred(port.stopListening) for port in self.ports]
+        self.ports.clear()
+        return DeferredList(closing, consumeErrors=True)
+
+    def _reopen_logs(self) -> bool:
+        errors = self.logs.reopen()
+        for error in errors:
+            _log.error("{error}; the old file is written on", error=error)
+        return not errors
+
+    def _listening(self, port: Any, listener: Listener) -> None:
+        """A port listens."""
+        self.ports.append(port)
+        _log.info(
+            "listening on {address} ({description})",
+            address=address_text(port.getHost()),
+            description=listener.description,
+        )
+
+    def _cannot_listen(self, failure: Failure, listener: Listener) -> None:
+        error = failure.value
+        if isinstance(error, CannotListenError):
+            error = error.socketError
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        self._error = f"cannot listen on {listener.description}: {reason}"
+        # An endpoint that fails at once is reported when all have been tried: what is
+        # raised in here would stay in the Deferred.
+        if self._privileged:
+            self._fail(self._error)
+
+
+def stop_seconds(limits: Limits) -> float:
+    """How long a stop in good order may take."""
+    # Four times the second one: hooks that still run, those of the stop, and blocking actions
+    # that do not return, each get as long again.
+    return limits.drain_timeout + 4 * limits.close_timeout + STOP_RESERVE_SECONDS
+
+
+def address_text(host: Any) -> str:
+    """A bound address as people write it."""
+    if isinstance(host, UNIXAddress):
+        return f"unix:{os.fsdecode(host.name or b'')}"
+    if getattr(host, "host", None) is None:
+        return str(host)
+    return f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"

@@ -1,0 +1,159 @@
+"""Clients that come through a proxy, which says in a PROXY header where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+
+from .. import close_reasons
+from ..errors import StartError
+from ..wire.proxy_header import HeaderError, HeaderReader
+from .handshake import Handshake, HandshakeOwner
+
+if TYPE_CHECKING:
+    from .factory import ActionHeroFactory
+
+
+class TrustedProxies:
+    """The proxies whose headers are believed.
+
+    Args:
+        networks: Addresses and networks, such as ``10.0.0.0/8``.
+
+    Raises:
+        StartError: One of them is neither; the text says which.
+
+    Attributes:
+        networks: The same, parsed; they may be replaced while the server runs.
+    """
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        try:
+            self.networks = [ip_network(network) for network in networks]
+        except ValueError as error:
+            raise StartError(
+                f"tcpServer.trustedProxies: {error}; "
+                "expected are addresses, and networks such as 10.0.0.0/8"
+            ) from None
+
+    def trust(self, peer: Any) -> bool:
+        """Whether one of them is at an address; who may connect to a UNIX socket is one."""
+        host = getattr(peer, "host", None)
+        if host is None:
+            return True
+        address = ip_address(host)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self.networks)
+
+
+class ProxiedHandshake(Handshake):
+    """The way in through a proxy: its header comes first, and says where the client is.
+
+    Args:
+        proxies: Whose headers are believed.
+        owner: See `Entrance`.
+        transport: See `Entrance`.
+        factory: See `Entrance`.
+    """
+
+    __slots__ = ("_proxies", "_reader", "_source", "_source_known")
+
+    def __init__(
+        self,
+        proxies: TrustedProxies,
+        owner: HandshakeOwner,
+        transport: Any,
+        factory: ActionHeroFactory,
+    ) -> None:
+        super().__init__(owner, transport, factory)
+        self._proxies = proxies
+        self._reader = HeaderReader()
+        self._source: Any = None
+        self._source_known = False
+
+    @property
+    def peer(self) -> Any:
+        """The client's address as the header says it, where that is known."""
+        return self._source or super().peer
+
+    def received(self, data: bytes) -> None:
+        """See `Entrance.received`."""
+        if self._source_known:
+            super().received(data)
+            return
+        try:
+            header = self._reader.feed(data)
+        except HeaderError as error:
+            self.error = str(error)
+            self._owner.drop(close_reasons.BAD_PROXY_HEADER)
+            return
+        if header is None:
+            return
+        self.stop()
+        self._source_known = True
+        self._source = _twisted_address(header.address)
+        super().received(header.rest)
+        self._enter_network()
+        self._come_in()
+
+    def _begin(self) -> None:
+        if self._proxies.trust(self.peer):
+            seconds = self._factory.limits.proxy_header_timeout
+            self._wait(seconds, "proxyHeaderTimeout", close_reasons.PROXY_HEADER_TIMEOUT)
+        else:
+            self._owner.drop(close_reasons.UNTRUSTED_PROXY)
+
+
+class ProxiedEndpoint:
+    """Listens for proxies on another endpoint.
+
+    Args:
+        endpoint: A Twisted server endpoint without TLS.
+        proxies: Whose headers are believed.
+    """
+
+    def __init__(self, endpoint: Any, proxies: TrustedProxies) -> None:
+        self.endpoint = endpoint
+        self._proxies = proxies
+
+    def listen(self, factory: ActionHeroFactory) -> Any:
+        """Listens where the other one does; gives a Deferred of the port."""
+        return self.endpoint.listen(ProxiedFactory(factory, self._proxies))
+
+
+class ProxiedFactory(Factory):
+    """Makes the protocols of another factory, each with a `ProxiedEntrance`.
+
+    Args:
+        factory: The other one.
+        proxies: Whose headers are believed.
+    """
+
+    noisy = False
+
+    def __init__(self, factory: ActionHeroFactory, proxies: TrustedProxies) -> None:
+        self._factory = factory
+        self._handshake_factory = partial(ProxiedHandshake, proxies)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """A protocol for a client, or None where the other factory makes none."""
+        protocol: Any = self._factory.buildProtocol(addr)
+        if protocol is not None:
+            protocol.handshake_factory = self._handshake_factory
+        return protocol
+
+
+def _twisted_address(address: tuple[str, int] | str | None) -> Any:
+    """What a header says as one of Twisted's addresses; None for nothing."""
+    if address is None:
+        return None
+    if isinstance(address, str):
+        return UNIXAddress(address.encode())
+    host, port = address
+    return (IPv6Address if ":" in host else IPv4Address)("TCP", host, port)

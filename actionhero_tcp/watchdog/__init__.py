@@ -1,0 +1,1 @@
+"""Notices what blocks the reactor."""

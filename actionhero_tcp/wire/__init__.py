@@ -1,0 +1,1 @@
+"""Bytes and what they mean: framing, JSON lines, PROXY headers."""

@@ -1,0 +1,63 @@
+"""docs/scaling.md says what the code says."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.redis.keys import VERSION, Keys
+from benchmarks import simulation
+from tests import support
+
+PAGE = (support.ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+
+
+class LayoutTests(SynchronousTestCase):
+    """The names in Redis."""
+
+    def test_all_names_are_there_and_no_others(self) -> None:
+        keys = Keys("PREFIX")
+        # Names that end in a colon are followed by that of an entry.
+        fixed = [getattr(keys, name) for name in Keys.__slots__ if not name.startswith("_")]
+        names = {name + "KEY" if name.endswith(":") else name for name in fixed}
+        names.remove(keys.prefix + "KEY")
+        names |= {keys.room("ROOM"), keys.said("ROOM"), keys.node("PROCESS"), keys.held("NODE")}
+        self.assertEqual(names, set(re.findall(r"(?m)^\| `(PREFIX\S+)` \|", PAGE)))
+        self.assertIn(f"`{VERSION}` is the version of the layout", PAGE)
+
+    def test_no_kind_of_name_is_left_out(self) -> None:
+        known = {"room", "any_room", "said", "room_of", "node", "held", *Keys.__slots__}
+        public = {name for name in vars(Keys) if not name.startswith("_")}
+        self.assertEqual(set(), public - known)
+
+
+class ConstantTests(SynchronousTestCase):
+    """Limits, times and costs."""
+
+    def test_constants_have_the_values_that_they_have(self) -> None:
+        rows = re.findall(r"(?m)^\| `([\w.]+)\.([A-Z_]+)` \| ([\d.,]+) \|", PAGE)
+        self.assertGreater(len(rows), 10)
+        for module, name, value in rows:
+            constant = getattr(importlib.import_module(f"actionhero_tcp.{module}"), name)
+            self.assertEqual(constant, float(value.replace(",", "")), name)
+
+    def test_costs_are_those_of_the_simulation(self) -> None:
+        alone, bursts = simulation.MEASURED.values()
+        rows = re.findall(r"(?m)^\| `(\w+)`: [^|]+ \| ([\d.]+) \| ([\d.]+) \|", PAGE)
+        self.assertEqual(set(vars(alone)), {name for name, _, _ in rows})
+        for name, one, many in rows:
+            self.assertEqual(
+                (getattr(alone, name), getattr(bursts, name)), (float(one), float(many))
+            )
+
+    def test_what_one_redis_carries_is_what_the_formula_gives(self) -> None:
+        rows = re.findall(r"(?m)^\| (\d+) \| ([\d,]+) \| ([\d,]+) \|", PAGE)
+        self.assertGreater(len(rows), 3)
+        for nodes, *carried in rows:
+            message = simulation.Traffic(said=1, relayed=int(nodes), heard=0, delivered=0)
+            for each, number in zip(simulation.MEASURED.values(), carried, strict=True):
+                expected = 0.7 / each.redis(message)
+                off = float(number.replace(",", "")) / expected - 1
+                self.assertLess(abs(off), 0.03, nodes)

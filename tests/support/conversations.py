@@ -1,0 +1,116 @@
+"""Stand-ins for what a conversation of the client is made of, and a server to talk to."""
+
+from __future__ import annotations
+
+import json
+import re
+from math import inf
+from typing import Any
+
+from actionhero_tcp.client.outcomes import LostError
+from actionhero_tcp.client.protocol import ClientProtocol
+from actionhero_tcp.client.settings import Limits
+
+
+class Waiter:
+    """A call that remembers what came of it."""
+
+    def __init__(self, started: float = 0.0, timeout: float = inf) -> None:
+        self.started = started
+        self.timeout = timeout
+        self.results: list[Any] = []
+        self.errors: list[Exception] = []
+
+    def succeed(self, result: Any) -> None:
+        self.results.append(result)
+
+    def fail(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    @property
+    def done(self) -> bool:
+        return bool(self.results or self.errors)
+
+
+class Party:
+    """A listener with its conversation.
+
+    Attributes:
+        messages: What answered nothing.
+        faults: What made no sense.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.faults: list[LostError] = []
+        self.conversation = ClientProtocol(self, limits or Limits())
+
+    def heard(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+
+    def garbled(self, error: LostError) -> None:
+        self.faults.append(error)
+
+    def ask(self, line: bytes = b"detailsView\n", **options: float) -> Waiter:
+        """Asks; gives the call."""
+        waiter = Waiter(**options)
+        self.conversation.ask(line, waiter)
+        return waiter
+
+    def ask_file(self, name: str, sink: Any = None, **options: float) -> Waiter:
+        """Asks for a file; gives the call."""
+        waiter = Waiter(**options)
+        self.conversation.ask_file(file_line(name), waiter, sink)
+        return waiter
+
+    def feed(self, data: bytes, now: float = 0.0) -> None:
+        self.conversation.feed(data, now)
+
+
+def file_line(name: str) -> bytes:
+    """The request for a file."""
+    return json.dumps({"action": "file", "params": {"fileName": name}}).encode() + b"\n"
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """A line of the server's."""
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False).encode() + b"\r\n"
+
+
+def answer(number: int, **fields: Any) -> bytes:
+    """An answer's line."""
+    return encode({"context": "response", **fields, "messageCount": number})
+
+
+class ModelServer:
+    """What the server does with lines, in a few words.
+
+    Args:
+        files: The files that it has.
+        more: What it adds to errors, as in development mode.
+    """
+
+    def __init__(self, files: dict[str, bytes], **more: str) -> None:
+        self.files = files
+        self.more = more
+        self.number = 0
+
+    def serve(self, data: bytes) -> bytes:
+        """Lines in, what is sent out."""
+        return b"".join(self._answer(line) for line in data.split(b"\n") if line)
+
+    def _answer(self, line: bytes) -> bytes:
+        self.number += 1
+        if not line.startswith(b"{"):
+            return answer(self.number, status="OK", said=line.decode())
+        request = json.loads(line)
+        name = request["action"]
+        if re.fullmatch("[0-9a-f]{32}", name):
+            return answer(self.number, error=f"{name} is not a known action.", **self.more)
+        if name != "file":
+            return answer(self.number, echo=request["params"])
+        content = self.files.get(request["params"]["fileName"])
+        if content is None:
+            text = f"The file, {request['params']['fileName']}, is not found."
+            return answer(self.number, error=text, **self.more)
+        return content

@@ -1,0 +1,91 @@
+"""The server's face to actions."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from twisted.internet.testing import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.app.api import Api
+from actionhero_tcp.app.cache import LocalCache
+from actionhero_tcp.config.sections import Config
+from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.files import Files
+from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.errors import UnserializableError
+from actionhero_tcp.rooms.rooms import Rooms
+from actionhero_tcp.stats import Stats
+from tests.support import make_connection
+
+
+class SendSocketMessageTests(SynchronousTestCase):
+    """`Api.send_socket_message`."""
+
+    def setUp(self) -> None:
+        self.client, self.other = make_connection(), make_connection()
+        clock = Clock()
+        self.api = Api(
+            config=Config(),
+            actions={},
+            cache=LocalCache(clock),
+            rooms=Rooms(WriteBatch(lambda call: None), 10),
+            files=Files(".", "index.html"),
+            stats=Stats(),
+            connections={c.id: c for c in (self.client, self.other)},
+            reactor=clock,
+        )
+
+    def test_sends_to_a_connection(self) -> None:
+        self.assertIs(True, self.api.send_socket_message(self.client, {"a": 1}))
+        self.assertEqual([b'{"a":1,"context":"api"}\r\n'], self.client.outbox.sent)
+
+    def test_sends_to_an_id(self) -> None:
+        self.assertIs(True, self.api.send_socket_message(self.client.id, {"a": 1}))
+        self.assertEqual([{"a": 1, "context": "api"}], self.client.outbox.messages)
+
+    def test_sends_to_an_actions_connection(self) -> None:
+        seen = ActionConnection(self.client, {})
+        self.assertIs(True, self.api.send_socket_message(seen, {"a": 1}))
+        self.assertEqual([{"a": 1, "context": "api"}], self.client.outbox.messages)
+
+    def test_sends_to_nobody_else(self) -> None:
+        self.api.send_socket_message(self.client, {"a": 1})
+        self.assertEqual([], self.other.outbox.sent + self.other.outbox.said)
+
+    def test_leaves_the_context_that_a_message_names(self) -> None:
+        self.api.send_socket_message(self.client, {"context": "news", "a": 1})
+        self.assertEqual([b'{"context":"news","a":1}\r\n'], self.client.outbox.sent)
+
+    def test_leaves_the_message_as_it_was(self) -> None:
+        message = {"a": 1}
+        self.api.send_socket_message(self.client, message)
+        self.assertEqual({"a": 1}, message)
+
+    def test_tells_that_a_client_is_gone(self) -> None:
+        gone = make_connection()
+        for name in (gone, gone.id, ActionConnection(gone, {}), ""):
+            self.assertIs(False, self.api.send_socket_message(name, {"a": 1}), name)
+        self.assertEqual([], gone.outbox.sent)
+
+    def test_refuses_values_that_are_no_json(self) -> None:
+        for value in (b"bytes", float("nan"), {1: 2}, {1, 2}):
+            with self.assertRaises(UnserializableError):
+                self.api.send_socket_message(self.client, {"a": value})
+        self.assertEqual([], self.client.outbox.sent)
+
+    def test_refuses_what_is_no_object(self) -> None:
+        for message in (["a"], "context", None, 5):
+            with self.assertRaises(UnserializableError):
+                self.api.send_socket_message(self.client, message)  # type: ignore[arg-type]
+        self.assertEqual([], self.client.outbox.sent)
+
+    def test_knows_other_actions_when_it_is_told(self) -> None:
+        actions: dict[str, Any] = {"a": None}
+        self.api.know(actions)
+        self.assertIs(actions, self.api.actions)
+
+    def test_cannot_be_changed(self) -> None:
+        with self.assertRaises(dataclasses.FrozenInstanceError):
+            self.api.config = Config()  # type: ignore[misc]

@@ -1,0 +1,346 @@
+"""The link of a client to its server: time limits, what waits, and new connections; by a clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.error import ConnectError
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransportWithDisconnection
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.reconnector import Reconnector
+from actionhero_tcp.client.settings import Limits
+from tests.support.conversations import answer, encode, file_line
+
+WELCOME = encode({"welcome": "hello", "room": "r", "context": "api", "messageCount": 0})
+
+
+class Wire(StringTransportWithDisconnection):
+    """A transport whose connection can be dropped."""
+
+    def abortConnection(self) -> None:
+        if self.connected:
+            self.loseConnection()
+
+    def sent(self) -> bytes:
+        """What was written since the last call."""
+        data = self.value()
+        self.clear()
+        return data
+
+
+class Endpoint:
+    """A client endpoint whose outcomes the test decides.
+
+    Attributes:
+        refuse: Whether connections are refused.
+        wires: All connections that were made.
+    """
+
+    def __init__(self) -> None:
+        self.refuse = False
+        self.attempts = 0
+        self.wires: list[Wire] = []
+
+    def connect(self, factory: Any) -> Any:
+        self.attempts += 1
+        if self.refuse:
+            return fail(ConnectError(string="refused"))
+        wire = Wire()
+        wire.protocol = factory.buildProtocol(None)
+        self.wires.append(wire)
+        connected: Deferred[Any] = Deferred()
+        wire.protocol.makeConnection(wire)
+        connected.callback(wire.protocol)
+        return connected
+
+
+class LinkTests(SynchronousTestCase):
+    """A link whose clock and endpoint are the test's."""
+
+    def make(self, **options: Any) -> Reconnector:
+        self.clock = Clock()
+        self.endpoint = Endpoint()
+        self.heard: list[Any] = []
+        self.events: list[str] = []
+        link = Reconnector(
+            self.endpoint,
+            self.clock,
+            options.get("limits", Limits()),
+            timeout=10.0,
+            connect_timeout=5.0,
+            retry=lambda attempts: 1.0,
+            heard=self.heard.append,
+        )
+        link.came = lambda welcome: self.events.append("came")
+        link.went = lambda error: self.events.append(f"went: {error}")
+        return link
+
+    @property
+    def wire(self) -> Wire:
+        return self.endpoint.wires[-1]
+
+    def receive(self, data: bytes) -> None:
+        self.wire.protocol.dataReceived(data)
+
+    def connect(self, link: Reconnector) -> None:
+        connecting = link.connect(None, None)
+        self.receive(WELCOME)
+        self.assertIsNone(self.successResultOf(connecting))
+
+    def test_is_up_from_the_welcome_on(self) -> None:
+        link = self.make()
+        connecting = link.connect(None, None)
+        self.assertNoResult(connecting)
+        self.assertFalse(link.is_up)
+        self.receive(WELCOME)
+        self.successResultOf(connecting)
+        self.assertTrue(link.is_up)
+        self.successResultOf(link.connect(None, None))
+        self.assertEqual(["came"], self.events)
+
+    def test_a_server_that_does_not_greet_is_tried_again(self) -> None:
+        link = self.make()
+        connecting = link.connect(2, None)
+        self.clock.advance(5)
+        self.assertFalse(self.wire.connected)
+        self.assertNoResult(connecting)
+        self.clock.advance(1)
+        self.assertEqual(2, self.endpoint.attempts)
+        self.clock.advance(5)
+        error = self.failureResultOf(connecting, LostError)
+        self.assertIn("no welcome within 5 seconds", str(error.value))
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.assertTrue(link.is_up)
+
+    def test_a_refusal_says_why(self) -> None:
+        link = self.make()
+        connecting = link.connect(1, None)
+        self.receive(encode({"context": "response", "error": "too many", "messageCount": 0}))
+        error = self.failureResultOf(connecting, LostError)
+        self.assertEqual("the server does not let us in: too many", str(error.value))
+
+    def test_a_strange_welcome_is_one_all_the_same(self) -> None:
+        link = self.make()
+        connecting = link.connect(1, None)
+        self.receive(b"{}\r\n{}\r\n")
+        self.successResultOf(connecting)
+        self.assertEqual([{}], self.heard)
+
+    def test_sets_all_again_before_anything_else(self) -> None:
+        link = self.make()
+        self.connect(link)
+        link.sticky.params["a"] = "1"
+        link.sticky.room = "attic"
+        self.wire.abortConnection()
+        waiting = link.ask(b"roomView\n")
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.assertEqual(b"paramAdd a=1\nroomChange attic\n", self.wire.sent().replace(b"\r", b""))
+        self.assertFalse(link.is_up)
+        self.receive(answer(1, status="OK"))
+        self.assertFalse(link.is_up)
+        self.receive(answer(2, status="OK"))
+        self.assertEqual(b"roomView\n", self.wire.sent())
+        self.receive(answer(3, room="attic"))
+        self.assertEqual("attic", self.successResultOf(waiting)["room"])
+
+    def test_what_cannot_be_set_again_ends_the_connection(self) -> None:
+        link = self.make()
+        self.connect(link)
+        link.sticky.room = "attic"
+        self.wire.abortConnection()
+        waiting = link.ask(b"roomView\n")
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.receive(answer(1, error="no room left"))
+        self.assertFalse(self.wire.connected)
+        self.clock.advance(9)
+        error = self.failureResultOf(waiting, NoAnswerError)
+        self.assertIn("what was sticky could not be set again: no room left", str(error.value))
+
+    def test_a_connection_lost_while_all_is_set_again(self) -> None:
+        link = self.make()
+        self.connect(link)
+        link.sticky.params.update(a="1", b="2")
+        self.wire.abortConnection()
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.wire.abortConnection()
+        self.clock.advance(1)
+        self.assertEqual(3, self.endpoint.attempts)
+        self.assertEqual([], self.flushLoggedErrors())
+
+    def test_each_call_has_its_time_limit(self) -> None:
+        link = self.make()
+        self.connect(link)
+        slow, fast = link.ask(b"a\n"), link.ask(b"b\n", 2.0)
+        self.clock.advance(1.9)
+        self.assertNoResult(fast)
+        self.clock.advance(0.1)
+        self.failureResultOf(fast, NoAnswerError)
+        last = link.ask(b"c\n")
+        self.clock.advance(8)
+        self.failureResultOf(slow, NoAnswerError)
+        self.assertNoResult(last)
+        self.receive(answer(1) + answer(2))
+        self.assertEqual(2, link.late)
+        self.clock.advance(2)
+        self.failureResultOf(last, NoAnswerError)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_what_waits_for_a_connection_has_its_time_limit(self) -> None:
+        link = self.make()
+        self.endpoint.refuse = True
+        link.connect(None, None)
+        waiting, later = link.ask(b"a\n", 0.5), link.ask(b"b\n")
+        self.clock.advance(0.5)
+        error = self.failureResultOf(waiting, NoAnswerError)
+        self.assertIn("no connection within 0.5 seconds", str(error.value))
+        self.assertIn("refused", str(error.value))
+        self.endpoint.refuse = False
+        self.clock.advance(0.5)
+        self.receive(WELCOME)
+        self.assertEqual(b"b\n", self.wire.sent())
+        self.assertNoResult(later)
+
+    def test_only_so_many_wait(self) -> None:
+        link = self.make(limits=Limits(max_pending=1))
+        connecting = link.connect(None, None)
+        first = link.ask(b"a\n")
+        self.failureResultOf(link.ask(b"b\n"), TooMuchError)
+        self.receive(WELCOME)
+        self.successResultOf(connecting)
+        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.receive(answer(1))
+        self.successResultOf(first)
+
+    def test_as_many_go_out_as_could_wait(self) -> None:
+        link = self.make(limits=Limits(max_pending=3))
+        link.connect(None, None)
+        first = link.ask(b"a\n")
+
+        def ask_file(conversation: Any, line: bytes, reply: Any) -> None:
+            conversation.ask_file(line, reply, None)
+
+        file, last = link.ask(file_line("x"), None, ask_file), link.ask(b"b\n")
+        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.receive(WELCOME)
+        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.receive(answer(1))
+        self.successResultOf(first)
+        self.assertNoResult(file)
+        self.assertNoResult(last)
+
+    def test_what_is_asked_in_one_turn_leaves_in_one_write(self) -> None:
+        link = self.make()
+        self.connect(link)
+
+        def more(_: object) -> None:
+            link.ask(b"b\n")
+            link.ask(b"c\n")
+
+        link.ask(b"a\n").addCallback(more)
+        self.wire.sent()
+        written: list[bytes] = []
+        self.wire.protocol._write_now = written.append
+        self.receive(answer(1))
+        self.assertEqual([b"b\nc\n"], written)
+
+    def test_a_loss_fails_what_is_outstanding_and_what_is_asked_again_waits(self) -> None:
+        link = self.make()
+        self.connect(link)
+        again: list[Deferred[Any]] = []
+        asked = link.ask(b"a\n")
+        asked.addErrback(lambda failure: again.append(link.ask(b"a\n")))
+        self.wire.abortConnection()
+        self.assertEqual(2, len(self.events))
+        self.assertIn("went: the connection is lost", self.events[1])
+        self.assertNoResult(again[0])
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.receive(answer(1, status="OK"))
+        self.successResultOf(again[0])
+
+    def test_nonsense_ends_the_connection(self) -> None:
+        link = self.make()
+        self.connect(link)
+        asked = link.ask(b"a\n")
+        self.receive(b"\x00nonsense\r\n")
+        error = self.failureResultOf(asked, LostError)
+        self.assertIn("no message", str(error.value))
+        self.assertFalse(self.wire.connected)
+
+    def test_disconnect_says_goodbye_and_waits(self) -> None:
+        link = self.make()
+        self.connect(link)
+        asked = link.ask(b"a\n")
+        left = link.disconnect()
+        self.assertEqual(b"a\nquit\n", self.wire.sent())
+        self.receive(answer(2, status="Bye!") + answer(1))
+        self.successResultOf(asked)
+        self.assertNoResult(left)
+        self.wire.loseConnection()
+        self.clock.advance(0)
+        self.successResultOf(left)
+        self.clock.advance(100)
+        self.assertEqual(1, self.endpoint.attempts)
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.failureResultOf(link.ask(b"a\n"), LostError)
+
+    def test_goodbye_and_what_is_sticky_have_no_limit(self) -> None:
+        link = self.make(limits=Limits(max_pending=1))
+        link.sticky.params.update(a="1", b="2")
+        link.connect(None, None)
+        self.receive(WELCOME)
+        self.receive(answer(1) + answer(2))
+        self.assertTrue(link.is_up)
+        asked = link.ask(b"a\n")
+        self.wire.sent()
+        link.disconnect()
+        self.assertEqual(b"quit\n", self.wire.sent())
+        self.receive(answer(3))
+        self.successResultOf(asked)
+
+    def test_a_server_that_does_not_hang_up(self) -> None:
+        link = self.make()
+        self.connect(link)
+        left = link.disconnect()
+        self.clock.advance(10)
+        self.clock.advance(0)
+        self.successResultOf(left)
+        self.assertFalse(self.wire.connected)
+
+    def test_disconnect_while_it_connects(self) -> None:
+        link = self.make()
+        connecting, waiting = link.connect(None, None), link.ask(b"a\n")
+        left = link.disconnect()
+        self.clock.advance(0)
+        self.successResultOf(left)
+        self.failureResultOf(connecting, LostError)
+        self.failureResultOf(waiting, LostError)
+        self.assertFalse(self.wire.connected)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_disconnect_without_ever_connecting(self) -> None:
+        link = self.make()
+        left = link.disconnect()
+        self.clock.advance(0)
+        self.successResultOf(left)
+        self.failureResultOf(link.ask(b"a\n"), LostError)
+
+    def test_connect_has_its_time_limit(self) -> None:
+        link = self.make()
+        self.endpoint.refuse = True
+        connecting = link.connect(None, 3.0)
+        self.clock.pump([1.0] * 3)
+        error = self.failureResultOf(connecting, NoAnswerError)
+        self.assertIn("refused", str(error.value))
+        self.endpoint.refuse = False
+        self.clock.advance(1)
+        self.receive(WELCOME)
+        self.assertTrue(link.is_up)

@@ -1,0 +1,553 @@
+"""The request log."""
+
+from __future__ import annotations
+
+import datetime
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.testing import Clock
+from twisted.logger import Logger
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.errors import StartError
+from actionhero_tcp.logs import file as logfile
+from actionhero_tcp.logs import request_log
+from actionhero_tcp.logs.lines import FORMS, MAX_PARAMS_CHARACTERS
+from actionhero_tcp.logs.param_filter import ParamFilter
+from actionhero_tcp.logs.request_log import FLUSH_LINES, FLUSH_SECONDS, RequestLog
+from tests.support import PROPERTY, make_connection
+
+ANY_TEXT = st.text(
+    st.characters(exclude_categories=()) | st.characters(categories=["Cc", "Cs"]), max_size=20
+)
+
+NOW = 1346909099.5
+STAMP = "2012-09-06T05:24:59.500Z"
+
+
+class LogTestCase(SynchronousTestCase):
+    """Has a log that goes to a file, and a client, at a fixed time."""
+
+    def setUp(self) -> None:
+        self.path = Path(self.mktemp()).absolute()
+        self.clock = Clock()
+        self.now = NOW
+        self.patch(request_log.time, "time", lambda: self.now)
+        self.client = make_connection()
+        self.client.id = "ab" * 16
+        self.log = self.make()
+
+    def make(
+        self,
+        path: str | None = None,
+        with_params: bool = False,
+        form: str = "text",
+        hidden: tuple[str, ...] = (),
+    ) -> RequestLog:
+        """A log; flushed at the test's end unless the test does so."""
+        path = str(self.path) if path is None else path
+        log = RequestLog(self.clock, path, with_params, FORMS[form](), ParamFilter(hidden))
+        self.addCleanup(log.flush)
+        return log
+
+    def written(self) -> str:
+        """What stands in the file."""
+        return self.path.read_bytes().decode()
+
+    def line(self, log: RequestLog | None = None) -> str:
+        """The last line of the log, without its time and its end."""
+        (log or self.log).flush()
+        stamp, text = self.written().splitlines()[-1].split(" ", 1)
+        self.assertEqual(STAMP, stamp)
+        return text
+
+
+class LinesTests(LogTestCase):
+    """What the lines say."""
+
+    def test_a_client_came(self) -> None:
+        self.log.connected(self.client)
+        self.log.flush()
+        self.assertEqual(
+            f"{STAMP} connect client={'ab' * 16} from=127.0.0.1:4321\n", self.written()
+        )
+
+    def test_a_client_went(self) -> None:
+        self.client.connected_at = 1346909097250
+        self.client.requests = 7
+        self.log.disconnected(self.client, "slow consumer")
+        self.assertEqual(
+            f"disconnect client={'ab' * 16} from=127.0.0.1:4321 requests=7 seconds=2.250 "
+            'reason="slow consumer"',
+            self.line(),
+        )
+
+    def test_one_went_that_was_never_welcomed(self) -> None:
+        self.log.turned_away("192.0.2.1:4321", "TLS handshake timeout")
+        self.assertEqual(
+            'disconnect from=192.0.2.1:4321 reason="TLS handshake timeout"', self.line()
+        )
+        self.log.turned_away("192.0.2.1:4321", "bad PROXY header", "it is '\\x1b'")
+        self.assertEqual(
+            'disconnect from=192.0.2.1:4321 reason="bad PROXY header" error="it is \'\\\\x1b\'"',
+            self.line(),
+        )
+
+    def test_a_request_that_was_answered(self) -> None:
+        self.log.request(self.client, 3, "paramAdd", NOW - 0.0125, NOW, None)
+        self.assertEqual(
+            f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=paramAdd ms=12.500 ok",
+            self.line(),
+        )
+
+    def test_a_request_that_failed(self) -> None:
+        self.log.request(self.client, 3, "hello", NOW - 1, NOW, "hello is not a known action.")
+        self.assertEqual(
+            f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=hello "
+            'ms=1000.000 error="hello is not a known action."',
+            self.line(),
+        )
+
+    def test_a_request_without_a_name(self) -> None:
+        self.log.request(self.client, 3, "", NOW - 0, NOW, "")
+        self.assertIn(' name="" ms=0.000 error=""', self.line())
+
+    def test_each_line_has_its_time(self) -> None:
+        for self.now in (NOW, NOW + 0.25, NOW + 3600, NOW + 3600.125):
+            self.log.connected(self.client)
+        self.log.flush()
+        stamps = [line.split(" ")[0] for line in self.written().splitlines()]
+        self.assertEqual(
+            [
+                "2012-09-06T05:24:59.500Z",
+                "2012-09-06T05:24:59.750Z",
+                "2012-09-06T06:24:59.500Z",
+                "2012-09-06T06:24:59.625Z",
+            ],
+            stamps,
+        )
+
+    def test_names_and_errors_cannot_forge_lines(self) -> None:
+        self.log.request(self.client, 1, "a\nb\x1b[2J\u2028", NOW - 0, NOW, "c\r\nd\x9b")
+        self.assertTrue(
+            self.line().endswith(r'name="a\nb\u001b[2J\u2028" ms=0.000 error="c\r\nd\x9b"')
+        )
+        self.assertEqual(1, len(self.written().splitlines()))
+
+    def test_names_cannot_forge_fields(self) -> None:
+        for name, shown in (
+            ("a b=c", '"a b=c"'),
+            ("a ms=0.001 ok", '"a ms=0.001 ok"'),
+            ('a" ms=0.001 ok x="', r'"a\" ms=0.001 ok x=\""'),
+            ("a=b", '"a=b"'),
+            (" ", '" "'),
+        ):
+            self.log.request(self.client, 1, name, NOW - 0.5, NOW, "no")
+            start, _, rest = self.line().partition(" name=")
+            self.assertTrue(start.endswith(" number=1"), start)
+            self.assertEqual(f'{shown} ms=500.000 error="no"', rest)
+            self.assertEqual((name, len(shown)), json.JSONDecoder().raw_decode(rest))
+
+    def test_names_are_cut(self) -> None:
+        for name, shown in (
+            (" " * 64, '"' + " " * 64 + '"'),
+            ("=" * 65, '"' + "=" * 64 + '…"'),
+            ("a b=c " * 1000, '"' + ("a b=c " * 11)[:64] + '…"'),
+        ):
+            self.log.request(self.client, 1, name, NOW - 0, NOW, None)
+            self.assertTrue(self.line().endswith(f" name={shown} ms=0.000 ok"), self.line())
+
+    def test_quotes_in_an_error_are_escaped(self) -> None:
+        self.log.request(self.client, 1, "x", NOW - 0, NOW, 'say "hi" ☃')
+        self.assertTrue(self.line().endswith(r'error="say \"hi\" ☃"'))
+
+    def test_lone_surrogates_are_escaped(self) -> None:
+        self.log.request(self.client, 1, "\ud800", NOW - 0, NOW, "\udfff")
+        self.assertTrue(self.line().endswith(r'name="\ud800" ms=0.000 error="\udfff"'))
+
+    def test_names_in_other_scripts_stay(self) -> None:
+        self.log.request(self.client, 1, "größe", NOW - 0, NOW, None)
+        self.assertIn(" name=größe ", self.line())
+
+    @PROPERTY
+    @given(ANY_TEXT, ANY_TEXT, st.dictionaries(ANY_TEXT, ANY_TEXT, max_size=2))
+    def test_each_call_makes_one_printable_line(
+        self, name: str, text: str, params: dict[str, object]
+    ) -> None:
+        self.path.write_bytes(b"")
+        log = self.make(with_params=True)
+        log.request(self.client, 1, name, NOW - 0, NOW, text, params)
+        log.disconnected(self.client, text)
+        log.close()
+        lines = self.written().split("\n")
+        kinds = [line.partition("Z ")[2].partition(" ")[0] for line in lines]
+        self.assertEqual(["request", "disconnect", ""], kinds)
+        self.assertTrue("".join(lines).isprintable())
+
+
+class ParamsTests(LogTestCase):
+    """Whether and how the params of a request are written."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.with_params = self.make(with_params=True)
+
+    def ends(self, params: Any, expected: str) -> None:
+        """Checks how the line of a request ends."""
+        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, None, params)
+        self.assertEqual(expected, self.line(self.with_params).partition("ms=0.000 ")[2])
+
+    def test_are_not_written_by_default(self) -> None:
+        self.log.request(self.client, 1, "act", NOW - 0, NOW, None, {"password": "secret"})
+        self.assertTrue(self.line().endswith(" ok"))
+
+    def test_are_written_where_asked_for(self) -> None:
+        self.ends({"key": "☃", "limit": 100}, 'ok params={"key": "☃", "limit": 100}')
+
+    def test_are_written_beside_an_error(self) -> None:
+        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, "no", {"a": 1})
+        self.assertTrue(self.line(self.with_params).endswith('error="no" params={"a": 1}'))
+
+    def test_nothing_is_written_where_there_are_none(self) -> None:
+        self.ends(None, "ok")
+        self.ends({}, "ok")
+
+    def test_are_cut(self) -> None:
+        start = '{"key": "'
+        self.ends(
+            {"key": "x" * 5000}, "ok params=" + start + "x" * (MAX_PARAMS_CHARACTERS - len(start))
+        )
+
+    def test_are_escaped(self) -> None:
+        self.ends({"a\nb": "\x1b\u2028\ud800"}, r'ok params={"a\nb": "\u001b\u2028\ud800"}')
+
+    def test_may_hold_what_an_action_put_there_that_is_no_json(self) -> None:
+        when = datetime.datetime(2012, 11, 12)
+        self.with_params.request(
+            self.client, 1, "act", NOW - 0, NOW, None, {"when": when, "raw": b"x"}
+        )
+        self.assertIn(" number=1 name=act ms=0.000 ok", self.line(self.with_params))
+
+
+class JsonTests(LogTestCase):
+    """The lines as JSON."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log = self.make(with_params=True, form="json")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the log, read."""
+        self.log.flush()
+        return [json.loads(line) for line in self.written().splitlines()]
+
+    def test_each_has_its_time(self) -> None:
+        self.log.connected(self.client)
+        self.now += 3600.125
+        self.log.request(self.client, 1, "x", self.now, self.now)
+        self.log.disconnected(self.client, "quit")
+        self.assertEqual(
+            [
+                (STAMP, "connect"),
+                ("2012-09-06T06:24:59.625Z", "request"),
+                ("2012-09-06T06:24:59.625Z", "disconnect"),
+            ],
+            [(line["time"], line["event"]) for line in self.lines()],
+        )
+
+    def test_a_request(self) -> None:
+        self.log.request(self.client, 3, "a b", NOW - 0.0125, NOW, "no", {"a": 1})
+        (line,) = self.lines()
+        self.assertEqual(
+            {
+                "time": STAMP,
+                "level": "info",
+                "namespace": "actionhero_tcp.logs.request_log",
+                "event": "request",
+                "client": "ab" * 16,
+                "from": "127.0.0.1:4321",
+                "number": 3,
+                "name": "a b",
+                "ms": 12.5,
+                "outcome": "error",
+                "error": "no",
+                "params": {"a": 1},
+            },
+            line,
+        )
+
+    def test_names_are_cut(self) -> None:
+        self.log.request(self.client, 1, "x" * 5000, NOW, NOW)
+        self.assertEqual("x" * 64 + "…", self.lines()[0]["name"])
+
+    def test_lines_of_several_clients_and_names(self) -> None:
+        other = make_connection()
+        asked = [(self.client, "a"), (other, "b"), (self.client, "b"), (self.client, "a")]
+        for number, (client, name) in enumerate(asked):
+            self.log.request(client, number, name, NOW, NOW)
+        self.assertEqual(
+            [(client.id, number, name) for number, (client, name) in enumerate(asked)],
+            [(line["client"], line["number"], line["name"]) for line in self.lines()],
+        )
+
+
+class DurationTests(LogTestCase):
+    """How long requests took."""
+
+    def test_is_in_milliseconds_to_the_microsecond(self) -> None:
+        for seconds, shown in (
+            (0.0, "0.000"),
+            (0.000001, "0.001"),
+            (0.0000494, "0.049"),
+            (0.000999, "0.999"),
+            (0.0009996, "1.000"),
+            (0.001, "1.000"),
+            (0.0012346, "1.235"),
+            (30.0, "30000.000"),
+        ):
+            self.log.request(self.client, 1, "x", 0.0, seconds, None)
+            self.log.flush()
+            self.assertIn(f" ms={shown} ok\n", self.written().splitlines(True)[-1])
+
+
+class FilterTests(LogTestCase):
+    """Values that no log may show."""
+
+    def everything(self, name: str, error: str | None, params: Any) -> str:
+        """What the log says of a request, in both forms."""
+        for form in FORMS:
+            log = self.make(with_params=True, form=form, hidden=("password", "token"))
+            log.request(self.client, 1, name, NOW, NOW, error, params)
+            log.flush()
+        text = self.written()
+        self.assertNotIn("hunter2", text)
+        return text
+
+    def test_in_params(self) -> None:
+        text = self.everything("login", None, {"user": "a", "deep": [{"Token": "hunter2"}]})
+        self.assertIn(' ok params={"user": "a", "deep": [{"Token": "[FILTERED]"}]}\n', text)
+        self.assertIn('"params":{"user":"a","deep":[{"Token":"[FILTERED]"}]}}\n', text)
+
+    def test_in_errors(self) -> None:
+        text = self.everything("login", "not hunter2!", {"password": "hunter2"})
+        self.assertEqual(2, text.count('"not [FILTERED]!"'))
+
+    def test_in_errors_where_params_are_not_written(self) -> None:
+        log = self.make(hidden=("password",))
+        log.request(self.client, 1, "x", NOW, NOW, "not hunter2!", {"password": "hunter2"})
+        self.assertEqual('error="not [FILTERED]!"', self.line(log).partition("0.000 ")[2])
+
+    def test_in_names_of_what_was_meant_as_a_param(self) -> None:
+        for name in ("password=hunter2", '"password":"hunter2"}', "token=" + "hunter2" * 99):
+            text = self.everything(name, f"{name[:64]}… is not a known action.", None)
+            self.assertEqual(4, text.count("[FILTERED]"), text)
+            self.assertEqual(2, text.count("[FILTERED] is not a known action."))
+            self.path.unlink()
+
+    def test_not_in_names_and_errors_that_show_none(self) -> None:
+        error = "password is a required parameter for this action"
+        text = self.everything("resetPassword", error, {"password": ""})
+        self.assertEqual(2, text.count(error))
+        self.assertIn(" name=resetPassword ", text)
+
+    def test_params_that_are_nested_without_end(self) -> None:
+        params: dict[str, Any] = {"password": "hunter2"}
+        params["a"] = params
+        self.assertIn('params="(cannot be shown)"', self.everything("login", "hunter2", params))
+
+
+class FlushTests(LogTestCase):
+    """When lines are written."""
+
+    def test_they_wait_for_a_moment(self) -> None:
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS / 2)
+        self.assertEqual("", self.written())
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS / 2)
+        self.assertEqual(2, self.written().count("\n"))
+
+    def test_they_wait_for_one_timer(self) -> None:
+        for _ in range(5):
+            self.log.connected(self.client)
+        self.assertEqual(1, len(self.clock.getDelayedCalls()))
+
+    def test_no_timer_runs_when_nothing_waits(self) -> None:
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS)
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_later_lines_are_written_too(self) -> None:
+        for count in (1, 2, 3):
+            self.log.connected(self.client)
+            self.clock.advance(FLUSH_SECONDS)
+            self.assertEqual(count, self.written().count("\n"))
+
+    def test_only_so_many_wait(self) -> None:
+        for _ in range(FLUSH_LINES - 1):
+            self.log.connected(self.client)
+        self.assertEqual("", self.written())
+        self.log.connected(self.client)
+        self.assertEqual(FLUSH_LINES, self.written().count("\n"))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_flushing_writes_at_once_and_only_once(self) -> None:
+        self.log.connected(self.client)
+        self.log.flush()
+        self.assertEqual(1, self.written().count("\n"))
+        self.log.flush()
+        self.clock.advance(FLUSH_SECONDS)
+        self.assertEqual(1, self.written().count("\n"))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_lines_keep_their_order(self) -> None:
+        for number in range(FLUSH_LINES + 10):
+            self.log.request(self.client, number, "x", NOW - 0, NOW, None)
+        self.log.flush()
+        numbers = [line.split("number=")[1].split(" ")[0] for line in self.written().splitlines()]
+        self.assertEqual([str(number) for number in range(FLUSH_LINES + 10)], numbers)
+
+    def test_goes_on_where_the_system_took_a_part(self) -> None:
+        really_write = os.write
+        self.patch(os, "write", lambda descriptor, data: really_write(descriptor, data[:7]))
+        self.log.connected(self.client)
+        self.log.flush()
+        self.assertEqual(
+            f"{STAMP} connect client={'ab' * 16} from=127.0.0.1:4321\n", self.written()
+        )
+
+
+class FailureTests(LogTestCase):
+    """A log that cannot be written."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.events: list[Any] = []
+        self.patch(request_log, "_log", Logger("test", observer=self.events.append))
+        self.really_write = os.write
+
+    def fail(self, *arguments: Any) -> Any:
+        """Stands in for a disk that is full."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def flush(self) -> None:
+        """Writes one more line, or tries to."""
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS)
+
+    def test_tells_the_operator_why(self) -> None:
+        self.log = self.make("/dev/full")
+        self.flush()
+        (event,) = self.events
+        self.assertEqual("error", event["log_level"].name)
+        self.assertEqual("No space left on device", event["reason"])
+        self.assertIn("cannot be written", event["log_format"])
+
+    def test_tells_so_once(self) -> None:
+        self.patch(os, "write", self.fail)
+        for _ in range(3):
+            self.flush()
+        self.assertEqual(1, len(self.events))
+
+    def test_loses_what_it_could_not_write_and_no_more(self) -> None:
+        patch = self.patch(os, "write", self.fail)
+        self.flush()
+        self.assertEqual("", self.written())
+        patch.restore()
+        self.flush()
+        self.assertEqual(1, self.written().count("\n"))
+
+    def test_tells_so_again_after_it_went_well(self) -> None:
+        for writer in (self.fail, self.really_write, self.fail, self.fail):
+            self.patch(os, "write", writer)
+            self.flush()
+        self.assertEqual(2, len(self.events))
+
+
+class OpenAndCloseTests(LogTestCase):
+    """Where the lines go."""
+
+    def test_appends_to_a_file(self) -> None:
+        self.path.write_text("before\n")
+        log = self.make()
+        log.connected(self.client)
+        log.close()
+        self.assertTrue(self.written().startswith("before\n2012-"))
+
+    def test_a_folder_that_is_not_there_stops_the_start(self) -> None:
+        path = str(self.path / "nope" / "log")
+        error = self.assertRaises(StartError, RequestLog, self.clock, path)
+        self.assertEqual(f"{path}: cannot open the request log: Not a directory", str(error))
+
+    def test_a_folder_in_its_place_stops_the_start(self) -> None:
+        error = self.assertRaises(StartError, RequestLog, self.clock, "/")
+        self.assertEqual("/: cannot open the request log: Is a directory", str(error))
+
+    def test_a_name_that_no_file_can_have_stops_the_start(self) -> None:
+        for path in (f"{self.path}\0", f"{self.path}\ud800"):
+            self.assertRaises(StartError, RequestLog, self.clock, path)
+
+    def test_is_opened_anew_after_what_waits_is_written(self) -> None:
+        self.log.connected(self.client)
+        moved = self.path.rename(f"{self.path}.1")
+        self.log.connected(self.client)
+        self.log.reopen()
+        self.assertEqual(2, moved.read_text().count("\n"))
+        self.assertEqual("", self.written())
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS)
+        self.assertEqual(1, self.written().count("\n"))
+
+    def test_goes_on_in_its_file_where_it_cannot_be_opened_anew(self) -> None:
+        moved = self.path.rename(f"{self.path}.1")
+        self.path.mkdir()
+        error = self.assertRaises(StartError, self.log.reopen)
+        self.assertEqual(f"{self.path}: cannot open the request log: Is a directory", str(error))
+        self.log.connected(self.client)
+        self.log.flush()
+        self.assertEqual(1, moved.read_text().count("\n"))
+
+    def test_closing_writes_what_waits(self) -> None:
+        self.log.connected(self.client)
+        self.log.close()
+        self.assertEqual(1, self.written().count("\n"))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_closing_closes_the_file(self) -> None:
+        before = len(os.listdir("/proc/self/fd"))
+        log = self.make()
+        self.assertEqual(before + 1, len(os.listdir("/proc/self/fd")))
+        log.close()
+        self.assertEqual(before, len(os.listdir("/proc/self/fd")))
+
+    def test_no_path_means_standard_output(self) -> None:
+        self.assertEqual(1, logfile.STANDARD_OUTPUT)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
+        log = self.make("")
+        log.connected(self.client)
+        log.close()
+        self.assertIn(b" connect client=", os.read(reader, 1000))
+
+    def test_standard_output_stays_open(self) -> None:
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
+        self.make("").close()
+        os.write(writer, b"open")
+        self.assertEqual(b"open", os.read(reader, 10))
+
+    def test_knows_whether_it_goes_nowhere(self) -> None:
+        self.assertFalse(self.log.goes_nowhere)
+        self.assertTrue(self.make("/dev/null").goes_nowhere)
+        self.assertFalse(self.make("/dev/full").goes_nowhere)

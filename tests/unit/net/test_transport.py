@@ -1,0 +1,576 @@
+"""Transports that write at once, over a fake socket and over real ones."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet import main, tcp, unix
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    SSL4ServerEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    UNIXClientEndpoint,
+    UNIXServerEndpoint,
+    connectProtocol,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IHalfCloseableProtocol, IOpenSSLClientConnectionCreator
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.ssl import CertificateOptions
+from twisted.internet.testing import MemoryReactor, StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from zope.interface import implementer
+
+from actionhero_tcp.net import tls, transport
+from actionhero_tcp.net.transport import TCPTransport, UNIXTransport, WriteAtOnce
+from tests.support import FakeSocket, wait_for
+from tools import certs
+
+BIG = b"".join(b"%07d\n" % n for n in range(400_000))
+"""3.2 MB, in which a lost, doubled or moved piece shows."""
+
+
+class Producer:
+    """Remembers what a transport tells it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def pauseProducing(self) -> None:
+        self.told.append("pause")
+
+    def resumeProducing(self) -> None:
+        self.told.append("resume")
+
+    def stopProducing(self) -> None:
+        self.told.append("stop")
+
+
+class Lost(Protocol):
+    """Remembers how its connection went."""
+
+    reason: Failure | None = None
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.reason = reason
+
+
+class FakeSocketTests(SynchronousTestCase):
+    """`write`, send by send."""
+
+    def make(self, *script: int) -> tuple[TCPTransport, FakeSocket]:
+        sock = FakeSocket(script)
+        self.reactor = MemoryReactor()
+        self.protocol = Lost()
+        made = TCPTransport(sock, self.protocol, ("127.0.0.1", 1), None, 1, self.reactor)  # type: ignore[arg-type]
+        self.protocol.makeConnection(made)
+        return made, sock
+
+    def wants_to_write(self, made: TCPTransport) -> bool:
+        return made in self.reactor.getWriters()
+
+    def run_writer(self, made: TCPTransport) -> None:
+        """What the reactor does while the socket is writable."""
+        for _ in range(100):
+            if not self.wants_to_write(made):
+                return
+            error = made.doWrite()
+            if error:
+                made.connectionLost(Failure(error))
+                return
+        self.fail("wants to write for ever")
+
+    def test_all_is_sent_at_once_and_the_reactor_not_bothered(self) -> None:
+        made, sock = self.make()
+        made.write(b"hello")
+        made.write(b"world")
+        self.assertEqual([b"hello", b"world"], sock.taken)
+        self.assertFalse(self.wants_to_write(made))
+        self.assertEqual((0, 0), (made.taken_bytes, made.buffered_bytes))
+        self.assertTrue(transport.is_drained(made))
+
+    def test_a_sequence_is_one_send(self) -> None:
+        made, sock = self.make()
+        made.writeSequence([b"a", b"b", b"c"])
+        self.assertEqual([b"abc"], sock.taken)
+
+    def test_nothing_is_nothing(self) -> None:
+        made, sock = self.make()
+        made.write(b"")
+        self.assertEqual(b"", b"".join(sock.taken))
+        self.assertFalse(self.wants_to_write(made))
+
+    def test_what_the_kernel_does_not_take_is_left_to_the_reactor(self) -> None:
+        made, sock = self.make(3)
+        made.write(b"hello")
+        self.assertEqual([b"hel"], sock.taken)
+        self.assertTrue(self.wants_to_write(made))
+        self.assertEqual((0, 2), (made.taken_bytes, made.buffered_bytes))
+        self.assertFalse(transport.is_drained(made))
+        self.run_writer(made)
+        self.assertEqual([b"hel", b"lo"], sock.taken)
+        self.assertEqual((2, 0), (made.taken_bytes, made.buffered_bytes))
+        self.assertTrue(transport.is_drained(made))
+
+    def test_what_comes_while_something_is_buffered_follows_it(self) -> None:
+        made, sock = self.make(1)
+        made.write(b"12")
+        made.write(b"34")
+        made.writeSequence([b"5", b"6"])
+        self.assertEqual(1, len(sock.offered))
+        self.assertEqual(5, made.buffered_bytes)
+        self.run_writer(made)
+        self.assertEqual(b"123456", b"".join(sock.taken))
+        made.write(b"7")
+        self.assertEqual(b"7", sock.taken[-1])
+        self.assertFalse(self.wants_to_write(made))
+
+    def test_what_comes_while_half_of_the_buffer_is_out_follows_it(self) -> None:
+        made, sock = self.make(1, 1)
+        made.write(b"1234")
+        self.assertIsNone(made.doWrite())
+        self.assertEqual(2, made.buffered_bytes)
+        made.write(b"56")
+        self.assertEqual(4, made.buffered_bytes)
+        self.run_writer(made)
+        self.assertEqual(b"123456", b"".join(sock.taken))
+
+    def test_a_full_kernel_buffer_is_no_error(self) -> None:
+        for number in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS):
+            made, sock = self.make(-number, -number)
+            made.write(b"hello")
+            self.assertEqual(([], 5), (sock.taken, made.buffered_bytes))
+            self.assertTrue(self.wants_to_write(made))
+            self.run_writer(made)
+            self.assertEqual([b"hello"], sock.taken)
+            self.assertIsNone(self.protocol.reason)
+
+    def test_an_error_ends_the_connection_in_the_reactors_own_way(self) -> None:
+        for number in (errno.EPIPE, errno.ECONNRESET):
+            made, sock = self.make(-number, -number)
+            made.write(b"hello")
+            self.assertIsNone(self.protocol.reason, "lost within write")
+            self.assertTrue(self.wants_to_write(made))
+            self.run_writer(made)
+            assert self.protocol.reason is not None
+            self.assertIs(main.CONNECTION_LOST, self.protocol.reason.value)
+            self.assertEqual([], sock.taken)
+
+    def test_a_reset_that_a_write_meets_is_read_as_one(self) -> None:
+        # The kernel tells of it once; to read would find an end, as of a half-close.
+        for number in (errno.EPIPE, errno.ECONNRESET, errno.ETIMEDOUT):
+            made, _ = self.make(-number)
+            made.write(b"hello")
+            self.assertIs(main.CONNECTION_LOST, made.doRead())
+
+    def test_a_reset_that_is_told_as_a_clean_end_is_none(self) -> None:
+        # epoll does so, now and then, while the kernel is still at the reset.
+        for number, expected in (
+            (errno.ECONNRESET, main.CONNECTION_LOST),
+            (0, main.CONNECTION_DONE),
+        ):
+            made, sock = self.make()
+            sock.error = number
+            made.readConnectionLost(Failure(main.CONNECTION_DONE))
+            assert self.protocol.reason is not None
+            self.assertIs(expected, self.protocol.reason.value)
+
+    def test_an_error_in_the_rest_of_a_write_ends_the_connection(self) -> None:
+        made, _ = self.make(2, -errno.EPIPE)
+        made.write(b"hello")
+        self.run_writer(made)
+        assert self.protocol.reason is not None
+        self.assertIs(main.CONNECTION_LOST, self.protocol.reason.value)
+
+    def test_an_error_while_something_is_written_after_the_loss_is_dropped(self) -> None:
+        made, sock = self.make()
+        made.connectionLost(Failure(main.CONNECTION_LOST))
+        made.write(b"hello")
+        self.assertEqual([], sock.taken)
+        self.assertFalse(self.wants_to_write(made))
+
+    def test_what_sends_now_is_there_while_nothing_waits(self) -> None:
+        made, sock = self.make(1)
+        assert made.send_now is not None
+        made.write(b"ab")
+        self.assertIsNone(made.send_now)
+        self.run_writer(made)
+        assert made.send_now is not None
+        self.assertEqual(3, made.send_now(b"cde"))
+        self.assertEqual(b"abcde", b"".join(sock.taken))
+
+    def test_what_sends_now_is_gone_with_the_connection(self) -> None:
+        for end in ("loseConnection", "loseWriteConnection", "connectionLost"):
+            made, _ = self.make()
+            getattr(made, end)(*[Failure(main.CONNECTION_DONE)] * (end == "connectionLost"))
+            self.assertIsNone(made.send_now, end)
+            self.run_writer(made)
+            self.assertIsNone(made.send_now, end)
+
+    def test_after_lose_connection_what_is_written_still_goes_out_first(self) -> None:
+        made, sock = self.make()
+        made.loseConnection()
+        made.write(b"hello")
+        self.assertEqual([], sock.offered)
+        self.run_writer(made)
+        self.assertEqual(b"hello", b"".join(sock.taken))
+        assert self.protocol.reason is not None
+        self.assertIs(main.CONNECTION_DONE, self.protocol.reason.value)
+
+    def test_after_lose_write_connection_nothing_overtakes_the_half_close(self) -> None:
+        made, sock = self.make()
+        made.loseWriteConnection()
+        made.write(b"hello")
+        self.assertEqual([], sock.offered)
+        self.run_writer(made)
+        self.assertEqual(b"hello", b"".join(sock.taken))
+        self.assertEqual([1], sock.shut)
+        made.write(b"late")
+        self.assertEqual(b"hello", b"".join(sock.taken))
+
+    def test_after_abort_nothing_is_sent(self) -> None:
+        made, sock = self.make()
+        made.reactor = SimpleNamespace(
+            **{name: getattr(self.reactor, name) for name in ("addWriter", "removeWriter")},
+            removeReader=self.reactor.removeReader,
+            callLater=lambda *_: None,
+        )
+        made.abortConnection()
+        made.write(b"hello")
+        made.doWrite()
+        self.assertEqual([], sock.offered)
+
+    def test_a_producer_hears_nothing_while_the_kernel_takes_all(self) -> None:
+        made, sock = self.make()
+        producer = Producer()
+        made.registerProducer(producer, True)
+        made.write(b"x" * 100_000)
+        self.assertEqual([], producer.told)
+        self.assertEqual([100_000], [len(data) for data in sock.taken])
+
+    def test_a_producer_is_paused_at_the_bound_and_resumed_when_all_is_out(self) -> None:
+        made, _ = self.make(0)
+        producer = Producer()
+        made.registerProducer(producer, True)
+        made.write(b"x" * 65_536)
+        self.assertEqual([], producer.told)
+        made.write(b"x")
+        self.assertEqual(["pause"], producer.told)
+        self.run_writer(made)
+        self.assertEqual(["pause", "resume"], producer.told)
+        self.assertEqual(65_537, made.taken_bytes)
+
+    def test_a_partial_write_pauses_the_producer_for_its_rest(self) -> None:
+        made, _ = self.make(10)
+        producer = Producer()
+        made.registerProducer(producer, True)
+        made.write(b"x" * 65_547)
+        self.assertEqual(["pause"], producer.told)
+
+    def test_much_is_offered_as_a_whole_and_its_rest_up_to_the_limit(self) -> None:
+        made, sock = self.make(10)
+        data = os.urandom(tcp.Server.SEND_LIMIT * 2 + 5)
+        made.write(data)
+        self.assertEqual([len(data)], sock.offered)
+        self.run_writer(made)
+        self.assertEqual(data, b"".join(sock.taken))
+        self.assertLessEqual(max(sock.offered[1:]), tcp.Server.SEND_LIMIT)
+
+    def test_exactly_the_limit_is_one_send(self) -> None:
+        made, sock = self.make()
+        made.write(b"x" * tcp.Server.SEND_LIMIT)
+        self.assertEqual([tcp.Server.SEND_LIMIT], sock.offered)
+        self.assertFalse(self.wants_to_write(made))
+
+    def test_under_tls_of_its_own_it_stays_out_of_the_way(self) -> None:
+        made, sock = self.make()
+        through: list[bytes] = []
+        self.patch(tcp.Server, "startTLS", lambda *_: setattr(made, "TLS", True))
+        made.startTLS(None)
+        made.protocol = SimpleNamespace(write=through.append)  # type: ignore[assignment]
+        made.write(b"hello")
+        self.assertEqual(([b"hello"], []), (through, sock.offered))
+
+
+class HelperTests(SynchronousTestCase):
+    """What is asked of a transport that is closing."""
+
+    def wrapped(self) -> tuple[Any, StringTransport]:
+        bottom = StringTransport()
+        return SimpleNamespace(transport=SimpleNamespace(transport=bottom)), bottom
+
+    def test_the_lowest_transport_is_below_all_wrappers(self) -> None:
+        top, bottom = self.wrapped()
+        self.assertIs(bottom, transport.lowest(top))
+        self.assertIs(bottom, transport.lowest(bottom))
+
+    def test_progress_is_that_of_the_lowest(self) -> None:
+        top, bottom = self.wrapped()
+        self.assertEqual(0, transport.progress(top))
+        bottom.taken_bytes = 7  # type: ignore[attr-defined]
+        self.assertEqual(7, transport.progress(top))
+
+    def test_what_the_kernel_holds_is_no_progress(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening, socket.socket() as theirs:
+            # What it takes until it reads.
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            theirs.connect(listening.getsockname())
+            ours, _ = listening.accept()
+            with ours:
+                bottom = SimpleNamespace(socket=ours, taken_bytes=ours.send(b"x" * 50_000))
+                bottom.taken_bytes += ours.send(b"x" * 50_000)
+                self.assertEqual(100_000, bottom.taken_bytes)
+                self.assertLess(transport.progress(bottom), 50_000)
+                left = 100_000
+                while left:
+                    left -= len(theirs.recv(left))
+                wait_for(lambda: transport.progress(bottom) == 100_000, "acknowledgement")
+            self.assertEqual(100_000, transport.progress(bottom))
+
+    def test_a_transport_that_is_no_descriptor_counts_as_drained(self) -> None:
+        self.assertTrue(transport.is_drained(StringTransport()))
+
+    def test_hanging_up_closes_the_lowest(self) -> None:
+        top, bottom = self.wrapped()
+        transport.hang_up(top)
+        self.assertTrue(bottom.disconnecting)
+
+    def test_tcp_sockets_get_nodelay_and_keepalive(self) -> None:
+        sock = FakeSocket()
+        transport.set_socket_options(SimpleNamespace(transport=SimpleNamespace(socket=sock)))
+        self.assertEqual(1, sock.options[socket.IPPROTO_TCP, socket.TCP_NODELAY])
+        self.assertEqual(1, sock.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
+        self.assertEqual(60, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPIDLE])
+        self.assertEqual(15, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPINTVL])
+        self.assertEqual(4, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPCNT])
+        self.assertEqual(120_000, sock.options[socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT])
+
+    def test_ipv6_sockets_too(self) -> None:
+        sock = FakeSocket()
+        sock.family = socket.AF_INET6
+        transport.set_socket_options(SimpleNamespace(socket=sock))
+        self.assertEqual(6, len(sock.options))
+
+    def test_other_sockets_are_left_alone(self) -> None:
+        sock = FakeSocket()
+        sock.family = socket.AF_UNIX
+        transport.set_socket_options(SimpleNamespace(socket=sock))
+        transport.set_socket_options(StringTransport())
+        self.assertEqual({}, sock.options)
+
+    def test_a_socket_that_is_gone_already_does_no_harm(self) -> None:
+        sock = FakeSocket()
+        sock.setsockopt = sock.setsockopt_fails  # type: ignore[method-assign]
+        transport.set_socket_options(SimpleNamespace(socket=sock))
+
+    def test_ports_get_the_transport_of_their_kind(self) -> None:
+        tcp_port = tcp.Port(0, Factory(), reactor=MemoryReactor())
+        unix_port = unix.Port("/nowhere", Factory(), reactor=MemoryReactor())
+        transport.write_at_once(tcp_port)
+        transport.write_at_once(unix_port)
+        self.assertIs(TCPTransport, tcp_port.transport)
+        self.assertIs(UNIXTransport, unix_port.transport)
+
+    def test_a_tls_port_loses_its_buffer_of_small_writes(self) -> None:
+        factory = TLSMemoryBIOFactory(CertificateOptions(), False, Factory.forProtocol(Protocol))
+        port = tcp.Port(0, factory, reactor=MemoryReactor())
+        self.assertIsNot(TLSMemoryBIOProtocol, factory.protocol)
+        transport.write_at_once(port)
+        secure = factory.buildProtocol(None)
+        self.assertIs(TLSMemoryBIOProtocol, type(secure))
+        self.assertIs(TCPTransport, port.transport)
+
+    def test_a_tls_client_that_gets_no_protocol_is_dropped(self) -> None:
+        inner = Factory()
+        inner.buildProtocol = lambda addr: None  # type: ignore[method-assign]
+        factory = TLSMemoryBIOFactory(CertificateOptions(), False, inner)
+        transport.write_at_once(tcp.Port(0, factory, reactor=MemoryReactor()))
+        self.assertIsNone(factory.buildProtocol(None))
+
+    def test_other_ports_keep_theirs(self) -> None:
+        port: Any = SimpleNamespace(transport=None)
+        transport.write_at_once(port)
+        self.assertIsNone(port.transport)
+
+    def test_it_goes_before_twisteds_own_transports(self) -> None:
+        for kind in (TCPTransport, UNIXTransport):
+            self.assertIs(WriteAtOnce.write, kind.write)
+            self.assertIs(WriteAtOnce.writeSomeData, kind.writeSomeData)
+
+
+@implementer(IHalfCloseableProtocol)
+class Server(Protocol):
+    """Answers a few words, one of them with much, and a half-close with a last word."""
+
+    closed_by_client = False
+
+    def connectionMade(self) -> None:
+        self.data = b""
+        self.factory.servers.append(self)  # type: ignore[attr-defined]
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+        if self.data.endswith(b"big\n"):
+            for start in range(0, len(BIG), 200_000):
+                self.transport.write(BIG[start : start + 200_000])  # type: ignore[union-attr]
+            self.transport.write(b"end")  # type: ignore[union-attr]
+        if self.data.endswith(b"hello\n"):
+            self.transport.write(b"hello ")  # type: ignore[union-attr]
+            self.transport.write(b"you")  # type: ignore[union-attr]
+        if self.data.endswith(b"bye\n"):
+            self.transport.write(b"first ")  # type: ignore[union-attr]
+            self.transport.write(b"last")  # type: ignore[union-attr]
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def readConnectionLost(self) -> None:
+        self.closed_by_client = True
+        self.transport.write(b"after half-close")  # type: ignore[union-attr]
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def writeConnectionLost(self) -> None:
+        """Nothing more to say."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Client(Protocol):
+    """Gathers what it gets; `until` fires once it has so many bytes, `gone` at the end."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.wanted = 0
+        self.until: Deferred[None] = Deferred()
+        self.gone: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.chunks.append(data)
+        self.size += len(data)
+        if self.wanted and self.size >= self.wanted:
+            self.wanted = 0
+            self.until.callback(None)
+
+    def readConnectionLost(self) -> None:
+        self.transport.loseConnection()  # type: ignore[union-attr]
+
+    def writeConnectionLost(self) -> None:
+        """The other end may still speak."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.gone.callback(b"".join(self.chunks))
+
+
+class RealSocketTests(TestCase):
+    """Over TCP, TLS and UNIX sockets of this machine."""
+
+    timeout = 60
+
+    async def connected(self, kind: str) -> Client:
+        """A client of a new server, over one kind of transport."""
+        from twisted.internet import reactor
+
+        factory = Factory.forProtocol(Server)
+        factory.noisy = False
+        self.servers: list[Server] = []
+        factory.servers = self.servers  # type: ignore[attr-defined]
+        endpoint: Any
+        target: Callable[[Any], Any]
+        if kind == "unix":
+            folder = tempfile.TemporaryDirectory()
+            self.addCleanup(folder.cleanup)
+            path = f"{folder.name}/socket"
+            endpoint = UNIXServerEndpoint(reactor, path)
+            target = lambda _: UNIXClientEndpoint(reactor, path)  # noqa: E731
+        elif kind == "tls":
+            files = certs.make(Path(self.mktemp()))
+            endpoint = SSL4ServerEndpoint(
+                reactor, 0, tls.Certificates(tls.load(*map(str, files))), interface="127.0.0.1"
+            )
+            target = lambda port: wrapClientTLS(  # noqa: E731
+                _Trusting(), TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)
+            )
+        else:
+            endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+            target = lambda port: TCP4ClientEndpoint(  # noqa: E731
+                reactor, "127.0.0.1", port.getHost().port
+            )
+        port = await endpoint.listen(factory)
+        self.addCleanup(port.stopListening)
+        transport.write_at_once(port)
+        client: Client = await connectProtocol(target(port), Client())
+        self.addCleanup(lambda: client.transport.abortConnection())  # type: ignore[union-attr]
+        return client
+
+    async def assertBigArrives(self, kind: str, expected: type) -> None:
+        client = await self.connected(kind)
+        client.wanted = len(BIG) + 3
+        client.transport.write(b"big\n")  # type: ignore[union-attr]
+        await client.until
+        self.assertEqual(BIG + b"end", b"".join(client.chunks))
+        (server,) = self.servers
+        bottom = transport.lowest(server.transport)
+        self.assertIsInstance(bottom, expected)
+        self.assertTrue(transport.is_drained(server.transport))
+        client.transport.loseConnection()  # type: ignore[union-attr]
+        await client.gone
+
+    async def test_much_data_over_tcp(self) -> None:
+        await self.assertBigArrives("tcp", TCPTransport)
+
+    async def test_much_data_over_tls(self) -> None:
+        await self.assertBigArrives("tls", TCPTransport)
+
+    async def test_much_data_over_a_unix_socket(self) -> None:
+        await self.assertBigArrives("unix", UNIXTransport)
+
+    async def assertLastWritesArrive(self, kind: str) -> None:
+        client = await self.connected(kind)
+        client.transport.write(b"bye\n")  # type: ignore[union-attr]
+        self.assertEqual(b"first last", await client.gone)
+
+    async def test_what_is_written_before_closing_arrives_over_tcp(self) -> None:
+        await self.assertLastWritesArrive("tcp")
+
+    async def test_what_is_written_before_closing_arrives_over_tls(self) -> None:
+        await self.assertLastWritesArrive("tls")
+
+    async def test_what_is_written_before_closing_arrives_over_a_unix_socket(self) -> None:
+        await self.assertLastWritesArrive("unix")
+
+    async def assertHalfCloseIsAnswered(self, kind: str) -> None:
+        client = await self.connected(kind)
+        client.transport.write(b"big\n")  # type: ignore[union-attr]
+        client.transport.loseWriteConnection()  # type: ignore[union-attr]
+        self.assertEqual(BIG + b"endafter half-close", await client.gone)
+        self.assertTrue(self.servers[0].closed_by_client)
+
+    async def test_a_half_close_is_answered_over_tcp(self) -> None:
+        await self.assertHalfCloseIsAnswered("tcp")
+
+    async def test_a_half_close_is_answered_over_a_unix_socket(self) -> None:
+        await self.assertHalfCloseIsAnswered("unix")
+
+    async def test_a_tls_client_that_says_goodbye_at_once_gets_its_answer(self) -> None:
+        client = await self.connected("tls")
+        client.transport.write(b"hello\n")  # type: ignore[union-attr]
+        client.transport.loseConnection()  # type: ignore[union-attr]
+        self.assertEqual(b"hello you", await client.gone)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Trusting:
+    """TLS options of a client that trusts anybody."""
+
+    @staticmethod
+    def clientConnectionForTLS(_: Any) -> SSL.Connection:
+        return SSL.Connection(CertificateOptions().getContext(), None)

@@ -1,0 +1,311 @@
+"""Endpoints: descriptions, TLS over any of them, UNIX sockets that somebody else holds."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import endpoints as twisted_endpoints
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
+    TCP4ClientEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    UNIXClientEndpoint,
+    UNIXServerEndpoint,
+    connectProtocol,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import ITransport
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import CertificateOptions
+from twisted.python.systemd import ListenFDs
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from actionhero_tcp.errors import StartError
+from actionhero_tcp.net import tls
+from actionhero_tcp.net.transport import (
+    TCPTransport,
+    UNIXTransport,
+    set_socket_options,
+    write_at_once,
+)
+from actionhero_tcp.server.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described, shared
+from actionhero_tcp.server.proxied import ProxiedEndpoint, TrustedProxies
+from tests import support
+from tools import certs
+
+NOBODY = TrustedProxies([])
+
+
+class Greeter(Protocol):
+    """Says hello, and hangs up."""
+
+    def connectionMade(self) -> None:
+        transport: Any = self.transport
+        factory: Any = self.factory
+        factory.transports.append(transport)
+        set_socket_options(transport)
+        if isinstance(transport, TCPTransport):
+            factory.options += transport.getTcpNoDelay(), transport.getTcpKeepAlive()
+        transport.write(b"hello")
+        transport.loseConnection()
+
+
+class Greeters(Factory):
+    """Keeps the transports of its clients, and the options of those of TCP."""
+
+    protocol = Greeter  # type: ignore[assignment]
+    noisy = False
+
+    def __init__(self) -> None:
+        self.transports: list[ITransport] = []
+        self.options: list[bool] = []
+
+
+class Listener(Protocol):
+    """Waits for what it is sent."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.lost: Deferred[bytes] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.heard += data
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.lost.callback(self.heard)
+
+
+def hand_over(test: SynchronousTestCase, *sockets: socket.socket) -> None:
+    """Has Twisted take these for what systemd has handed over."""
+    parsers = [
+        parser
+        for parser in twisted_endpoints.getPlugins(  # type: ignore[attr-defined]
+            twisted_endpoints.IStreamServerEndpointStringParser
+        )
+        if parser.prefix == "systemd"
+    ]
+    numbers = [stream.fileno() for stream in sockets]
+    for parser in parsers:
+        test.patch(type(parser), "_sddaemon", ListenFDs(numbers, ["x"] * len(numbers)))
+
+
+def open_as(name: str) -> int:
+    """How many descriptors of this process lead to one thing."""
+    folder = Path("/proc/self/fd")
+    return sum(path.is_symlink() and os.readlink(path) == name for path in folder.iterdir())
+
+
+class DescribedTests(SynchronousTestCase):
+    """`described`."""
+
+    def refusal(self, text: str) -> str:
+        """Why there is no such endpoint; one line."""
+        error = str(self.assertRaises(StartError, described, text, NOBODY, support.Reactor()))
+        self.assertEqual(1, len(error.splitlines()), error)
+        return error
+
+    def test_an_endpoint_of_twisted(self) -> None:
+        self.assertIsInstance(described("tcp:0", NOBODY, support.Reactor()), TCP4ServerEndpoint)
+
+    def test_what_is_none(self) -> None:
+        self.assertEqual(
+            "--listen foo:bar: this is no endpoint description: Unknown endpoint type: 'foo'",
+            self.refusal("foo:bar"),
+        )
+        for text in ("", "nope", "tcp:x", "ssl:1:privateKey=/none", "systemd:domain=NOPE:index=0"):
+            self.assertTrue(self.refusal(text).startswith(f"--listen {text}: "))
+
+    def test_a_socket_that_systemd_has_not_handed_over(self) -> None:
+        hand_over(self)
+        for text in ("systemd:domain=INET:index=0", "systemd:domain=UNIX:name=x"):
+            self.assertEqual(
+                f"--listen {text}: systemd has handed over no such socket; "
+                "is the socket unit active?",
+                self.refusal(text),
+            )
+
+    def test_a_unix_socket_of_systemd_behind_a_proxy(self) -> None:
+        with socket.socket(socket.AF_UNIX) as local:
+            hand_over(self, local)
+            endpoint = described("haproxy:systemd:domain=UNIX:index=0", NOBODY, support.Reactor())
+            self.assertIsInstance(endpoint, ProxiedEndpoint)
+            self.assertIsInstance(endpoint.endpoint, InheritedUNIXEndpoint)
+
+    def test_sockets_that_systemd_has_handed_over(self) -> None:
+        with socket.socket() as stream, socket.socket(socket.AF_UNIX) as local:
+            hand_over(self, stream, local)
+            reactor = support.Reactor()
+            endpoint = described("systemd:domain=INET:index=0", NOBODY, reactor)
+            self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
+            endpoint = described("systemd:domain=UNIX:index=1", NOBODY, reactor)
+            self.assertIsInstance(endpoint, InheritedUNIXEndpoint)
+
+
+class SocketTestCase(TestCase):
+    """The path of a UNIX socket, and who is to listen on it."""
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor = reactor
+        # Trial's own folders have paths too long for a socket.
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = f"{folder.name}/socket"
+        self.factory = Greeters()
+
+
+class InheritedUNIXTests(SocketTestCase):
+    """A UNIX socket that this test holds, as systemd does."""
+
+    def held(self, address: str) -> socket.socket:
+        """A listening socket that stays open."""
+        held = socket.socket(socket.AF_UNIX)
+        self.addCleanup(held.close)
+        held.bind(address)
+        held.listen(7)
+        return held
+
+    async def listen(self, held: socket.socket) -> Any:
+        """A port on another descriptor of a socket."""
+        endpoint = InheritedUNIXEndpoint(self.reactor, os.dup(held.fileno()))
+        port = await endpoint.listen(self.factory)
+        write_at_once(port)
+        return port
+
+    async def hears(self, address: str) -> bytes:
+        """What a new client hears."""
+        endpoint = UNIXClientEndpoint(self.reactor, address)
+        client = await connectProtocol(endpoint, Listener())
+        return await client.lost
+
+    async def test_it_serves_and_stops_and_serves_again(self) -> None:
+        held = self.held(self.path)
+        for _ in range(2):
+            port = await self.listen(held)
+            self.assertEqual(1, self.factory.numPorts)
+            self.assertEqual(b"hello", await self.hears(self.path))
+            self.assertIsInstance(self.factory.transports[-1], UNIXTransport)
+            await port.stopListening()
+            self.assertEqual(0, self.factory.numPorts)
+
+    async def test_who_connects_meanwhile_waits(self) -> None:
+        held = self.held(self.path)
+        port = await self.listen(held)
+        await port.stopListening()
+        client = await connectProtocol(UNIXClientEndpoint(self.reactor, self.path), Listener())
+        self.assertEqual(b"", client.heard)
+        port = await self.listen(held)
+        self.assertEqual(b"hello", await client.lost)
+        await port.stopListening()
+
+    async def test_the_file_and_its_mode_are_left_alone(self) -> None:
+        held = self.held(self.path)
+        os.chmod(self.path, 0o600)
+        port = await self.listen(held)
+        self.assertEqual(0o600, stat.S_IMODE(os.stat(self.path).st_mode))
+        await port.stopListening()
+        self.assertEqual(0o600, stat.S_IMODE(os.stat(self.path).st_mode))
+
+    async def test_a_file_that_is_gone_does_not_matter(self) -> None:
+        held = self.held(self.path)
+        port = await self.listen(held)
+        os.remove(self.path)
+        await port.stopListening()
+
+    async def test_an_abstract_address(self) -> None:
+        address = f"\0actionhero-test-{os.getpid()}"
+        port = await self.listen(self.held(address))
+        self.assertEqual(b"hello", await self.hears(address))
+        await port.stopListening()
+
+    async def test_it_says_where_it_listens(self) -> None:
+        port = await self.listen(self.held(self.path))
+        self.assertEqual(self.path.encode(), port.getHost().name)
+        await port.stopListening()
+
+    async def test_the_descriptor_is_its_own_and_it_keeps_none(self) -> None:
+        held = self.held(self.path)
+        name = os.readlink(f"/proc/self/fd/{held.fileno()}")
+        port = await self.listen(held)
+        self.assertEqual(2, open_as(name))
+        await port.stopListening()
+        self.assertEqual(1, open_as(name))
+
+
+class InheritedTCPTests(SocketTestCase):
+    """Twisted's own port on a TCP socket that this test holds."""
+
+    async def test_it_writes_at_once_with_the_options_of_any_other_port(self) -> None:
+        held = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(held.close)
+        hand_over(self, held)
+        held.detach()
+        endpoint = described("systemd:domain=INET:index=0", NOBODY, self.reactor)
+        port = await endpoint.listen(self.factory)
+        write_at_once(port)
+        client = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port)
+        listener = await connectProtocol(client, Listener())
+        self.assertEqual(b"hello", await listener.lost)
+        (transport,) = self.factory.transports
+        self.assertIsInstance(transport, TCPTransport)
+        self.assertEqual([True, True], self.factory.options)
+        await port.stopListening()
+
+
+class SharedTests(SynchronousTestCase):
+    """`shared`, and what workers are handed instead of an endpoint."""
+
+    def test_those_without_tls(self) -> None:
+        reactor = support.Reactor()
+        for text, kind in (
+            ("tcp:0", TCP4ServerEndpoint),
+            ("tcp6:0", TCP6ServerEndpoint),
+            ("unix:/x", UNIXServerEndpoint),
+            ("haproxy:tcp:0", TCP4ServerEndpoint),
+        ):
+            self.assertIsInstance(shared(text, reactor), kind)
+
+    def test_others_are_refused(self) -> None:
+        for text in ("ssl:0", "haproxy:ssl:0", "nonsense"):
+            error = self.assertRaises(StartError, shared, text, support.Reactor())
+            self.assertEqual(
+                f"--listen {text}: workers can share tcp:, tcp6:, unix:, systemd:; for TLS set "
+                "tcpServer.secure",
+                str(error),
+            )
+
+    def test_what_is_no_description_is_refused(self) -> None:
+        error = self.assertRaises(StartError, shared, "tcp:x", support.Reactor())
+        self.assertIn("--listen tcp:x: this is no endpoint description", str(error))
+
+    def test_a_worker_has_what_it_is_handed_in_place_of_the_endpoint(self) -> None:
+        reactor, handed = support.Reactor(), object()
+        self.assertIs(handed, described("systemd:domain=INET:index=7", NOBODY, reactor, handed))
+        proxied = described("haproxy:unix:/x", NOBODY, reactor, handed)
+        self.assertIsInstance(proxied, ProxiedEndpoint)
+        self.assertIs(handed, proxied.endpoint)
+
+
+class TLSEndpointTests(SocketTestCase):
+    """TLS over a UNIX socket, which Twisted has no description for."""
+
+    async def test_it_speaks_tls_with_the_certificate(self) -> None:
+        pair = certs.make(Path(self.mktemp()))
+        endpoint = TLSEndpoint(
+            described(f"unix:{self.path}", NOBODY, self.reactor),
+            tls.Certificates(tls.load(*map(str, pair))),
+        )
+        port = await endpoint.listen(self.factory)
+        write_at_once(port)
+        client = wrapClientTLS(CertificateOptions(), UNIXClientEndpoint(self.reactor, self.path))
+        listener = await connectProtocol(client, Listener())
+        self.assertEqual(b"hello", await listener.lost)
+        await port.stopListening()

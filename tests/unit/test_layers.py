@@ -1,0 +1,171 @@
+"""The layers of `actionhero_tcp`: which folder may import which, and what nobody may."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import actionhero_tcp
+
+PACKAGE = Path(actionhero_tcp.__file__).parent
+NAME = actionhero_tcp.__name__
+
+LAYERS = (
+    "plugin",
+    "workers",
+    "development",
+    "server",
+    "dispatch",
+    "watchdog",
+    "redis",
+    "app",
+    "rooms",
+    "logs",
+    "connection",
+    "cli",
+    "client",
+    "config",
+    "daemon",
+    "wire",
+    "net",
+)
+"""The folders from the top to the bottom: each imports only what stands below it."""
+
+LEAVES = ("clock", "close_reasons", "errors", "stats")
+"""Modules at the top of the package, below all folders."""
+
+BESIDE = ("builtin", "template", "testing")
+"""Folders outside of the layers; `builtin` and `template` use public names only."""
+
+SANS_TRANSPORT = ("dispatch", "app", "rooms", "connection")
+"""Folders that hand bytes to an outbox and never import a reactor or a socket."""
+
+NETWORK = ("twisted.internet", "twisted.protocols", "socket", "OpenSSL", "select")
+NETWORK_FREE = ("twisted.internet.defer", "twisted.internet.threads", "twisted.internet.interfaces")
+"""Parts of `twisted.internet` that know no reactor until they are called with one."""
+
+MAY_WRITE = {"connection.closing": {"twisted.protocols.tls"}}
+"""Modules of those folders that handle a transport all the same."""
+
+
+def trees(*folders: str) -> dict[str, ast.Module]:
+    """The modules of some folders, or of all layers and leaves, by their dotted names."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        if parts[0] in (folders or (*LAYERS, *LEAVES)):
+            name = ".".join(parts).removesuffix(".__init__")
+            found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    return found
+
+
+def imports(module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Each import of a module, at any depth, as (module, name); type-only ones included.
+
+    Names within the package come without its name: ``("connection.outbox", "Outbox")``.
+    """
+    is_package = (PACKAGE / Path(*module.split("."))).is_dir()
+    here = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            target = node.module or ""
+            if node.level:
+                parents = here[: len(here) - node.level + 1]
+                target = ".".join(["", *parents, target]).rstrip(".")
+            elif target == NAME or target.startswith(NAME + "."):
+                target = target.removeprefix(NAME) or "."
+            yield from ((target, alias.name) for alias in node.names)
+
+
+def own_imports(module: str, tree: ast.Module) -> set[str]:
+    """The modules of the package that a module imports."""
+    found = set()
+    for target, name in imports(module, tree):
+        if target.startswith("."):
+            longer = f"{target}.{name}".lstrip(".")
+            is_module = (PACKAGE / Path(*longer.split("."))).with_suffix(".py").exists()
+            is_folder = (PACKAGE / Path(*longer.split("."))).is_dir()
+            found.add(longer if is_module or is_folder else target.lstrip("."))
+    return found
+
+
+TAKES_THE_GLOBAL_REACTOR = ("plugin.tap", "client.client")
+"""The two edges where nobody hands one in: `makeService`, and a client without ``reactor=``."""
+
+
+class LayerTests(SynchronousTestCase):
+    """Imports go down the layers, with no circle."""
+
+    def test_each_folder_and_each_module_at_the_top_has_its_place(self) -> None:
+        folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+        self.assertEqual({*LAYERS, "builtin", "testing"}, folders)
+        modules = {path.stem for path in PACKAGE.glob("*.py")}
+        self.assertEqual({*LEAVES, "__init__"}, modules)
+
+    def test_imports_go_down(self) -> None:
+        order = {folder: index for index, folder in enumerate((*LAYERS, *LEAVES))}
+        for module, tree in trees().items():
+            top = module.partition(".")[0]
+            for imported in own_imports(module, tree):
+                other = imported.partition(".")[0]
+                if other not in order:
+                    self.fail(f"{module} imports {imported}, which is no layer")
+                if other != top and other not in LEAVES:
+                    self.assertLess(order[top], order[other], f"{module} imports {imported}")
+
+    test_imports_go_down.todo = "app.api, connection and server.service look up"  # type: ignore
+
+    def test_there_are_no_circles(self) -> None:
+        graph = {module: own_imports(module, tree) - {module} for module, tree in trees().items()}
+        self.assertGreaterEqual(len(set(TopologicalSorter(graph).static_order())), len(graph))
+
+    test_there_are_no_circles.todo = "server and dispatch have some"  # type: ignore
+
+    def test_only_net_imports_names_that_a_library_keeps_to_itself(self) -> None:
+        for module, tree in trees().items():
+            if module.partition(".")[0] == "net":
+                continue
+            for target, name in imports(module, tree):
+                if not target.startswith("."):
+                    private = target.rpartition(".")[2].startswith("_") or name.startswith("_")
+                    self.assertFalse(
+                        private and target != "__future__", f"{module}: {target} {name}"
+                    )
+
+    def test_what_hands_bytes_to_an_outbox_knows_no_network(self) -> None:
+        for module, tree in trees(*SANS_TRANSPORT).items():
+            allowed = MAY_WRITE.get(module, set())
+            for target, name in imports(module, tree):
+                if target.startswith(NETWORK_FREE) or target in allowed:
+                    continue
+                self.assertFalse(target.startswith(NETWORK), f"{module} imports {target}")
+                self.assertNotEqual(("twisted.internet", "reactor"), (target, name), module)
+
+    def test_only_the_edges_take_the_global_reactor(self) -> None:
+        for module, tree in {**trees(), **trees("builtin")}.items():
+            if module in TAKES_THE_GLOBAL_REACTOR:
+                continue
+            for target, name in imports(module, tree):
+                self.assertNotEqual(("twisted.internet", "reactor"), (target, name), module)
+                self.assertNotEqual("twisted.internet.reactor", target, module)
+
+    def test_built_in_actions_use_public_names_only(self) -> None:
+        for module, tree in trees("builtin").items():
+            for target, name in imports(module, tree):
+                if target.startswith("."):
+                    self.assertEqual(".", target, module)
+                    self.assertIn(name, actionhero_tcp.__all__, module)
+
+
+class PublicNameTests(SynchronousTestCase):
+    """What users import."""
+
+    def test_each_is_there(self) -> None:
+        for name in actionhero_tcp.__all__:
+            self.assertTrue(hasattr(actionhero_tcp, name), name)

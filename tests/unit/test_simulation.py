@@ -1,0 +1,97 @@
+"""`benchmarks.simulation` counts what a real cluster and a real Redis count."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from contextlib import ExitStack
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from benchmarks import simulation
+from benchmarks.crowd import Crowd
+from benchmarks.simulation import Costs, Traffic
+from tests.support import daemon, wait_for
+from tests.support.redis_server import RedisServer, redis_server
+
+
+class CountTests(SynchronousTestCase):
+    """What follows from who is where."""
+
+    def test_each_node_with_a_member_gets_each_message(self) -> None:
+        self.assertEqual(Traffic(6, 12, 6, 12), simulation.traffic([[2, 0, 1]], 2))
+        self.assertEqual(Traffic(2, 2, 0, 2), simulation.traffic([[2, 0, 0]], 1))
+        self.assertEqual(Traffic(1, 1, 0, 0), simulation.traffic([[0, 1], [0, 0]], 1))
+
+    def test_rooms_add_up(self) -> None:
+        self.assertEqual(Traffic(5, 8, 3, 8), simulation.traffic([[2, 1], [2, 0]], 1))
+        self.assertEqual(3, simulation.subscriptions([[2, 1], [2, 0]]))
+
+    def test_all_members_are_spread(self) -> None:
+        placement = simulation.spread(rooms=50, members=7, nodes=3)
+        self.assertEqual([7] * 50, [sum(room) for room in placement])
+        self.assertEqual({3}, {len(room) for room in placement})
+        self.assertEqual(placement, simulation.spread(50, 7, 3))
+        self.assertNotEqual(placement, simulation.spread(50, 7, 3, seed=2))
+
+
+class CostTests(SynchronousTestCase):
+    """What it takes."""
+
+    def test_the_costs_give_back_what_they_were_made_of(self) -> None:
+        costs = simulation.costs((25, 322), 14, 60, (24, 420))
+        self.assertEqual(Costs(publish=8, relay=3, say=60, hear=20, deliver=4), costs)
+        alone, crowd = Traffic(1, 2, 1, 1), Traffic(1, 2, 1, 100)
+        self.assertAlmostEqual(14e-6, costs.redis(alone))
+        self.assertAlmostEqual(60e-6 + 24e-6, costs.nodes(alone))
+        self.assertAlmostEqual(60e-6 + 420e-6, costs.nodes(crowd))
+
+    def test_it_prints_both_columns(self) -> None:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            simulation.main(["--nodes", "1", "--rooms", "10", "--members", "4", "--rate", "2.5"])
+        text = printed.getvalue()
+        self.assertRegex(text, r"clients +40\n")
+        self.assertRegex(text, r"into Redis +100\n")
+        self.assertRegex(text, r"out of Redis +100\n")
+        self.assertRegex(text, r"clients +300\n")
+        for name in simulation.MEASURED:
+            self.assertIn(f"{name}:\n", text)
+
+
+class RealTests(SynchronousTestCase):
+    """Three real nodes."""
+
+    def test_messages_are_as_many_as_predicted(self) -> None:
+        placement = [*simulation.spread(rooms=4, members=5, nodes=3), [3, 0, 0]]
+        said_by_each = 8
+        predicted = simulation.traffic(placement, said_by_each)
+        with redis_server() as redis, ExitStack() as stack:
+            options = (f"--redis={redis.url}", "--announce-limit=0")
+            nodes = [stack.enter_context(daemon(*options)) for _ in range(3)]
+            with Crowd([node.port for node in nodes], placement) as crowd:
+                channels = [f"actionhero:v1:said:room{n}" for n in range(len(placement))]
+                expected = simulation.subscriptions(placement)
+                wait_for(lambda: sum(_subscribed(redis, channels)) >= expected, "subscriptions")
+                before = _published(redis)
+                heard = crowd.talk(said_by_each)
+                wait_for(lambda: _published(redis) - before >= predicted.said, "the last message")
+                published = _published(redis) - before
+                present = _subscribed(redis, channels)
+        self.assertEqual(predicted.delivered, heard)
+        self.assertEqual(predicted.said, published)
+        self.assertEqual(expected, sum(present))
+        relayed = sum(
+            sum(room) * said_by_each * count for room, count in zip(placement, present, strict=True)
+        )
+        self.assertEqual(predicted.relayed, relayed)
+
+
+def _subscribed(redis: RedisServer, channels: list[str]) -> list[int]:
+    counts = re.findall(rb":(\d+)\r", redis.ask("PUBSUB", "NUMSUB", *channels))
+    return [int(count) for count in counts]
+
+
+def _published(redis: RedisServer) -> int:
+    calls = re.search(rb"cmdstat_publish:calls=(\d+)", redis.ask("INFO", "commandstats"))
+    return int(calls[1]) if calls else 0
