@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
@@ -20,37 +21,60 @@ if TYPE_CHECKING:
     from .context import ServerContext
     from .factory import ActionHeroFactory
 
+_UNIX: Final = "unix:"
+
 
 class TrustedProxies:
     """The proxies whose headers are believed.
 
     Args:
-        networks: Addresses and networks, such as ``10.0.0.0/8``.
+        rules: Addresses and networks, such as ``10.0.0.0/8``; ``unix:/path`` for whoever may
+            connect to that UNIX socket of ours, ``unix:`` for any of ours.
 
     Raises:
-        StartError: One of them is neither; the text says which.
+        StartError: One of them is none of these; the text says which.
 
     Attributes:
-        networks: The same, parsed; they may be replaced while the server runs.
+        networks: The addresses and networks, parsed.
+        sockets: The paths of UNIX sockets; empty text for any.
     """
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    def __init__(self, rules: Iterable[str]) -> None:
+        rules = tuple(rules)
+        self.sockets = {_socket_path(rule) for rule in rules if rule.startswith(_UNIX)}
         try:
-            self.networks = [ip_network(network) for network in networks]
+            self.networks = [ip_network(rule) for rule in rules if not rule.startswith(_UNIX)]
         except ValueError as error:
             raise StartError(
-                f"tcpServer.trustedProxies: {error}; "
-                "expected are addresses, and networks such as 10.0.0.0/8"
+                f"tcpServer.trustedProxies: {error}; expected are addresses, networks such as "
+                "10.0.0.0/8, and unix:/path for a UNIX socket"
             ) from None
 
-    def trust(self, peer: Any) -> bool:
-        """Whether one of them is at an address; who may connect to a UNIX socket is one."""
-        host = getattr(peer, "host", None)
-        if host is None:
-            return True
-        address = ip_address(host)
+    def trust_like(self, other: TrustedProxies) -> None:
+        """Trusts from now on those that another one trusts."""
+        self.networks, self.sockets = other.networks, other.sockets
+
+    def trust(self, peer: Any, host: Any) -> bool:
+        """Whether a connection comes from one of them.
+
+        Args:
+            peer: The address of the other end.
+            host: The address of our end.
+        """
+        if isinstance(host, UNIXAddress):
+            return "" in self.sockets or os.path.abspath(_text(host)) in self.sockets
+        address = ip_address(peer.host)
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self.networks)
+
+
+def _socket_path(rule: str) -> str:
+    path = rule.removeprefix(_UNIX)
+    return os.path.abspath(path) if path else ""
+
+
+def _text(address: UNIXAddress) -> str:
+    return os.fsdecode(address.name or b"")
 
 
 class ProxiedHandshake(Handshake):
@@ -104,7 +128,7 @@ class ProxiedHandshake(Handshake):
         self._come_in()
 
     def _begin(self) -> None:
-        if self._proxies.trust(self.peer):
+        if self._proxies.trust(self.peer, self._transport.getHost()):
             seconds = self._context.limits.proxy_header_timeout
             self._wait(seconds, "proxyHeaderTimeout", close_reasons.PROXY_HEADER_TIMEOUT)
         else:

@@ -66,7 +66,7 @@ class Parts:
             context = tls.load(server.key_file, server.cert_file, server.ca_file)
 
         def commit() -> None:
-            self.proxies.networks = proxies.networks
+            self.proxies.trust_like(proxies)
             if self.certificates is not None and context is not None:
                 self.certificates.context = context
             self._bring_into_force(config)
