@@ -52,7 +52,8 @@ class Connection:
 
     Attributes:
         id: 32 random hex digits.
-        connected_at: In ms since 1970.
+        connected_at: In ms since 1970, by the wall clock, to be shown.
+        opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
         remote_address: The client's address, such as ``127.0.0.1:54321``.
         params: The sticky params, in the order in which they came.
         rooms: The rooms it is in.
@@ -73,6 +74,7 @@ class Connection:
         "connected_at",
         "halted",
         "id",
+        "opened",
         "outbox",
         "owner",
         "params",
@@ -86,6 +88,7 @@ class Connection:
     def __init__(self, outbox: Outlet, owner: Owner, remote_address: str) -> None:
         self.id = uuid.uuid4().hex
         self.connected_at = int(time.time() * 1000)
+        self.opened = time.monotonic()
         self.remote_address = remote_address
         self.params: dict[str, Any] = {}
         self.rooms: dict[str, None] = {}

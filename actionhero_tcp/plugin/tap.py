@@ -43,6 +43,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..net.epoll_loop import poll_directly
+from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
@@ -82,6 +83,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     """
     from twisted.internet import reactor
 
+    if not use_monotonic_time(reactor):
+        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
     config = options.configuration
     try:
         if options["check-config"]:
