@@ -12,7 +12,6 @@ from ..errors import LimitError
 from ..wire import json_lines
 
 if TYPE_CHECKING:
-    from ..dispatch.request import Request
     from .files import FileReader
     from .outbox import ResponseSlot
 
@@ -45,6 +44,16 @@ class Owner(Protocol):
 
     def action_done(self) -> None:
         """An action of this connection has ended."""
+
+
+class Pending(Protocol):
+    """A request whose action still runs: a `dispatch.request.Request`."""
+
+    def cancel(self) -> None:
+        """Ends the action; the client gets no response."""
+
+    def give_up(self, error: str) -> None:
+        """Ends the action; the client gets this error."""
 
 
 class Connection:
@@ -94,11 +103,11 @@ class Connection:
         self.rooms: dict[str, None] = {}
         self.attributes: dict[str, Any] = {}
         self.requests = 0
-        self.pending: set[Request] = set()
+        self.pending: set[Pending] = set()
         self.outbox = outbox
         self.owner = owner
         self.halted = False
-        self.waits_for: Request | None = None
+        self.waits_for: Pending | None = None
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
         self._most_param_bytes = 0

@@ -93,7 +93,7 @@ class Runner:
         except UnserializableError as error:
             raise self._no_json(action, error) from None
         if isinstance(outcome, Deferred):
-            request = Request(connection, number, action, params, started, outcome)
+            request = Request(connection, number, action, params, started, outcome, self)
             if action.sends_file:
                 face._place = request.place = connection.outbox.hold()
             self._wait(request)
