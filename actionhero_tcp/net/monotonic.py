@@ -39,6 +39,6 @@ def use_monotonic_time(reactor: Any) -> bool:
 
 def _schedules_by_monotonic_time(reactor: Any) -> bool:
     probe = reactor.callLater(_PROBE_SECONDS, lambda: None)
-    difference = probe.getTime() - time.monotonic() - _PROBE_SECONDS
+    difference: float = probe.getTime() - time.monotonic() - _PROBE_SECONDS
     probe.cancel()
     return abs(difference) < _TOLERANCE_SECONDS
