@@ -104,10 +104,18 @@ class TcpServer:
         "a Twisted server endpoint description to listen on, instead of port and IP, "
         "such as `unix:/run/actionhero.sock`; may be given several times",
     )
+    backlog: int = option(
+        4096,
+        "connections that may wait in the kernel until the server accepts them, for each "
+        "listening socket; the kernel's `net.core.somaxconn` caps it",
+        minimum=1,
+        maximum=65535,
+    )
     trusted_proxies: tuple[str, ...] = option(
         ("127.0.0.0/8", "::1"),
         "an address or network of the proxies that may connect to a `haproxy:` endpoint of "
-        "`listen`; may be given several times",
+        "`listen`; `unix:/path` (or `unix:` for all) for whoever may connect to a UNIX socket; "
+        "may be given several times",
         live=True,
     )
 
