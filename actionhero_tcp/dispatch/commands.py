@@ -192,8 +192,9 @@ class Commands:
 
     def _room_view(self, connection: Connection, _: str) -> bytes:
         room = connection.room
-        members = self._rooms.members(room) if room is not None else []
-        status = {"room": room, "members": members, "membersCount": len(members)}
+        most = self.limits.max_members_shown
+        members, count = self._rooms.first_members(room, most) if room is not None else ([], 0)
+        status = {"room": room, "members": members, "membersCount": count}
         return json_lines.head(
             {"context": "response", "status": "OK", "room": room, "roomStatus": status}
         )
