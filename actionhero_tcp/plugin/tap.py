@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from ..app import loader
 from ..app.api import Api
 from ..app.cache import LocalCache
+from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
@@ -43,6 +44,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..net.epoll_loop import poll_directly
+from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
@@ -51,6 +53,8 @@ from ..redis.keys import Keys
 from ..redis.link import RedisLink
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
+from ..server.clients import Clients
+from ..server.context import ServerContext
 from ..server.factory import ActionHeroFactory
 from ..server.listeners import certificates_of, listeners_of, shared_listeners
 from ..server.listening import stop_seconds
@@ -82,6 +86,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     """
     from twisted.internet import reactor
 
+    if not use_monotonic_time(reactor):
+        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
     config = options.configuration
     try:
         if options["check-config"]:
@@ -128,7 +134,7 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
-        worker.watch_supervisor(lambda: stop_seconds(service.factory.limits))
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.limits))
     return service
 
 
@@ -237,7 +243,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
-        cluster=cluster,
+        cluster=cluster or NoCluster(),
     )
     hooks.api = api
     certificates = certificates_of(config)
@@ -253,30 +259,39 @@ def build(
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
     admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
-    factory = ActionHeroFactory(
+    context = ServerContext(
         router=router,
         runner=runner,
         rooms=rooms,
+        hooks=hooks,
         stats=stats,
         write_batch=write_batch,
-        limits=limits,
         admission=admission,
         clock=reactor,
         connections=connections,
-        hooks=hooks,
-        welcome_message=general.welcome_message,
-        default_room=general.default_chat_room,
+        limits=limits,
         log=log,
     )
+    clients = Clients(context, general.welcome_message, general.default_chat_room)
     parts = Parts(
-        api, rooms, cache, commands, runner, router, admission, factory, proxies, certificates
+        api,
+        rooms,
+        cache,
+        commands,
+        runner,
+        router,
+        admission,
+        context,
+        clients,
+        proxies,
+        certificates,
     )
     watch = None
     if config.log.blocked_seconds:
         watch = Monitor(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
     service = ActionHeroService(
         general.server_name,
-        factory,
+        ActionHeroFactory(context, clients),
         listeners,
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),

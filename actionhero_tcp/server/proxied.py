@@ -18,6 +18,7 @@ from ..wire.proxy_header import HeaderError, HeaderReader
 from .handshake import Handshake, HandshakeOwner
 
 if TYPE_CHECKING:
+    from .context import ServerContext
     from .factory import ActionHeroFactory
 
 _UNIX: Final = "unix:"
@@ -81,9 +82,9 @@ class ProxiedHandshake(Handshake):
 
     Args:
         proxies: Whose headers are believed.
-        owner: See `Entrance`.
-        transport: See `Entrance`.
-        factory: See `Entrance`.
+        owner: See `Handshake`.
+        transport: See `Handshake`.
+        context: See `Handshake`.
     """
 
     __slots__ = ("_proxies", "_reader", "_source", "_source_known")
@@ -93,9 +94,9 @@ class ProxiedHandshake(Handshake):
         proxies: TrustedProxies,
         owner: HandshakeOwner,
         transport: Any,
-        factory: ActionHeroFactory,
+        context: ServerContext,
     ) -> None:
-        super().__init__(owner, transport, factory)
+        super().__init__(owner, transport, context)
         self._proxies = proxies
         self._reader = HeaderReader()
         self._source: Any = None
@@ -107,7 +108,7 @@ class ProxiedHandshake(Handshake):
         return self._source or super().peer
 
     def received(self, data: bytes) -> None:
-        """See `Entrance.received`."""
+        """See `Handshake.received`."""
         if self._source_known:
             super().received(data)
             return
@@ -128,7 +129,7 @@ class ProxiedHandshake(Handshake):
 
     def _begin(self) -> None:
         if self._proxies.trust(self.peer, self._transport.getHost()):
-            seconds = self._factory.limits.proxy_header_timeout
+            seconds = self._context.limits.proxy_header_timeout
             self._wait(seconds, "proxyHeaderTimeout", close_reasons.PROXY_HEADER_TIMEOUT)
         else:
             self._owner.drop(close_reasons.UNTRUSTED_PROXY)
@@ -152,7 +153,7 @@ class ProxiedEndpoint:
 
 
 class ProxiedFactory(Factory):
-    """Makes the protocols of another factory, each with a `ProxiedEntrance`.
+    """Makes the protocols of another factory, each with a `ProxiedHandshake`.
 
     Args:
         factory: The other one.
@@ -163,14 +164,11 @@ class ProxiedFactory(Factory):
 
     def __init__(self, factory: ActionHeroFactory, proxies: TrustedProxies) -> None:
         self._factory = factory
-        self._handshake_factory = partial(ProxiedHandshake, proxies)
+        self._proxies = proxies
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A protocol for a client, or None where the other factory makes none."""
-        protocol: Any = self._factory.buildProtocol(addr)
-        if protocol is not None:
-            protocol.handshake_factory = self._handshake_factory
-        return protocol
+        return self._factory.build(partial(ProxiedHandshake, self._proxies))
 
 
 def _twisted_address(address: tuple[str, int] | str | None) -> Any:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ..redis.cache import RedisCache
     from ..rooms.rooms import Rooms
     from .admission import Admission
-    from .factory import ActionHeroFactory
+    from .clients import Clients
+    from .context import ServerContext
 
 _log = Logger()
 
@@ -44,7 +45,8 @@ class Parts:
     runner: Runner
     router: Router
     admission: Admission
-    factory: ActionHeroFactory
+    context: ServerContext
+    clients: Clients
     proxies: TrustedProxies
     certificates: Certificates | None
 
@@ -73,14 +75,14 @@ class Parts:
 
     def _bring_into_force(self, config: Config) -> None:
         general, limits = config.general, config.limits
-        for part in (self.commands, self.runner, self.router, self.admission, self.factory):
+        for part in (self.commands, self.runner, self.router, self.admission, self.context):
             part.limits = limits
         self.api.renew(config)
         self.cache.max_entries = limits.max_cache_entries
         self.rooms.announce_limit = general.announce_limit
         self.runner.server_error = general.server_error_message
         self.router.defaults = {"limit": general.default_limit, "offset": general.default_offset}
-        self.factory.greet_with(general.welcome_message, general.default_chat_room)
+        self.clients.greet_with(general.welcome_message, general.default_chat_room)
 
 
 class Reload:

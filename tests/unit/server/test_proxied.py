@@ -59,7 +59,9 @@ class ProxiedTestCase(ProtocolTestCase):
 
     def addresses(self) -> list[str]:
         """Where the clients are that have been welcomed."""
-        return [connection.remote_address for connection in self.factory._connections.values()]
+        return [
+            connection.remote_address for connection in self.factory.context.connections.values()
+        ]
 
     def assert_dropped(self, peer: Peer, reason: str) -> None:
         """A connection has been closed without a word, for a reason."""
@@ -128,7 +130,7 @@ class HeaderTests(ProxiedTestCase):
 
     def test_the_log_says_what_was_wrong(self) -> None:
         told: list[tuple[str, str, str | None]] = []
-        self.factory._log = SimpleNamespace(turned_away=lambda *args: told.append(args))  # type: ignore[assignment]
+        self.factory.context.log = SimpleNamespace(turned_away=lambda *args: told.append(args))  # type: ignore[assignment]
         self.peer(b"PROXY TCP5\r\n")
         (entry,) = told
         text = "the protocol must be TCP4, TCP6 or UNKNOWN, not 'TCP5'"
@@ -146,7 +148,7 @@ class HeaderTests(ProxiedTestCase):
 
     def test_the_server_stops_first(self) -> None:
         peer = self.peer(V1[:9])
-        self.successResultOf(self.factory.drain())
+        self.successResultOf(self.factory.clients.drain())
         self.assert_dropped(peer, "server stopped")
 
     def test_other_listeners_want_none(self) -> None:
@@ -166,7 +168,7 @@ class TimeoutTests(ProxiedTestCase):
             self.assertFalse(peer.gone)
             self.reactor.advance(0.2)
             self.assert_dropped(peer, "PROXY header timeout")
-            self.assertEqual({"proxyHeaderTimeout": 1}, dict(self.factory.stats.limited))
+            self.assertEqual({"proxyHeaderTimeout": 1}, dict(self.factory.context.stats.limited))
 
     def test_bytes_that_drip_in_do_not_prolong_it(self) -> None:
         self.start(proxy_header_timeout=3)

@@ -22,18 +22,22 @@ from tests.support.serving import FakeCloser, FakeEndpoint, FakePort, ServingTes
 
 
 class FakeFactory:
-    """A factory whose clients go when the test says so."""
+    """A factory, its context and its clients in one; they go when the test says so."""
 
     limits = Limits(drain_timeout=20, close_timeout=5)
 
     def __init__(self, order: list[str]) -> None:
-        self.clients = 2
+        self.clients = self
+        self.context = self
         self.clock, self.stats = support.Reactor(), Stats()
         self.api = SimpleNamespace(
             reactor=self.clock, config=SimpleNamespace(limits=self.limits), state=SimpleNamespace()
         )
         self.order = order
         self.drained: Deferred[None] = Deferred()
+
+    def __len__(self) -> int:
+        return 2
 
     def drain(self) -> Deferred[None]:
         self.order.append("drain")
