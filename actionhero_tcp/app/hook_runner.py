@@ -221,7 +221,7 @@ class HookedAction(Action):
         try:
             for hook in self.before:
                 await _result(hook.function(api, connection, call))
-            response = await _result(Action.start(self, api, connection))
+            response = await _result(self.call(api, connection))
             call.response = dict(response) if type(response) is dict else response
         except CANCELLATIONS as error:
             call.error = error

@@ -53,8 +53,9 @@ class ActionCall:
             error; `NO_RESPONSE` where the action answers by itself. A hook may change the dict,
             which is a copy of its own, or put another in its place.
         error: For `after_action`: what the action or a hook raised, or None. It is a
-            ``CancelledError``, Twisted's or on an asyncio reactor asyncio's, where the action was
-            ended: its time was up, its client hung up, or the server stopped. A hook that sets it to None, and a response, mends the error.
+            ``CancelledError`` where the action was cancelled: its time was up, its client hung
+            up, or the server stopped. That is Twisted's class, on an asyncio reactor asyncio's.
+            A hook that sets it to None, and a response, mends the error.
     """
 
     action: Action
