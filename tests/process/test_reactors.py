@@ -128,7 +128,10 @@ class AsyncioTests(OwnDaemonTestCase):
         gone.reset()
         wait_for(lambda: "after asyncio" in running.log, "the hook")
         running.process.send_signal(signal.SIGTERM)
-        self.assertIn("going down", stays.message()["status"])
+        status = stays.message()
+        while "status" not in status:
+            status = stays.message()
+        self.assertIn("going down", status["status"])
         self.assertIn("the action was ended", stays.message()["error"])
         self.assert_ended_well(running)
         self.assertEqual(2, running.log.count("cleaned up"))
