@@ -20,6 +20,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..connection.connection import Connection
@@ -44,6 +45,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..net.epoll_loop import poll_directly
+from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
@@ -65,7 +67,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
-from .exit import end_process, leave_threads
+from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -85,6 +87,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     """
     from twisted.internet import reactor
 
+    if not use_monotonic_time(reactor):
+        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
     config = options.configuration
     try:
         if options["check-config"]:
@@ -222,7 +226,9 @@ def build(
     hooks.know(loaded.hooks)
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
-    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cache: LocalCache | RedisCache = LocalCache(
+        reactor, limits.max_cache_entries, limits.max_cache_bytes
+    )
     cluster = None
     if config.redis.is_on:
         link, keys = (
@@ -231,6 +237,8 @@ def build(
         )
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    own_threads = blocking_threads(reactor)
+    threads = FairThreadPool(own_threads, reactor, limits)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -240,6 +248,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
+        threads=threads,
         cluster=cluster or NoCluster(),
     )
     hooks.api = api
@@ -295,7 +304,7 @@ def build(
         cache,
         Loggers(server_log, log),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -329,7 +338,7 @@ def _cluster(
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
-            connections[client].outbox.send(line)
+            connections[client].outbox.say(line)
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
