@@ -20,6 +20,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..connection.connection import Connection
@@ -68,7 +69,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
-from .exit import end_process, leave_threads
+from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -230,7 +231,9 @@ def build(
     hooks.know(loaded.hooks)
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
-    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cache: LocalCache | RedisCache = LocalCache(
+        reactor, limits.max_cache_entries, limits.max_cache_bytes
+    )
     cluster = None
     if config.redis.is_on:
         link, keys = (
@@ -239,6 +242,8 @@ def build(
         )
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    own_threads = blocking_threads(reactor)
+    threads = FairThreadPool(own_threads, reactor, limits)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -248,6 +253,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
+        threads=threads,
         cluster=cluster or NoCluster(),
     )
     hooks.api = api
@@ -303,7 +309,7 @@ def build(
         cache,
         Loggers(reactor, server_log, log, limits.close_timeout),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -347,7 +353,7 @@ def _cluster(
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
-            connections[client].outbox.send(line)
+            connections[client].outbox.say(line)
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
