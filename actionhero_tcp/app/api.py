@@ -8,16 +8,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..wire import json_lines
+from .cluster import Cluster, NoCluster
 
 if TYPE_CHECKING:
     from ..config.sections import Config
     from ..connection.connection import ActionConnection, Connection
     from ..connection.files import Files
-    from ..redis.cluster import Cluster
     from ..rooms.rooms import Rooms
     from ..stats import Stats
     from .actions import Action
     from .cache import Cache
+    from .thread_pool import FairThreadPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Api:
         stats: Counters of this process.
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
-        cluster: This process as a node of a cluster; None where it is alone.
+        threads: The threads of blocking actions.
+        cluster: This process as a node of a cluster; `NoCluster` where it is alone.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
             and the server does nothing with it.
@@ -47,7 +49,8 @@ class Api:
     stats: Stats
     connections: Mapping[str, Connection]
     reactor: Any
-    cluster: Cluster | None = None
+    threads: FairThreadPool
+    cluster: Cluster = field(default_factory=NoCluster)
     state: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     def renew(self, config: Config) -> None:
@@ -77,9 +80,8 @@ class Api:
         """
         found = self.connections.get(connection if isinstance(connection, str) else connection.id)
         if found is None:
-            if self.cluster is None or not isinstance(connection, str):
+            if not isinstance(connection, str):
                 return False
-            self.cluster.send(connection, json_lines.message_line(message))
-            return True
+            return self.cluster.send(connection, json_lines.message_line(message))
         found.send(message)
         return True

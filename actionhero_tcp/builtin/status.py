@@ -25,7 +25,7 @@ from actionhero_tcp import ActionConnection, Api, CacheError, action
 async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
     """How the server is doing."""
     stats = api.stats
-    cluster = api.cluster.status() if api.cluster is not None else {}
+    cluster = api.cluster.status()
     try:
         objects = await api.cache.size()
     except CacheError:

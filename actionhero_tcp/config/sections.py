@@ -104,10 +104,18 @@ class TcpServer:
         "a Twisted server endpoint description to listen on, instead of port and IP, "
         "such as `unix:/run/actionhero.sock`; may be given several times",
     )
+    backlog: int = option(
+        4096,
+        "connections that may wait in the kernel until the server accepts them, for each "
+        "listening socket; the kernel's `net.core.somaxconn` caps it",
+        minimum=1,
+        maximum=65535,
+    )
     trusted_proxies: tuple[str, ...] = option(
         ("127.0.0.0/8", "::1"),
         "an address or network of the proxies that may connect to a `haproxy:` endpoint of "
-        "`listen`; may be given several times",
+        "`listen`; `unix:/path` (or `unix:` for all) for whoever may connect to a UNIX socket; "
+        "may be given several times",
         live=True,
     )
 
@@ -163,8 +171,8 @@ class Limits:
     )
     max_outbox_bytes: int = option(
         1024 * 1024,
-        "bytes of what others say that wait for a client which does not read; "
-        "past it the client is closed as a slow consumer",
+        "bytes of what others say, and of what the application sends beside responses, that wait "
+        "for a client which does not read; past it the client is closed as a slow consumer",
         minimum=1024,
         live=True,
     )
@@ -215,6 +223,33 @@ class Limits:
     max_cache_entries: int = option(
         10_000,
         "entries of the cache; past it the least recently used one goes",
+        minimum=1,
+        live=True,
+    )
+    max_cache_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes of all keys and values of the cache; past it the least recently used entries go; "
+        "Redis has its own `maxmemory`",
+        minimum=65536,
+        live=True,
+    )
+    max_members_shown: int = option(
+        1000,
+        "members of a room that `roomView` names; `membersCount` is always the true number",
+        minimum=0,
+        live=True,
+    )
+    threads: int = option(
+        10,
+        "threads for actions with `blocking=True`; clients take turns, and one that already "
+        "has one does not take the last free one",
+        minimum=1,
+        maximum=1000,
+        live=True,
+    )
+    max_waiting_for_thread: int = option(
+        100,
+        "blocking actions of one client that wait for a thread; past it one gets an error",
         minimum=1,
         live=True,
     )

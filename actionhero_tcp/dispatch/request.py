@@ -42,6 +42,13 @@ class Runnable(Protocol):
         """Runs it as far as it goes by itself; see `actions.Action.start`."""
 
 
+class RequestOwner(Protocol):
+    """What runs requests: the runner."""
+
+    def give_up(self, request: Request, error: str) -> None:
+        """Ends a request that still runs with an error for its client."""
+
+
 class Request:
     """A request whose action still runs.
 
@@ -50,9 +57,10 @@ class Request:
         number: The request's number, which its response carries.
         action: What runs.
         params: With what.
-        started: When it arrived, in seconds since 1970.
+        started: When it arrived, in seconds by the monotonic clock.
         outcome: What the action will return.
         timer: Ends it when its time is up.
+        runner: Answers it where it is given up.
         place: Where its response goes, where all else waits for that; or None.
     """
 
@@ -63,6 +71,7 @@ class Request:
         "outcome",
         "params",
         "place",
+        "runner",
         "started",
         "timer",
     )
@@ -75,7 +84,9 @@ class Request:
         params: dict[str, Any],
         started: float,
         outcome: Deferred[Any],
+        runner: RequestOwner,
     ) -> None:
+        self.runner = runner
         self.connection = connection
         self.number = number
         self.action = action
@@ -92,6 +103,10 @@ class Request:
             self.outcome.cancel()
         except Exception:
             _log.failure("the action {name} could not be cancelled", name=self.action.name)
+
+    def give_up(self, error: str) -> None:
+        """Ends the action; the client gets this error."""
+        self.runner.give_up(self, error)
 
     def end(self) -> None:
         """Takes the request off its connection's list of those that run."""

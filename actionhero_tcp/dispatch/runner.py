@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -93,7 +93,7 @@ class Runner:
         except UnserializableError as error:
             raise self._no_json(action, error) from None
         if isinstance(outcome, Deferred):
-            request = Request(connection, number, action, params, started, outcome)
+            request = Request(connection, number, action, params, started, outcome, self)
             if action.sends_file:
                 face._place = request.place = connection.outbox.hold()
             self._wait(request)
@@ -213,7 +213,7 @@ class Runner:
                 request.number,
                 request.action.name,
                 request.started,
-                time(),
+                monotonic(),
                 error,
                 request.params,
             )

@@ -75,7 +75,7 @@ class RequestLog:
 
     def disconnected(self, connection: Connection, reason: str) -> None:
         """Writes that a client has gone, and why."""
-        seconds = time.time() - connection.connected_at / 1000
+        seconds = time.monotonic() - connection.opened
         self._add(self._form.disconnected(connection, seconds, reason))
 
     def turned_away(self, remote_address: str, reason: str, error: str | None = None) -> None:
@@ -98,7 +98,7 @@ class RequestLog:
             connection: The client.
             number: The request's number.
             name: The verb or the action; empty where the line named none.
-            started: When it came, in seconds since 1970.
+            started: When it came, in seconds by the monotonic clock.
             finished: When it was answered.
             error: What was wrong; None where nothing was.
             params: The action's params.
@@ -160,7 +160,7 @@ class RequestLog:
         return self._form.name(self._filter.assignments(shorten(name)))
 
     def _add(self, text: str) -> None:
-        now = time.time()
+        now = time.monotonic()
         self._entries.append((None, 0, text, now, now, None))
         self._entries_came()
 
@@ -176,6 +176,8 @@ class RequestLog:
         start, ok = form.start, form.ok
         lines: list[str] = []
         earliest = latest = 0.0
+        # The wall clock as it is set now, for all of them.
+        since_1970 = time.time() - time.monotonic()
         time_text = request = who = name_text = ""
         last: Connection | None = None
         last_name: str | None = None
@@ -183,8 +185,8 @@ class RequestLog:
         names: dict[str, str] = {}
         for connection, number, name, started, finished, outcome in self._entries:
             if not earliest <= finished < latest:
-                now = int(finished * 1000)
-                earliest, latest = now / 1000, (now + 1) / 1000
+                now = int((finished + since_1970) * 1000)
+                earliest, latest = now / 1000 - since_1970, (now + 1) / 1000 - since_1970
                 time_text = start + stamp(now)
                 request = time_text + form.request
             if connection is not last:

@@ -75,7 +75,20 @@ def load(key_file: str, cert_file: str, ca_file: str = "") -> SSL.Context:
         raise StartError(f"{cert_file}: OpenSSL refuses this certificate: {error}") from None
     context.set_options(SSL.OP_NO_COMPRESSION | _OP_NO_RENEGOTIATION)
     context.set_client_ca_list([authority.get_subject() for authority in authorities])
+    _ignore_alpn(context)
     return context
+
+
+def ignore_alpn_of(endpoint: Any) -> None:
+    """Has one of Twisted's ``ssl:`` endpoints ignore which protocols a client offers."""
+    options = getattr(endpoint, "_sslContextFactory", None)
+    if options is not None:
+        _ignore_alpn(options.getContext())
+
+
+def _ignore_alpn(context: SSL.Context) -> None:
+    """Answers no protocol by ALPN; what Twisted answers ends each handshake that offers one."""
+    context.set_alpn_select_callback(lambda connection, offered: SSL.NO_OVERLAPPING_PROTOCOLS)
 
 
 def load_pair(key_file: str, cert_file: str) -> tuple[crypto.PKey, crypto.X509, list[crypto.X509]]:

@@ -16,9 +16,11 @@ from twisted.logger import Logger
 from ..app import loader
 from ..app.api import Api
 from ..app.cache import LocalCache
+from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..connection.connection import Connection
@@ -43,6 +45,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..net.epoll_loop import poll_directly
+from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
@@ -53,6 +56,8 @@ from ..redis.link import RedisLink
 from ..redis.rights import Rights
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
+from ..server.clients import Clients
+from ..server.context import ServerContext
 from ..server.factory import ActionHeroFactory
 from ..server.listeners import certificates_of, listeners_of, shared_listeners
 from ..server.listening import stop_seconds
@@ -64,7 +69,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
-from .exit import end_process, leave_threads
+from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -84,6 +89,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     """
     from twisted.internet import reactor
 
+    if not use_monotonic_time(reactor):
+        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
     config = options.configuration
     try:
         if options["check-config"]:
@@ -130,7 +137,7 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
-        worker.watch_supervisor(lambda: stop_seconds(service.factory.limits))
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.limits))
     return service
 
 
@@ -221,13 +228,17 @@ def build(
     hooks.know(loaded.hooks)
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
-    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cache: LocalCache | RedisCache = LocalCache(
+        reactor, limits.max_cache_entries, limits.max_cache_bytes
+    )
     cluster = None
     if config.redis.is_on:
         keys = Keys(config.redis.prefix)
         link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    own_threads = blocking_threads(reactor)
+    threads = FairThreadPool(own_threads, reactor, limits)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -237,7 +248,8 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
-        cluster=cluster,
+        threads=threads,
+        cluster=cluster or NoCluster(),
     )
     hooks.api = api
     certificates = certificates_of(config)
@@ -253,37 +265,46 @@ def build(
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
     admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
-    factory = ActionHeroFactory(
+    context = ServerContext(
         router=router,
         runner=runner,
         rooms=rooms,
+        hooks=hooks,
         stats=stats,
         write_batch=write_batch,
-        limits=limits,
         admission=admission,
         clock=reactor,
         connections=connections,
-        hooks=hooks,
-        welcome_message=general.welcome_message,
-        default_room=general.default_chat_room,
+        limits=limits,
         log=log,
     )
+    clients = Clients(context, general.welcome_message, general.default_chat_room)
     parts = Parts(
-        api, rooms, cache, commands, runner, router, admission, factory, proxies, certificates
+        api,
+        rooms,
+        cache,
+        commands,
+        runner,
+        router,
+        admission,
+        context,
+        clients,
+        proxies,
+        certificates,
     )
     watch = None
     if config.log.blocked_seconds:
         watch = Monitor(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
     service = ActionHeroService(
         general.server_name,
-        factory,
+        ActionHeroFactory(context, clients),
         listeners,
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
         Loggers(server_log, log),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -330,7 +351,7 @@ def _cluster(
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
-            connections[client].outbox.send(line)
+            connections[client].outbox.say(line)
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)

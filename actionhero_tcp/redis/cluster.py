@@ -186,11 +186,12 @@ class Cluster:
             if line.endswith(b"\r\n"):
                 self._deliver(client.decode("utf-8", "replace"), line)
 
-    def send(self, client: str, line: bytes) -> None:
-        """Sends a line to a client, whichever node it is with."""
+    def send(self, client: str, line: bytes) -> bool:
+        """Sends a line to a client, whichever node it is with; see `app.cluster.Cluster.send`."""
         found = self._link.call("HGET", self._keys.clients, client)
         found.addCallback(self._send_to, client, line)
         found.addErrback(lambda _: None)
+        return True
 
     def leave(self) -> Deferred[Any]:
         """Leaves the cluster, and nothing behind; to be called when no client is left."""

@@ -6,14 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from OpenSSL import SSL
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    TCP6ClientEndpoint,
-    UNIXClientEndpoint,
-    wrapClientTLS,
-)
+from twisted.internet.endpoints import UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import (
     Certificate,
     KeyPair,
@@ -24,6 +17,7 @@ from twisted.internet.ssl import (
 
 from ..errors import StartError
 from ..net import tls
+from ..net.client_endpoints import tcp
 from .address import RedisAddress
 
 CONNECT_SECONDS: Final = 4.0
@@ -51,9 +45,6 @@ class TlsFiles:
 def connector(address: RedisAddress, files: TlsFiles, reactor: Any) -> Any:
     """A client endpoint for Redis.
 
-    A literal address is not resolved: Twisted does that in the reactor's threads, too, where
-    it would wait for whatever else runs there.
-
     Args:
         address: Where Redis is.
         files: What TLS uses.
@@ -69,12 +60,7 @@ def connector(address: RedisAddress, files: TlsFiles, reactor: Any) -> Any:
         )
     if address.path:
         return UNIXClientEndpoint(reactor, address.path, CONNECT_SECONDS)
-    kind: Any = HostnameEndpoint
-    if isIPAddress(address.host):
-        kind = TCP4ClientEndpoint
-    elif isIPv6Address(address.host):
-        kind = TCP6ClientEndpoint
-    endpoint = kind(reactor, address.host, address.port, CONNECT_SECONDS)
+    endpoint = tcp(reactor, address.host, address.port, CONNECT_SECONDS)
     if not address.is_secure:
         return endpoint
     return wrapClientTLS(_tls_options(address, files), endpoint)

@@ -16,7 +16,7 @@ from ..errors import ClientError, printable_lines
 from ..wire import json_lines
 
 if TYPE_CHECKING:
-    from .factory import ActionHeroFactory
+    from .context import ServerContext
 
 NOT_IN_TIME: Final = "the server could not decide in time whether you may connect"
 
@@ -72,14 +72,12 @@ class ConnectHooks:
     Args:
         owner: Is told what was decided.
         connection: The client.
-        factory: The hooks, their time limit (``actionTimeout``) and the clock.
+        context: What all connections share.
     """
 
-    def __init__(
-        self, owner: ArrivalOwner, connection: Connection, factory: ActionHeroFactory
-    ) -> None:
+    def __init__(self, owner: ArrivalOwner, connection: Connection, context: ServerContext) -> None:
         self._owner = owner
-        self._factory = factory
+        self._context = context
         self._timer: Timer | None = None
         self._outcome: Deferred[None] | None = None
         self.connection = connection
@@ -87,7 +85,7 @@ class ConnectHooks:
 
     def decide(self) -> None:
         """Has the hooks decide; the owner is told at once, or when they have ended."""
-        hooks = self._factory.hooks
+        hooks = self._context.hooks
         try:
             outcome = coroutines.start(hooks.connect(self.face))
         except Exception:
@@ -97,8 +95,8 @@ class ConnectHooks:
             self._owner.admitted()
             return
         self._outcome = outcome
-        seconds = self._factory.limits.action_timeout
-        self._timer = self._factory.clock.callLater(seconds, self._time_out)
+        seconds = self._context.limits.action_timeout
+        self._timer = self._context.clock.callLater(seconds, self._time_out)
         outcome.addBoth(self._decided)
         outcome.addErrback(lambda f: _log.failure("a client could not be let in", failure=f))
 
@@ -120,7 +118,7 @@ class ConnectHooks:
             self._owner.admitted()
 
     def _time_out(self) -> None:
-        self._factory.stats.limited["actionTimeout"] += 1
+        self._context.stats.limited["actionTimeout"] += 1
         self.stop()
         self._owner.turned_away(ClientError(NOT_IN_TIME))
 
@@ -132,4 +130,4 @@ class ConnectHooks:
         _log.error(
             "a hook of on_connect failed, its client is refused:\n{trouble}", trouble=trouble
         )
-        return ClientError(self._factory.runner.server_error)
+        return ClientError(self._context.runner.server_error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,7 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..errors import StartError
+from ..net.tls import ignore_alpn_of
 from .proxied import ProxiedEndpoint
 
 if TYPE_CHECKING:
@@ -19,9 +21,16 @@ if TYPE_CHECKING:
     from .proxied import TrustedProxies
 
 
+UNIX_MODE: Final = "660"
+"""The mode of a UNIX socket's file whose description sets none: the owner and the group may
+connect. Twisted's own default lets everybody."""
+
 PLAIN_ENDPOINTS: Final = ("tcp", "tcp6", "unix", "systemd")
 """Kinds of endpoints without TLS: a proxy with PROXY headers can connect to them, and workers can
 share them."""
+
+
+_SETS_MODE: Final = re.compile(r"(?<!\\):mode=")
 
 
 class TLSEndpoint:
@@ -137,6 +146,8 @@ def _is_plain(description: str) -> bool:
 
 def _parsed(text: str, description: str, reactor: Any) -> Any:
     """The endpoint of a description, which is that of `text` or a part of it."""
+    if description.startswith("unix:") and not _SETS_MODE.search(description):
+        description += f":mode={UNIX_MODE}"
     try:
         endpoint = serverFromString(reactor, description)
     except Exception as error:
@@ -146,6 +157,8 @@ def _parsed(text: str, description: str, reactor: Any) -> Any:
         raise StartError(f"--listen {text}: {reason}") from None
     if getattr(endpoint, "addressFamily", None) == socket.AF_UNIX:
         return InheritedUNIXEndpoint(reactor, endpoint.fileno)
+    if isinstance(endpoint, SSL4ServerEndpoint):
+        ignore_alpn_of(endpoint)
     return endpoint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -18,7 +19,7 @@ from .admission import Refusal, network_of
 from .connect_hooks import ConnectHooks
 
 if TYPE_CHECKING:
-    from .factory import ActionHeroFactory
+    from .context import ServerContext
 
 
 class HandshakeOwner(Protocol):
@@ -46,7 +47,7 @@ class Handshake:
     Args:
         owner: Is told how it went.
         transport: The client's transport.
-        factory: The limits, the clock and the admission.
+        context: What all connections share.
 
     Attributes:
         network: What it is counted as by its address; None where it is not counted.
@@ -56,8 +57,8 @@ class Handshake:
 
     __slots__ = (
         "_arrival",
+        "_context",
         "_early",
-        "_factory",
         "_owner",
         "_refusal",
         "_timer",
@@ -66,10 +67,10 @@ class Handshake:
         "network",
     )
 
-    def __init__(self, owner: HandshakeOwner, transport: Any, factory: ActionHeroFactory) -> None:
+    def __init__(self, owner: HandshakeOwner, transport: Any, context: ServerContext) -> None:
         self._owner = owner
         self._transport = transport
-        self._factory = factory
+        self._context = context
         self._timer: Timer | None = None
         self._refusal: Refusal | None = None
         self._arrival: ConnectHooks | None = None
@@ -101,7 +102,7 @@ class Handshake:
     def open(self) -> None:
         """The client has connected."""
         transports.set_socket_options(self._transport)
-        self._refusal = self._factory.admission.enter()
+        self._refusal = self._context.admission.enter()
         self._begin()
 
     def received(self, data: bytes) -> None:
@@ -126,7 +127,7 @@ class Handshake:
         """Lets the client in; under TLS only when its handshake is done."""
         self._enter_network()
         if isinstance(self._transport, TLSMemoryBIOProtocol):
-            seconds = self._factory.limits.tls_handshake_timeout
+            seconds = self._context.limits.tls_handshake_timeout
             self._wait(seconds, "tlsHandshakeTimeout", close_reasons.HANDSHAKE_TIMEOUT)
         else:
             self._come_in()
@@ -136,16 +137,16 @@ class Handshake:
         host = getattr(self.peer, "host", None)
         if self._refusal is None and host is not None:
             network = network_of(host)
-            self._refusal = self._factory.admission.enter_network(network)
+            self._refusal = self._context.admission.enter_network(network)
             if self._refusal is None:
                 self.network = network
 
     def _wait(self, seconds: float, limit: str, reason: str) -> None:
         """Drops the client for a reason if it is not in after this time, a limit of this key."""
-        self._timer = self._factory.clock.callLater(seconds, self._timed_out, limit, reason)
+        self._timer = self._context.clock.callLater(seconds, self._timed_out, limit, reason)
 
     def _timed_out(self, limit: str, reason: str) -> None:
-        self._factory.stats.limited[limit] += 1
+        self._context.stats.limited[limit] += 1
         self._owner.drop(reason)
 
     def _come_in(self) -> None:
@@ -154,9 +155,9 @@ class Handshake:
             self._owner.refuse(refusal.reason, json_lines.error(refusal.error, 0))
             return
         connection = self._owner.arrive(self.remote_address, self._attributes())
-        if self._factory.hooks.of(ON_CONNECT):
+        if self._context.hooks.of(ON_CONNECT):
             self._transport.pauseProducing()
-            self._arrival = ConnectHooks(self, connection, self._factory)
+            self._arrival = ConnectHooks(self, connection, self._context)
             self._arrival.decide()
         else:
             self._owner.welcome(connection)
@@ -172,7 +173,7 @@ class Handshake:
 
     def turned_away(self, error: ClientError) -> None:
         """See `arrival.ArrivalOwner.turned_away`."""
-        line, self.error = self._factory.runner.refusal(error, 0)
+        line, self.error = self._context.runner.refusal(error, 0)
         self._transport.resumeProducing()
         self._owner.refuse(close_reasons.REFUSED, line)
 
@@ -196,3 +197,7 @@ def address_text(peer: Any) -> str:
         name = getattr(peer, "name", None)
         return f"unix:{printable(name.decode('utf-8', 'replace'))}" if name else "unix"
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+HandshakeFactory = Callable[[HandshakeOwner, Any, "ServerContext"], Handshake]
+"""Makes the handshake of a client, of its owner, its transport and the context."""

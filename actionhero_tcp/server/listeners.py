@@ -54,7 +54,7 @@ def listeners_of(
         StartError: A description is none.
     """
     listeners = [
-        Listener(endpoints.described(text, proxies, reactor, end), text)
+        Listener(endpoints.described(text, proxies, reactor, end), text, _backlog(config, text))
         for text, end in zip_longest(config.tcp_server.listen, handed)
         if text is not None
     ] or [_default(config, reactor, *handed)]
@@ -66,7 +66,12 @@ def listeners_of(
 def _default(config: Config, reactor: Any, handed: Any = None) -> Listener:
     server = config.tcp_server
     endpoint = handed or TCP4ServerEndpoint(reactor, server.port, interface=server.bind_ip)
-    return Listener(endpoint, f"TCP {server.bind_ip}:{server.port}")
+    return Listener(endpoint, f"TCP {server.bind_ip}:{server.port}", server.backlog)
+
+
+def _backlog(config: Config, text: str) -> int | None:
+    """The backlog of a description; None where it says one by itself."""
+    return None if ":backlog=" in text else config.tcp_server.backlog
 
 
 def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
@@ -87,7 +92,8 @@ def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
             "say where it is with --redis (redis.url), or leave out --workers (general.workers)"
         )
     listeners = [
-        Listener(endpoints.shared(text, reactor), text) for text in config.tcp_server.listen
+        Listener(endpoints.shared(text, reactor), text, _backlog(config, text))
+        for text in config.tcp_server.listen
     ]
     return listeners or [_default(config, reactor)]
 
@@ -95,4 +101,4 @@ def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
 def _secured(listener: Listener, certificates: tls.Certificates) -> Listener:
     text = listener.description
     endpoint = endpoints.secured(text, listener.endpoint, certificates)
-    return Listener(endpoint, f"{text}, with TLS")
+    return Listener(endpoint, f"{text}, with TLS", listener.backlog)

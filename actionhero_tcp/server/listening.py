@@ -15,6 +15,8 @@ from twisted.logger import ILogObserver, Logger
 from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
+from ..net.backlog import most_waiting, set_backlog
+
 if TYPE_CHECKING:
     from ..config.sections import Limits
     from ..daemon.systemd import Notifier
@@ -33,10 +35,12 @@ class Listener:
     Attributes:
         endpoint: A Twisted server endpoint.
         description: What it is, for people, such as ``0.0.0.0:5000 (TLS)``.
+        backlog: How many connections may wait there; None for what the endpoint sets.
     """
 
     endpoint: Any
     description: str
+    backlog: int | None = None
 
 
 class ListeningService(Service):
@@ -123,12 +127,23 @@ class ListeningService(Service):
 
     def _listening(self, port: Any, listener: Listener) -> None:
         """A port listens."""
+        if listener.backlog is not None:
+            set_backlog(port, listener.backlog)
         self.ports.append(port)
         _log.info(
             "listening on {address} ({description})",
             address=address_text(port.getHost()),
             description=listener.description,
         )
+        most = most_waiting()
+        if listener.backlog is not None and most is not None and most < listener.backlog:
+            _log.warn(
+                "backlog of {backlog} connections is capped at {most} by net.core.somaxconn "
+                "({description})",
+                backlog=listener.backlog,
+                most=most,
+                description=listener.description,
+            )
 
     def _cannot_listen(self, failure: Failure, listener: Listener) -> None:
         error = failure.value

@@ -5,7 +5,6 @@ With `outbox` and `linger` the only module that touches a transport.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,10 +26,11 @@ from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
 from ..wire import json_lines
 from ..wire.framing import LineSplitter
-from .handshake import Handshake, HandshakeOwner
 
 if TYPE_CHECKING:
-    from .factory import ActionHeroFactory
+    from .clients import Clients
+    from .context import ServerContext
+    from .handshake import Handshake, HandshakeFactory
 
 GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
 IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
@@ -42,19 +42,21 @@ class ActionHeroProtocol(LineReceiver):
 
     Its lines are split by a `LineSplitter`, not by `LineReceiver.dataReceived`.
 
+    Args:
+        context: What all connections share.
+        clients: Is told when the client is there, may stay, and is gone.
+        handshake: Makes the client's handshake.
+
     Attributes:
         connection: The client's state, from its welcome until it is gone.
-        entrance: How the client came in.
-        way_in: Makes the entrance.
+        handshake: How the client came in.
     """
 
     delimiter = b"\n"
-    factory: ActionHeroFactory
 
     # As attributes of the class these cost an idle connection no memory.
     connection: Connection | None = None
     handshake: Handshake
-    handshake_factory: Callable[[HandshakeOwner, Any, ActionHeroFactory], Handshake] = Handshake
     _outbox: Outbox
     _backlog: Backlog | None = None
     _rate_limit: RateLimit | None = None
@@ -68,13 +70,20 @@ class ActionHeroProtocol(LineReceiver):
     _rate_timer: Timer | None = None
     _progress = 0
 
+    def __init__(
+        self, context: ServerContext, clients: Clients, handshake: HandshakeFactory
+    ) -> None:
+        self._context = context
+        self._clients = clients
+        self._make_handshake = handshake
+
     # Coming
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self.factory.limits.max_line_length)
-        self.factory.opened(self)
-        self.handshake = self.handshake_factory(self, self.transport, self.factory)
+        self._splitter = LineSplitter(self._context.limits.max_line_length)
+        self._clients.opened(self)
+        self.handshake = self._make_handshake(self, self.transport, self._context)
         self.handshake.open()
 
     def handshakeCompleted(self) -> None:
@@ -95,8 +104,8 @@ class ActionHeroProtocol(LineReceiver):
 
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """See `entry.entrance.EntranceOwner.arrive`."""
-        factory = self.factory
-        self._outbox = Outbox(factory.write_batch, self, factory.limits.max_outbox_bytes)
+        context = self._context
+        self._outbox = Outbox(context.write_batch, self, context.limits.max_outbox_bytes)
         connection = Connection(self._outbox, self, remote_address)
         connection.attributes.update(attributes)
         return connection
@@ -105,18 +114,18 @@ class ActionHeroProtocol(LineReceiver):
         """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
-        factory, limits = self.factory, self.factory.limits
+        context, limits = self._context, self._context.limits
         self._outbox.open(self._transport)
         self.connection = connection
         if limits.request_rate:
-            now = factory.clock.seconds()
+            now = context.clock.seconds()
             self._rate_limit = RateLimit(limits.request_rate, limits.request_burst, now)
         if limits.ping_interval or limits.idle_timeout:
             self._heartbeat = Heartbeat(
-                factory.clock, self, limits.ping_interval, limits.idle_timeout
+                context.clock, self, limits.ping_interval, limits.idle_timeout
             )
         # In no turn: where many come at once, their room hears of all of them in one write.
-        factory.welcome(connection)
+        self._clients.welcome(connection)
 
     # Reading
 
@@ -130,7 +139,7 @@ class ActionHeroProtocol(LineReceiver):
         self._heard = True
         lines = self._splitter.feed(data)
         if lines:
-            write_batch = self.factory.write_batch
+            write_batch = self._context.write_batch
             with write_batch:
                 write_batch.single = len(lines) == 1
                 self._take(lines)
@@ -145,24 +154,24 @@ class ActionHeroProtocol(LineReceiver):
             self._serve(Backlog(lines))
         else:
             rest = iter(lines)
-            self.factory.router.serve(connection, rest)
+            self._context.router.serve(connection, rest)
             if connection.halted:
                 self._stall(Backlog(rest))
 
     def _serve(self, backlog: Backlog) -> None:
         """Serves lines for as long as the client may go on; the rest waits."""
-        factory, connection = self.factory, self.connection
+        context, connection = self._context, self.connection
         assert connection is not None
-        wait = backlog.serve(factory.router.serve, connection, factory.clock, self._rate_limit)
+        wait = backlog.serve(context.router.serve, connection, context.clock, self._rate_limit)
         if connection.halted:
             self._stall(backlog)
         elif backlog:
             self._stall(backlog)
             if wait:
-                factory.stats.limited["requestRate"] += 1
-                self._rate_timer = factory.clock.callLater(wait, self._resume)
+                context.stats.limited["requestRate"] += 1
+                self._rate_timer = context.clock.callLater(wait, self._resume)
             else:
-                factory.write_batch.later(self._resume)
+                context.write_batch.later(self._resume)
 
     def _stall(self, backlog: Backlog) -> None:
         """Keeps lines for later, and reads no more until they are served."""
@@ -177,7 +186,7 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if len(connection.pending) >= self.factory.limits.max_pending_actions:
+        if len(connection.pending) >= self._context.limits.max_pending_actions:
             return
         connection.halted = (
             self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
@@ -186,7 +195,7 @@ class ActionHeroProtocol(LineReceiver):
             return
         stop(self._rate_timer)
         self._backlog = None
-        with self.factory.write_batch:
+        with self._context.write_batch:
             self._serve(backlog)
         if self._backlog is not None or self._closing is not None:
             return
@@ -202,7 +211,7 @@ class ActionHeroProtocol(LineReceiver):
         self._resume()
         if self._reason is not None:
             # The action's answer is written at the end of this turn.
-            self.factory.write_batch.afterwards(self._finish_if_done)
+            self._context.write_batch.afterwards(self._finish_if_done)
 
     def outbox_drained(self) -> None:
         """See `outbox.OutboxOwner.outbox_drained`."""
@@ -213,18 +222,18 @@ class ActionHeroProtocol(LineReceiver):
         """See `outbox.OutboxOwner.outbox_blocked`."""
         if self._write_timer is None:
             self._progress = transports.progress(self.transport)
-            seconds = self.factory.limits.write_timeout
-            self._write_timer = self.factory.clock.callLater(seconds, self._check_progress)
+            seconds = self._context.limits.write_timeout
+            self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
 
     def outbox_filled(self) -> None:
         """See `outbox.OutboxOwner.outbox_filled`."""
         if self.connection is not None and not self.connection.halted:
             self.connection.halted = True
-            self.factory.stats.limited["maxOutboxBytes"] += 1
+            self._context.stats.limited["maxOutboxBytes"] += 1
 
     def outbox_overflowed(self) -> None:
         """See `outbox.OutboxOwner.outbox_overflowed`."""
-        self.factory.stats.limited["maxOutboxBytes"] += 1
+        self._context.stats.limited["maxOutboxBytes"] += 1
         self._abort(close_reasons.SLOW_CONSUMER)
 
     def ping(self) -> None:
@@ -232,7 +241,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._reason is None and self.connection is not None and not self._outbox.blocked:
             now = int(time() * 1000)
             message = {"context": "api", "status": "keep-alive", "serverTime": now}
-            with self.factory.write_batch:
+            with self._context.write_batch:
                 self._outbox.say(json_lines.line(message))
 
     def was_active(self) -> bool:
@@ -246,7 +255,7 @@ class ActionHeroProtocol(LineReceiver):
     def idle(self) -> None:
         """See `heartbeat.HeartbeatOwner.idle`."""
         if self._reason is None and self.connection is not None:
-            self.factory.stats.limited["idleTimeout"] += 1
+            self._context.stats.limited["idleTimeout"] += 1
             self.connection.send(IDLE_GOODBYE)
             self.close(close_reasons.IDLE_TIMEOUT)
 
@@ -256,7 +265,7 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is None or not self._outbox.blocked:
             return
         if transports.progress(self.transport) == self._progress:
-            self.factory.stats.limited["writeTimeout"] += 1
+            self._context.stats.limited["writeTimeout"] += 1
             self._abort(close_reasons.WRITE_TIMEOUT)
         else:
             self.outbox_blocked()
@@ -277,9 +286,9 @@ class ActionHeroProtocol(LineReceiver):
         if reason is not close_reasons.SERVER_STOPPED:
             connection.halted = True
             self._backlog = None
-            with self.factory.write_batch:
-                self.factory.rooms.leave_all(connection)
-        self.factory.write_batch.afterwards(self._finish_if_done)
+            with self._context.write_batch:
+                self._context.rooms.leave_all(connection)
+        self._context.write_batch.afterwards(self._finish_if_done)
 
     def drain(self) -> None:
         """Says goodbye, answers what has been read, and closes."""
@@ -295,7 +304,7 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is not None:
             self._backlog = None
             for request in tuple(self.connection.pending):
-                self.factory.runner.give_up(request, error)
+                request.give_up(error)
             self._finish_if_done()
 
     def abort(self) -> None:
@@ -312,9 +321,9 @@ class ActionHeroProtocol(LineReceiver):
         elif self._backlog is None:
             self.close(close_reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
-                seconds = self.factory.limits.close_timeout
+                seconds = self._context.limits.close_timeout
                 error = "the client has closed the connection"
-                self._timer = self.factory.clock.callLater(seconds, self.give_up, error)
+                self._timer = self._context.clock.callLater(seconds, self.give_up, error)
 
     def writeConnectionLost(self) -> None:
         """Our end of the connection is closed; the client's end will follow."""
@@ -327,7 +336,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._closing is not None:
             self._closing.stop()
         if connection is None:
-            self.factory.lost(self, None, self._reason or self.handshake.lost_reason)
+            self._clients.lost(self, None, self._reason or self.handshake.lost_reason)
         else:
             self._outbox.close()
             done = reason.check(ConnectionDone) is not None
@@ -337,7 +346,7 @@ class ActionHeroProtocol(LineReceiver):
             self._reason = why
             for request in tuple(connection.pending):
                 request.cancel()
-            self.factory.lost(self, connection, why)
+            self._clients.lost(self, connection, why)
         if hasattr(self, "_outbox"):
             del self._outbox
         # These know this protocol: without the circle all are freed at once.
@@ -355,9 +364,9 @@ class ActionHeroProtocol(LineReceiver):
 
     def _close_transport(self) -> None:
         self._stop_timers()
-        factory = self.factory
-        seconds = factory.limits.close_timeout
-        self._closing = Closing(self.transport, factory.clock, seconds, factory.stats)
+        context = self._context
+        seconds = context.limits.close_timeout
+        self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 
     def _abort(self, reason: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress
@@ -17,39 +18,63 @@ from ..wire.proxy_header import HeaderError, HeaderReader
 from .handshake import Handshake, HandshakeOwner
 
 if TYPE_CHECKING:
+    from .context import ServerContext
     from .factory import ActionHeroFactory
+
+_UNIX: Final = "unix:"
 
 
 class TrustedProxies:
     """The proxies whose headers are believed.
 
     Args:
-        networks: Addresses and networks, such as ``10.0.0.0/8``.
+        rules: Addresses and networks, such as ``10.0.0.0/8``; ``unix:/path`` for whoever may
+            connect to that UNIX socket of ours, ``unix:`` for any of ours.
 
     Raises:
-        StartError: One of them is neither; the text says which.
+        StartError: One of them is none of these; the text says which.
 
     Attributes:
-        networks: The same, parsed; they may be replaced while the server runs.
+        networks: The addresses and networks, parsed.
+        sockets: The paths of UNIX sockets; empty text for any.
     """
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    def __init__(self, rules: Iterable[str]) -> None:
+        rules = tuple(rules)
+        self.sockets = {_socket_path(rule) for rule in rules if rule.startswith(_UNIX)}
         try:
-            self.networks = [ip_network(network) for network in networks]
+            self.networks = [ip_network(rule) for rule in rules if not rule.startswith(_UNIX)]
         except ValueError as error:
             raise StartError(
-                f"tcpServer.trustedProxies: {error}; "
-                "expected are addresses, and networks such as 10.0.0.0/8"
+                f"tcpServer.trustedProxies: {error}; expected are addresses, networks such as "
+                "10.0.0.0/8, and unix:/path for a UNIX socket"
             ) from None
 
-    def trust(self, peer: Any) -> bool:
-        """Whether one of them is at an address; who may connect to a UNIX socket is one."""
-        host = getattr(peer, "host", None)
-        if host is None:
-            return True
-        address = ip_address(host)
+    def trust_like(self, other: TrustedProxies) -> None:
+        """Trusts from now on those that another one trusts."""
+        self.networks, self.sockets = other.networks, other.sockets
+
+    def trust(self, peer: Any, host: Any) -> bool:
+        """Whether a connection comes from one of them.
+
+        Args:
+            peer: The address of the other end.
+            host: The address of our end.
+        """
+        if isinstance(host, UNIXAddress):
+            return "" in self.sockets or os.path.abspath(_text(host)) in self.sockets
+        address = ip_address(peer.host)
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self.networks)
+
+
+def _socket_path(rule: str) -> str:
+    path = rule.removeprefix(_UNIX)
+    return os.path.abspath(path) if path else ""
+
+
+def _text(address: UNIXAddress) -> str:
+    return os.fsdecode(address.name or b"")
 
 
 class ProxiedHandshake(Handshake):
@@ -57,9 +82,9 @@ class ProxiedHandshake(Handshake):
 
     Args:
         proxies: Whose headers are believed.
-        owner: See `Entrance`.
-        transport: See `Entrance`.
-        factory: See `Entrance`.
+        owner: See `Handshake`.
+        transport: See `Handshake`.
+        context: See `Handshake`.
     """
 
     __slots__ = ("_proxies", "_reader", "_source", "_source_known")
@@ -69,9 +94,9 @@ class ProxiedHandshake(Handshake):
         proxies: TrustedProxies,
         owner: HandshakeOwner,
         transport: Any,
-        factory: ActionHeroFactory,
+        context: ServerContext,
     ) -> None:
-        super().__init__(owner, transport, factory)
+        super().__init__(owner, transport, context)
         self._proxies = proxies
         self._reader = HeaderReader()
         self._source: Any = None
@@ -83,7 +108,7 @@ class ProxiedHandshake(Handshake):
         return self._source or super().peer
 
     def received(self, data: bytes) -> None:
-        """See `Entrance.received`."""
+        """See `Handshake.received`."""
         if self._source_known:
             super().received(data)
             return
@@ -103,8 +128,8 @@ class ProxiedHandshake(Handshake):
         self._come_in()
 
     def _begin(self) -> None:
-        if self._proxies.trust(self.peer):
-            seconds = self._factory.limits.proxy_header_timeout
+        if self._proxies.trust(self.peer, self._transport.getHost()):
+            seconds = self._context.limits.proxy_header_timeout
             self._wait(seconds, "proxyHeaderTimeout", close_reasons.PROXY_HEADER_TIMEOUT)
         else:
             self._owner.drop(close_reasons.UNTRUSTED_PROXY)
@@ -128,7 +153,7 @@ class ProxiedEndpoint:
 
 
 class ProxiedFactory(Factory):
-    """Makes the protocols of another factory, each with a `ProxiedEntrance`.
+    """Makes the protocols of another factory, each with a `ProxiedHandshake`.
 
     Args:
         factory: The other one.
@@ -139,14 +164,11 @@ class ProxiedFactory(Factory):
 
     def __init__(self, factory: ActionHeroFactory, proxies: TrustedProxies) -> None:
         self._factory = factory
-        self._handshake_factory = partial(ProxiedHandshake, proxies)
+        self._proxies = proxies
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """A protocol for a client, or None where the other factory makes none."""
-        protocol: Any = self._factory.buildProtocol(addr)
-        if protocol is not None:
-            protocol.handshake_factory = self._handshake_factory
-        return protocol
+        return self._factory.build(partial(ProxiedHandshake, self._proxies))
 
 
 def _twisted_address(address: tuple[str, int] | str | None) -> Any:

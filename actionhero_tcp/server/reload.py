@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from ..redis.cache import RedisCache
     from ..rooms.rooms import Rooms
     from .admission import Admission
-    from .factory import ActionHeroFactory
+    from .clients import Clients
+    from .context import ServerContext
 
 _log = Logger()
 
@@ -44,7 +45,8 @@ class Parts:
     runner: Runner
     router: Router
     admission: Admission
-    factory: ActionHeroFactory
+    context: ServerContext
+    clients: Clients
     proxies: TrustedProxies
     certificates: Certificates | None
 
@@ -64,7 +66,7 @@ class Parts:
             context = tls.load(server.key_file, server.cert_file, server.ca_file)
 
         def commit() -> None:
-            self.proxies.networks = proxies.networks
+            self.proxies.trust_like(proxies)
             if self.certificates is not None and context is not None:
                 self.certificates.context = context
             self._bring_into_force(config)
@@ -73,14 +75,16 @@ class Parts:
 
     def _bring_into_force(self, config: Config) -> None:
         general, limits = config.general, config.limits
-        for part in (self.commands, self.runner, self.router, self.admission, self.factory):
+        for part in (self.commands, self.runner, self.router, self.admission, self.context):
             part.limits = limits
         self.api.renew(config)
+        self.api.threads.limits = limits
         self.cache.max_entries = limits.max_cache_entries
+        self.cache.max_bytes = limits.max_cache_bytes
         self.rooms.announce_limit = general.announce_limit
         self.runner.server_error = general.server_error_message
         self.router.defaults = {"limit": general.default_limit, "offset": general.default_offset}
-        self.factory.greet_with(general.welcome_message, general.default_chat_room)
+        self.clients.greet_with(general.welcome_message, general.default_chat_room)
 
 
 class Reload:

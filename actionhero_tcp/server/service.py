@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
     from ..app.cache import LocalCache
     from ..app.lifespan import Lifecycle
     from ..daemon.systemd import Notifier
-    from ..development.changes import Development
     from ..logs.loggers import Loggers
     from ..redis.cache import RedisCache
     from ..redis.cluster import Cluster
     from ..watchdog.monitor import Monitor
 
 _log = Logger()
+
+
+class Resource(Protocol):
+    """What runs beside the service: while it serves."""
+
+    def start(self) -> None:
+        """The server serves."""
+
+    def stop(self) -> None:
+        """The server stops."""
 
 
 class ActionHeroService(ListeningService):
@@ -75,14 +84,17 @@ class ActionHeroService(ListeningService):
     ) -> None:
         super().__init__(name, factory, listeners, fail, notifier, logs)
         self.read_anew: Callable[[], bool] = lambda: True
-        self.development: Development | None = None
+        self.development: Resource | None = None
         self._cache = cache
         self._call_stopped = stopped
         self._watch = watch
         self._cluster = cluster
         self.lifecycle = lifecycle
         self.when_running: Callable[[Callable[[], object]], object] = lambda call: (
-            self.factory.clock.callWhenRunning(call)
+            # On asyncio reactors the loop runs one pass later than that.
+            self.factory.context.clock.callWhenRunning(
+                self.factory.context.clock.callLater, 0, call
+            )
         )
         self._call_starting = starting
         self._call_started = started
@@ -134,12 +146,12 @@ class ActionHeroService(ListeningService):
         super().stopService()  # type: ignore[no-untyped-call]
         if self.development is not None:
             self.development.stop()
-        count = self.factory.clients
+        count = len(self.factory.clients)
         _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
-        seconds = stop_seconds(self.factory.limits)
+        seconds = stop_seconds(self.factory.context.limits)
         self.notifier.stopping(f"stopping, with {count} clients connected", seconds)
         stopped = self._stop_listening()
-        stopped.addCallback(lambda _: self.factory.drain())
+        stopped.addCallback(lambda _: self.factory.clients.drain())
         stopped.addCallback(lambda _: self.lifecycle.stop())
         if self._cluster is not None:
             stopped.addCallback(lambda _, cluster: cluster.leave(), self._cluster)
@@ -158,7 +170,7 @@ class ActionHeroService(ListeningService):
     def cut_short(self) -> None:
         """Ends a stop that is under way: what still runs is cancelled, and connections dropped."""
         _log.warn("{name} is told to stop again, and ends at once", name=self.name)
-        self.factory.cut_short()
+        self.factory.clients.cut_short()
         self.lifecycle.give_up()
 
     def _prepare(self) -> None:
@@ -195,7 +207,7 @@ class ActionHeroService(ListeningService):
 
     def _listening(self, port: Any, listener: Listener) -> None:
         write_at_once(port)
-        pause_when_exhausted(port, self.factory.clock, self.factory.stats)
+        pause_when_exhausted(port, self.factory.context.clock, self.factory.context.stats)
         super()._listening(port, listener)
         self._tell_if_ready()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -32,7 +31,6 @@ class FakeClient:
         protocol: The server's protocol for it.
         clock: The server's clock.
         peer: Where it connects from.
-        attributes: Its ``connection.attributes`` from the start on.
 
     Attributes:
         received: All messages that it got, in order: the welcome first, responses, what was
@@ -45,7 +43,6 @@ class FakeClient:
         protocol: ActionHeroProtocol,
         clock: FakeReactor,
         peer: IPv4Address | IPv6Address,
-        attributes: Mapping[str, object],
     ) -> None:
         self.received: list[dict[str, Any]] = []
         self.files: list[bytes] = []
@@ -56,7 +53,6 @@ class FakeClient:
         self._waiting: dict[int, Deferred[dict[str, Any]]] = {}
         self._chunk: bytes | None = None
         self._transport = FakeTransport(protocol, peer, clock, self._receive)
-        protocol.handshake_factory = partial(_Entrance, known=attributes)
         protocol.makeConnection(self._transport)  # type: ignore[no-untyped-call]
         clock.settle()
 
@@ -207,7 +203,7 @@ class FakeClient:
         self._chunk = chunk
 
 
-class _Entrance(Handshake):
+class KnownHandshake(Handshake):
     """The way in of a client of which something is known."""
 
     __slots__ = ("_known",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from typing import Any, Final
 from unittest import TestCase
@@ -14,8 +15,7 @@ from twisted.internet.defer import Deferred
 from ..app.api import Api
 from ..errors import StartError
 from ..plugin import tap
-from ..server.protocol import ActionHeroProtocol
-from .client import FakeClient
+from .client import FakeClient, KnownHandshake
 from .logged import report_errors
 from .reactor import FakeReactor
 from .settings import config_for
@@ -83,9 +83,10 @@ class FakeServer:
         """
         kind = IPv6Address if ":" in host else IPv4Address
         peer = kind("TCP", host, next(self._ports))
-        protocol = self._service.factory.buildProtocol(peer)
-        assert isinstance(protocol, ActionHeroProtocol), "the server is full"
-        return FakeClient(protocol, self.clock, peer, attributes or {})
+        factory = self._service.factory
+        protocol = factory.build(partial(KnownHandshake, known=attributes or {}))
+        assert protocol is not None, "the server is full"
+        return FakeClient(protocol, self.clock, peer)
 
     @property
     def client(self) -> FakeClient:
@@ -130,7 +131,7 @@ class FakeServer:
         """Stops at once."""
         if self._service.running:
             self.stop()
-        self._service.factory.cut_short()
+        self._service.factory.clients.cut_short()
         self.clock.settle()
         # Only now: what hooks of the stop have in threads has ended.
         self._service.lifecycle.give_up()

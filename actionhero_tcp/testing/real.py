@@ -130,7 +130,7 @@ class RealServer:
 
     def _cut_short(self) -> None:
         if self._service.factory.clients:
-            self._service.factory.cut_short()
+            self._service.factory.clients.cut_short()
 
 
 def _certificate(test: TestCase) -> dict[str, object]:

@@ -215,10 +215,19 @@ class UntrustedTests(OwnDaemonTestCase):
         self.assertIn("--listen haproxy:ssl:5001: ", text)
         self.assertIn("TLS has to end in the proxy", text)
 
-    def test_over_a_unix_socket_all_are_trusted(self) -> None:
-        folder = self.folder()
-        path = folder / "socket"
-        running = self.start(f"--listen=haproxy:unix:{path}", "--trusted-proxies=10.0.0.0/8")
+    def test_over_a_unix_socket_a_rule_has_to_trust_it(self) -> None:
+        path = self.folder() / "socket"
+        running = self.start(f"--listen=haproxy:unix:{path}")
+        with socket.socket(socket.AF_UNIX) as stream:
+            stream.settimeout(PATIENCE)
+            stream.connect(str(path))
+            self.assertTrue(Talker(stream).is_dropped())
+        self.stop(running)
+        self.assertIn('reason="untrusted proxy"', running.log)
+
+    def test_over_a_unix_socket_that_a_rule_names(self) -> None:
+        path = self.folder() / "socket"
+        running = self.start(f"--listen=haproxy:unix:{path}", f"--trusted-proxies=unix:{path}")
         with socket.socket(socket.AF_UNIX) as stream:
             stream.settimeout(PATIENCE)
             stream.connect(str(path))

@@ -225,6 +225,16 @@ class HandshakeTests(SecureTestCase):
         self.assertNotIn(b"welcome", stranger.rest())
         self.assertEqual(client.ask("paramsView")["messageCount"], 1)
 
+    def test_what_a_client_offers_by_alpn_is_ignored(self) -> None:
+        for offer in (["irc"], ["h2", "http/1.1"]):
+            context = trusting_context(self.daemon)
+            context.set_alpn_protocols(offer)
+            stream = context.wrap_socket(connect(self.daemon), server_hostname="localhost")
+            client = self.enter(stream)
+            self.assertIsNone(stream.selected_alpn_protocol())
+            self.assertEqual(WELCOME, client.line())
+            self.assertEqual("Bye!", client.ask("quit")["status"])
+
     def test_garbage_is_closed(self) -> None:
         stranger = self.enter(connect(self.daemon))
         stranger.send(bytes(range(256)) * 64)

@@ -466,14 +466,14 @@ class AfterwardsTests(RouterTestCase):
 
     def test_a_stop_waits_for_it(self) -> None:
         (waiting,), _ = self.waiting()
-        action_done = self.service.factory.hooks.settle()
+        action_done = self.service.factory.context.hooks.settle()
         self.assertNoResult(action_done)
         waiting.callback(None)
         self.successResultOf(action_done)
 
     def test_a_stop_does_not_wait_for_ever(self) -> None:
         self.waiting()
-        action_done = self.service.factory.hooks.settle()
+        action_done = self.service.factory.context.hooks.settle()
         self.reactor.advance(4.9)
         self.assertNoResult(action_done)
         self.reactor.advance(0.1)
@@ -481,7 +481,7 @@ class AfterwardsTests(RouterTestCase):
 
     def test_a_stop_with_nothing_to_wait_for(self) -> None:
         self.start()
-        self.successResultOf(self.service.factory.hooks.settle())
+        self.successResultOf(self.service.factory.context.hooks.settle())
 
     def test_one_that_goes_on_all_the_same_keeps_nobody_waiting(self) -> None:
         @on_disconnect
@@ -492,7 +492,7 @@ class AfterwardsTests(RouterTestCase):
                 await Deferred()
 
         self.start(stubborn).transport.loseConnection()
-        action_done = self.service.factory.hooks.settle()
+        action_done = self.service.factory.context.hooks.settle()
         self.assertNoResult(action_done)
         self.reactor.advance(5)
         self.successResultOf(action_done)
@@ -500,9 +500,9 @@ class AfterwardsTests(RouterTestCase):
     def test_a_stop_that_is_cut_short_waits_for_none(self) -> None:
         _, seen = self.waiting()
         factory = self.service.factory
-        drained = factory.drain()
+        drained = factory.clients.drain()
         self.assertNoResult(drained)
-        factory.cut_short()
+        factory.clients.cut_short()
         self.reactor.advance(0)
         self.reactor.advance(0)
         self.successResultOf(drained)

@@ -39,7 +39,7 @@ class TellingTests(RouterTestCase):
                 ("general", "actions_directory"): folder,
             },
         )
-        runner = self.service.factory.runner
+        runner = self.service.factory.context.runner
         assert isinstance(runner, DiagnosticRunner)
         runner.faults = {f.__name__: FAULT for f in functions if not hasattr(f, hooks.MARK)}
         return runner
@@ -61,7 +61,7 @@ class TellingTests(RouterTestCase):
         line = self.client.raw()
         end = f',"fault":"{FAULT}","messageCount":1}}\r\n'.encode()
         self.assertTrue(line.endswith(end), line)
-        self.assertIn('"x":"ä / \\ud800","y":[1.5e+300,null]'.encode(), line)
+        self.assertIn('"x":"ä / \\ud800","y":[1.5e300,null]'.encode(), line)
 
     def test_one_with_no_fields(self) -> None:
         self.begin(nothing)
@@ -92,7 +92,7 @@ class TellingTests(RouterTestCase):
 
         self.begin(run_into)
         self.assertEqual({"error": "too many", "fault": FAULT}, self.ask("run_into"))
-        self.assertEqual(1, self.service.factory.stats.limited["maxParams"])
+        self.assertEqual(1, self.service.factory.context.stats.limited["maxParams"])
 
     def test_what_comes_later_carries_what_is_wrong_then(self) -> None:
         waiting = Waiting()
@@ -153,4 +153,4 @@ class TellingTests(RouterTestCase):
 
     def test_without_development_mode_nobody_tells(self) -> None:
         self.start(echo)
-        self.assertNotIsInstance(self.service.factory.runner, DiagnosticRunner)
+        self.assertNotIsInstance(self.service.factory.context.runner, DiagnosticRunner)

@@ -19,14 +19,24 @@ class RequestTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.connection = make_connection()
+        self.given_up: list[tuple[Request, str]] = []
 
     def request(self, outcome: Deferred[Any]) -> Request:
         """One that runs, and would end after 5 seconds."""
         action: Any = mock.Mock()
-        made = Request(self.connection, 3, action, {"k": "v"}, 1.0, outcome)
+        made = Request(self.connection, 3, action, {"k": "v"}, 1.0, outcome, self)
         made.timer = self.clock.callLater(5, self.fail, "timed out")
         self.connection.pending.add(made)
         return made
+
+    def give_up(self, request: Request, error: str) -> None:
+        """See `RequestOwner.give_up`."""
+        self.given_up.append((request, error))
+
+    def test_to_give_it_up_is_its_runners_business(self) -> None:
+        made = self.request(Deferred())
+        made.give_up("why")
+        self.assertEqual([(made, "why")], self.given_up)
 
     def test_its_end_leaves_the_list_and_the_clock(self) -> None:
         other, made = self.request(Deferred()), self.request(Deferred())

@@ -22,13 +22,13 @@ class LineTests(RouterTestCase):
         rest = iter(lines)
         connection = self.client.protocol.connection
         assert connection is not None
-        with self.service.factory.write_batch:
-            self.service.factory.router.serve(connection, rest)
+        with self.service.factory.context.write_batch:
+            self.service.factory.context.router.serve(connection, rest)
         return list(rest)
 
     def test_other_actions_when_it_is_told(self) -> None:
         client = self.start(echo, need)
-        router = self.service.factory.router
+        router = self.service.factory.context.router
         router.know({"again": router._actions["echo"]})
         for line in ("again", '{"action":"again"}'):
             self.assertIn("params", client.ask(line))
@@ -174,7 +174,7 @@ class ErrorTests(RouterTestCase):
         def broken(connection: Any, argument: str) -> bytes:
             raise ZeroDivisionError
 
-        router = self.service.factory.router
+        router = self.service.factory.context.router
         verb = router._verbs[b"say"]
         object.__setattr__(verb, "run", broken)
         self.assertError("say hello", SERVER_ERROR)

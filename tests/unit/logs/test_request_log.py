@@ -39,6 +39,7 @@ class LogTestCase(SynchronousTestCase):
         self.clock = Clock()
         self.now = NOW
         self.patch(request_log.time, "time", lambda: self.now)
+        self.patch(request_log.time, "monotonic", lambda: self.now)
         self.client = make_connection()
         self.client.id = "ab" * 16
         self.log = self.make()
@@ -79,7 +80,7 @@ class LinesTests(LogTestCase):
         )
 
     def test_a_client_went(self) -> None:
-        self.client.connected_at = 1346909097250
+        self.client.opened = NOW - 2.25
         self.client.requests = 7
         self.log.disconnected(self.client, "slow consumer")
         self.assertEqual(

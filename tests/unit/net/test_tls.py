@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -53,7 +54,11 @@ class LoadTests(SynchronousTestCase):
         return text
 
     def handshake(
-        self, context: SSL.Context, version: int | None = None, ciphers: bytes = b"ALL"
+        self,
+        context: SSL.Context,
+        version: int | None = None,
+        ciphers: bytes = b"ALL",
+        offer: Sequence[bytes] = (),
     ) -> SSL.Connection:
         """The client's end of a handshake in memory."""
         wanted = SSL.Context(SSL.TLS_CLIENT_METHOD)
@@ -61,6 +66,8 @@ class LoadTests(SynchronousTestCase):
         if version is not None:
             wanted.set_min_proto_version(version)
             wanted.set_max_proto_version(version)
+        if offer:
+            wanted.set_alpn_protos(list(offer))
         client = SSL.Connection(wanted, None)
         client.set_connect_state()
         server = tls.Certificates(context).serverConnectionForTLS(None)
@@ -95,6 +102,13 @@ class LoadTests(SynchronousTestCase):
     def test_tls_1_1_is_refused(self) -> None:
         with self.assertRaises(SSL.Error):
             self.handshake(self.load(), SSL.TLS1_1_VERSION, b"ALL:@SECLEVEL=0")
+
+    def test_what_a_client_offers_by_alpn_is_ignored(self) -> None:
+        for offer in ([b"irc"], [b"h2", b"http/1.1"], [b"actionhero"]):
+            client = self.handshake(self.load(), offer=offer)
+            self.assertEqual("TLSv1.3", client.get_protocol_version_name())
+            self.assertIsNotNone(client.get_peer_certificate())
+            self.assertEqual(b"", client.get_alpn_proto_negotiated())
 
     def test_renegotiation_is_refused(self) -> None:
         options = self.load().set_options(0)

@@ -108,7 +108,7 @@ class BuildTests(OptionsTestCase):
         self.assertEqual(set(info.choices), set(FORMS))
 
     def test_actions_cannot_change_the_tables_of_the_api(self) -> None:
-        api = self.build().factory.runner._api
+        api = self.build().factory.context.runner._api
         for table in (api.actions, api.connections):
             with self.assertRaises(TypeError):
                 table["x"] = None  # type: ignore[index]

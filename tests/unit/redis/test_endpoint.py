@@ -7,7 +7,6 @@ import socket
 from pathlib import Path
 
 from twisted.internet import reactor
-from twisted.internet.endpoints import HostnameEndpoint, TCP4ClientEndpoint, TCP6ClientEndpoint
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import StartError
@@ -17,16 +16,8 @@ from tests.support.integration import make_pair
 from tests.support.redis_server import RedisTestCase
 
 
-class KindTests(SynchronousTestCase):
-    """Which endpoint an address gets."""
-
-    def test_only_names_are_resolved(self) -> None:
-        for host, kind in (
-            ("127.0.0.1", TCP4ClientEndpoint),
-            ("::1", TCP6ClientEndpoint),
-            ("localhost", HostnameEndpoint),
-        ):
-            self.assertIs(kind, type(connector(RedisAddress(host), TlsFiles(), reactor)))
+class TlsFilesTests(SynchronousTestCase):
+    """What TLS uses."""
 
     def test_files_for_tls_that_would_not_be_used_are_an_error(self) -> None:
         for files in (TlsFiles(ca_file="ca.pem"), TlsFiles(server_name="r.example")):

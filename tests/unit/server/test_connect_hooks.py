@@ -27,7 +27,7 @@ class ArrivalTests(RouterTestCase):
         client.transport.loseConnection()
         self.gone.clear()
         self.factory = self.service.factory
-        self.factory.stats.closed.clear()
+        self.factory.context.stats.closed.clear()
 
     def peer(self) -> Peer:
         peer = Peer(self.service, self.reactor)
@@ -105,8 +105,8 @@ class ArrivalTests(RouterTestCase):
         peer.transport.loseConnection()
         self.assertEqual([], self.gone)
         self.assertEqual([], seen)
-        self.assertEqual({"refused by the application": 1}, dict(self.factory.stats.closed))
-        self.assertEqual(0, self.factory.clients)
+        self.assertEqual({"refused by the application": 1}, dict(self.factory.context.stats.closed))
+        self.assertEqual(0, len(self.factory.clients))
 
     def test_where_a_hook_fails_nobody_comes_in(self) -> None:
         @on_connect
@@ -164,22 +164,22 @@ class ArrivalTests(RouterTestCase):
         (answer,) = peer.lines()
         self.assertIn("could not decide in time", answer["error"])
         self.assertTrue(waits[0].called)
-        self.assertEqual({"actionTimeout": 1}, dict(self.factory.stats.limited))
+        self.assertEqual({"actionTimeout": 1}, dict(self.factory.context.stats.limited))
 
     def test_a_client_that_goes_meanwhile_ends_it(self) -> None:
         waits = self.slow()
         peer = self.peer()
         peer.transport.loseConnection()
         self.assertTrue(waits[0].called)
-        self.assertEqual({"connection lost": 1}, dict(self.factory.stats.closed))
+        self.assertEqual({"connection lost": 1}, dict(self.factory.context.stats.closed))
         self.assertEqual([], self.gone)
-        self.assertEqual(0, self.factory.clients)
+        self.assertEqual(0, len(self.factory.clients))
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_a_stop_meanwhile_drops_it(self) -> None:
         waits = self.slow()
         peer = self.peer()
-        self.successResultOf(self.factory.drain())
+        self.successResultOf(self.factory.clients.drain())
         self.assertTrue(waits[0].called)
         self.assertTrue(peer.gone)
-        self.assertEqual({"server stopped": 1}, dict(self.factory.stats.closed))
+        self.assertEqual({"server stopped": 1}, dict(self.factory.context.stats.closed))

@@ -260,6 +260,44 @@ class InheritedTCPTests(SocketTestCase):
         await port.stopListening()
 
 
+class UNIXModeTests(SocketTestCase):
+    """The mode of a UNIX socket's file."""
+
+    async def mode(self, text: str) -> int:
+        """The mode of the file where this description has it."""
+        port = await described(text, NOBODY, self.reactor).listen(self.factory)
+        mode = stat.S_IMODE(os.stat(self.path).st_mode)
+        await port.stopListening()
+        return mode
+
+    async def test_the_owner_and_the_group_may_connect(self) -> None:
+        for text in (
+            f"unix:{self.path}",
+            f"unix:address={self.path}",
+            f"unix:{self.path}:backlog=9",
+        ):
+            self.assertEqual(0o660, await self.mode(text))
+
+    async def test_behind_a_proxy_too(self) -> None:
+        endpoint = described(f"haproxy:unix:{self.path}", NOBODY, self.reactor)
+        port = await endpoint.listen(self.factory)
+        self.assertEqual(0o660, stat.S_IMODE(os.stat(self.path).st_mode))
+        await port.stopListening()
+
+    async def test_a_description_can_say_another_one(self) -> None:
+        self.assertEqual(0o666, await self.mode(f"unix:{self.path}:mode=666"))
+        self.assertEqual(0o600, await self.mode(f"unix:{self.path}:lockfile=0:mode=600"))
+
+    async def test_shared_by_workers_too(self) -> None:
+        port = await shared(f"unix:{self.path}", self.reactor).listen(self.factory)
+        self.assertEqual(0o660, stat.S_IMODE(os.stat(self.path).st_mode))
+        await port.stopListening()
+
+    def test_a_colon_in_its_path(self) -> None:
+        endpoint = described(r"unix:/run/a\:mode\=666", NOBODY, self.reactor)
+        self.assertEqual((0o660, "/run/a:mode=666"), (endpoint._mode, endpoint._address))
+
+
 class SharedTests(SynchronousTestCase):
     """`shared`, and what workers are handed instead of an endpoint."""
 
@@ -292,6 +330,22 @@ class SharedTests(SynchronousTestCase):
         proxied = described("haproxy:unix:/x", NOBODY, reactor, handed)
         self.assertIsInstance(proxied, ProxiedEndpoint)
         self.assertIs(handed, proxied.endpoint)
+
+
+class ALPNTests(SocketTestCase):
+    """Clients that offer protocols, at an endpoint with TLS of its own."""
+
+    async def test_they_are_served(self) -> None:
+        key, cert = certs.make(Path(self.mktemp()))
+        text = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={cert}"
+        port = await described(text, NOBODY, self.reactor).listen(self.factory)
+        client = wrapClientTLS(
+            CertificateOptions(acceptableProtocols=[b"h2", b"irc"]),
+            TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port),
+        )
+        listener = await connectProtocol(client, Listener())
+        self.assertEqual(b"hello", await listener.lost)
+        await port.stopListening()
 
 
 class TLSEndpointTests(SocketTestCase):

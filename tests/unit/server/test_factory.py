@@ -1,184 +1,46 @@
-"""The factory that all connections share."""
+"""The Twisted factory: a protocol for each client."""
 
 from __future__ import annotations
 
-import json
-import os
+from typing import Any
 
-from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.server.handshake import Handshake
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from tests import support
 
-GOODBYE = {"status": "Server going down NOW", "context": "api"}
-SLEEP = b'{"action":"sleepTest","params":{"sleepDuration":%d}}\n'
-
 
 class FactoryTests(SynchronousTestCase):
-    """Who is connected, and how all of them go."""
+    """What it makes."""
 
     def setUp(self) -> None:
-        self.file = os.path.abspath(self.mktemp())
-        self.service, self.reactor = support.make_service(
-            {
-                ("limits", "drain_timeout"): 20.0,
-                ("limits", "close_timeout"): 5.0,
-                ("general", "welcome_message"): "Grüß dich",
-                ("general", "default_chat_room"): "hall",
-                ("log", "requests"): True,
-                ("log", "request_file"): self.file,
-            }
-        )
-        self.factory = self.service.factory
-
-    def client(self) -> support.Client:
-        client = support.Client(self.service, self.reactor)
-        self.reactor.advance(0)
-        return client
-
-    def lose(self, client: support.Client) -> None:
-        client.protocol.connectionLost(Failure(ConnectionLost()))
-        self.reactor.advance(0)
+        service, self.reactor = support.make_service()
+        self.factory = service.factory
 
     def test_it_makes_protocols_without_a_word_in_the_log(self) -> None:
         protocol = self.factory.buildProtocol(None)
-        self.assertIsInstance(protocol, ActionHeroProtocol)
-        assert protocol is not None
+        assert isinstance(protocol, ActionHeroProtocol)
         self.assertIs(self.factory, protocol.factory)
         self.assertFalse(self.factory.noisy)
 
-    def test_a_client_is_greeted_as_configured(self) -> None:
-        greeting = (
-            '{"welcome":"Grüß dich","room":"hall","context":"api","messageCount":0}\r\n'
-        ).encode()
-        self.assertEqual(greeting, self.client().raw())
+    def test_a_client_comes_in_by_the_handshake_that_is_asked_for(self) -> None:
+        made: list[Any] = []
 
-    def test_a_client_is_in_the_default_room_and_the_others_hear_of_it(self) -> None:
-        first = self.client()
-        first.raw()
-        second = self.client()
-        (heard,) = first.lines()
-        connection = second.protocol.connection
-        assert connection is not None
-        self.assertEqual(
-            ("I have entered the room", "hall", connection.id),
-            (heard["message"], heard["room"], heard["from"]),
-        )
-        self.assertEqual(1, len(second.lines()))
+        def make(*arguments: Any) -> Handshake:
+            made.append(Handshake(*arguments))
+            return made[-1]
 
-    def test_clients_are_counted_and_known_by_their_ids(self) -> None:
-        clients = [self.client() for _ in range(3)]
-        ids = [client.protocol.connection.id for client in clients]  # type: ignore[union-attr]
-        self.assertEqual(3, self.factory.clients)
-        self.assertEqual(ids, list(self.factory._connections))
-        self.lose(clients[1])
-        self.assertEqual(2, self.factory.clients)
-        self.assertEqual([ids[0], ids[2]], list(self.factory._connections))
-        stats = clients[0].ask("status")["stats"]["socketServer"]
-        self.assertEqual(2, stats["numberOfLocalActiveSocketClients"])
+        protocol = self.factory.build(make)
+        assert protocol is not None
+        transport = StringTransport()
+        protocol.makeConnection(transport)
+        self.assertEqual([protocol.handshake], made)
+        self.reactor.advance(0)
+        self.assertIn(b'"welcome"', transport.value())
 
-    def test_connections_are_logged_where_that_is_asked_for(self) -> None:
-        client = self.client()
-        client.send(b"say a\n")
-        self.lose(client)
-        self.reactor.advance(1)
-        with open(self.file, encoding="utf-8") as stream:
-            first, request, last = stream.read().splitlines()
-        self.assertIn(" connect client=", first)
-        self.assertIn(" request client=", request)
-        self.assertIn(" disconnect client=", last)
-        self.assertIn("requests=1", last)
-        self.assertIn('reason="connection lost"', last)
-
-    def test_one_that_was_never_welcomed_is_counted_by_its_reason_alone(self) -> None:
-        protocol = self.factory.buildProtocol(None)
-        assert isinstance(protocol, ActionHeroProtocol)
-        protocol.transport = StringTransport()
-        self.factory.opened(protocol)
-        protocol.handshake = Handshake(protocol, protocol.transport, self.factory)
-        self.factory.admission.enter()
-        self.assertEqual(1, self.factory.clients)
-        self.factory.lost(protocol, None, "why")
-        self.assertEqual(0, self.factory.clients)
-        stats = self.factory.stats
-        self.assertEqual((1, 0), (stats.closed["why"], stats.connections))
-
-    def test_without_clients_it_is_drained_at_once(self) -> None:
-        self.successResultOf(self.factory.drain())
-        self.assertEqual([], self.reactor.getDelayedCalls())
-
-    def test_it_is_drained_when_the_last_client_is_gone(self) -> None:
-        idle, busy = self.client(), self.client()
-        idle.raw()
-        busy.raw()
-        busy.send(SLEEP % 100)
-        drained = self.factory.drain()
-        self.assertEqual(GOODBYE, busy.lines()[0])
-        self.assertEqual(GOODBYE, idle.lines()[0])
-        self.assertEqual(1, self.factory.clients)
-        self.assertNoResult(drained)
-        self.reactor.advance(0.11)
-        self.assertEqual(1, busy.lines()[-1]["messageCount"])
-        self.successResultOf(drained)
-        self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
-
-    def test_one_that_sends_nothing_more_hears_of_it(self) -> None:
-        client = self.client()
-        client.send(SLEEP % 100)
-        client.protocol.readConnectionLost()
-        client.raw()
-        drained = self.factory.drain()
-        self.reactor.advance(0.11)
-        goodbye, answer = client.lines()
-        self.assertEqual((GOODBYE, 1), (goodbye, answer["messageCount"]))
-        self.reactor.advance(1)
-        self.successResultOf(drained)
-
-    def test_actions_have_the_drain_timeout_and_no_more(self) -> None:
-        client = self.client()
-        client.send(SLEEP % 28_000)
-        client.raw()
-        drained = self.factory.drain()
-        self.reactor.advance(19.9)
-        self.assertNoResult(drained)
-        self.assertEqual([GOODBYE], client.lines())
-        self.reactor.advance(0.2)
-        (answer,) = client.lines()
-        self.assertEqual("the action was ended, because the server goes down", answer["error"])
-        self.successResultOf(drained)
-        self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
-
-    def test_clients_that_take_nothing_have_the_close_timeout_more(self) -> None:
-        client = self.client()
-        client.transport.producer.pauseProducing()  # type: ignore[attr-defined]
-        drained = self.factory.drain()
-        self.reactor.advance(20)
-        self.reactor.advance(4.9)
-        self.assertNoResult(drained)
-        self.reactor.advance(0.2)
-        self.successResultOf(drained)
-        self.assertEqual(0, self.factory.clients)
-        self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
-
-    def test_giving_up_after_the_last_one_has_gone_does_nothing(self) -> None:
-        self.successResultOf(self.factory.drain())
-        self.factory._give_up()
-        self.reactor.advance(6)
-        self.assertEqual([], self.reactor.getDelayedCalls())
-
-    def test_the_rooms_of_those_that_go_are_gone_too(self) -> None:
-        clients = [self.client() for _ in range(2)]
-        for client in clients:
-            self.lose(client)
-        self.assertEqual(0, len(self.factory.rooms))
-
-    def test_the_greeting_is_json(self) -> None:
-        line = self.client().raw()
-        self.assertEqual(["welcome", "room", "context", "messageCount"], list(json.loads(line)))
+    def test_it_makes_none_where_the_server_is_full(self) -> None:
+        self.factory.context.admission.drops = lambda: True  # type: ignore[method-assign]
+        self.assertIsNone(self.factory.buildProtocol(None))
+        self.assertIsNone(self.factory.build(Handshake))

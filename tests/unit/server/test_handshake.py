@@ -31,8 +31,8 @@ class EntranceTests(ProtocolTestCase):
         self.assertEqual("response", error["context"])
         self.assertIn("as many connections as it can hold", error["error"])
         self.assertTrue(refused.half_closed)
-        self.assertEqual(3, self.factory.clients)
-        self.assertEqual(2, len(self.factory._connections))
+        self.assertEqual(3, len(self.factory.clients))
+        self.assertEqual(2, len(self.factory.context.connections))
 
     def test_one_that_may_not_stay_is_not_served(self) -> None:
         self.start(max_connections=1)
@@ -40,7 +40,7 @@ class EntranceTests(ProtocolTestCase):
         refused, _ = self.arrive()
         refused.send(b"detailsView\n")
         self.assertEqual(b"", refused.raw())
-        self.assertEqual(0, self.factory.stats.requests)
+        self.assertEqual(0, self.factory.context.stats.requests)
 
     def test_one_that_may_not_stay_and_does_not_go_is_hung_up_on(self) -> None:
         self.start(max_connections=1, close_timeout=3)
@@ -72,13 +72,13 @@ class EntranceTests(ProtocolTestCase):
         self.reactor.advance(0)
         _, (welcome,) = self.arrive()
         self.assertIn("welcome", welcome)
-        self.assertEqual({"maxConnectionsPerIP": 1}, dict(self.factory.stats.limited))
+        self.assertEqual({"maxConnectionsPerIP": 1}, dict(self.factory.context.stats.limited))
 
     def test_those_of_a_flood_are_dropped_when_enough_are_being_told(self) -> None:
         self.start(max_connections=1)
         self.peer()
         for _ in range(REFUSED_AT_ONCE):
-            self.assertFalse(self.factory.admission.drops())
+            self.assertFalse(self.factory.context.admission.drops())
             self.arrive()
         self.assertIsNone(self.factory.buildProtocol(None))
 

@@ -133,6 +133,7 @@ class ListenerTests(OptionsTestCase):
             )
             self.assertEqual(
                 "tcpServer.trustedProxies: 10.0.0.1/8 has host bits set; "
-                "expected are addresses, and networks such as 10.0.0.0/8",
+                "expected are addresses, networks such as 10.0.0.0/8, "
+                "and unix:/path for a UNIX socket",
                 str(error),
             )

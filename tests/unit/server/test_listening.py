@@ -15,8 +15,19 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.logs.server_log import ServerLog
+from actionhero_tcp.server import listening
 from actionhero_tcp.server.listening import Listener, ListeningService, address_text, stop_seconds
 from tests.support.serving import FakeEndpoint, FakePort, ServingTestCase
+
+
+class ListeningSocket:
+    """A socket that remembers how it was told to listen."""
+
+    def __init__(self) -> None:
+        self.backlogs: list[int] = []
+
+    def listen(self, backlog: int) -> None:
+        self.backlogs.append(backlog)
 
 
 class ListeningTests(ServingTestCase):
@@ -43,6 +54,24 @@ class ListeningTests(ServingTestCase):
         self.assertEqual(ports, service.ports)
         self.assertIn("listening on 127.0.0.1:4000 (place 1)", self.log)
         self.assertIn("listening on 127.0.0.1:4000 (place 2)", self.log)
+
+    def test_the_backlog_is_set_and_a_lower_limit_of_the_system_is_told(self) -> None:
+        for most, told in ((4096, []), (None, []), (128, [128])):
+            self.patch(listening, "most_waiting", lambda most=most: most)
+            service, port = self.service(), FakePort(self.order)
+            port.socket = stream = ListeningSocket()  # type: ignore[attr-defined]
+            service._listeners = [Listener(FakeEndpoint(port), "place", backlog=4096)]
+            service.privilegedStartService()
+            self.assertEqual([4096], stream.backlogs)
+            text = "backlog of 4096 connections is capped at %d by net.core.somaxconn (place)"
+            self.assertEqual([text % n for n in told], [t for t in self.log if "backlog" in t])
+
+    def test_a_place_without_a_backlog_is_left_as_it_is(self) -> None:
+        service, port = self.service(), FakePort(self.order)
+        port.socket = stream = ListeningSocket()  # type: ignore[attr-defined]
+        service._listeners = [Listener(FakeEndpoint(port), "place")]
+        service.privilegedStartService()
+        self.assertEqual([], stream.backlogs)
 
     def test_a_place_that_is_taken_is_told(self) -> None:
         error = CannotListenError("", 5000, OSError(errno.EADDRINUSE, "Address already in use"))

@@ -120,14 +120,14 @@ class ProtocolTestCase(SynchronousTestCase):
 
     def closed(self) -> dict[str, int]:
         """How many connections have ended, by reason."""
-        return dict(self.factory.stats.closed)
+        return dict(self.factory.context.stats.closed)
 
     def assertNothingIsLeft(self) -> None:
         """No timer runs and no client is known."""
         self.assertEqual([], self.reactor.getDelayedCalls())
-        self.assertEqual(0, self.factory.clients)
-        self.assertEqual({}, self.factory._connections)
-        self.assertEqual(0, len(self.factory.rooms))
+        self.assertEqual(0, len(self.factory.clients))
+        self.assertEqual({}, self.factory.context.connections)
+        self.assertEqual(0, len(self.factory.context.rooms))
 
 
 class LineTests(ProtocolTestCase):
@@ -484,7 +484,7 @@ class PauseTests(ProtocolTestCase):
         client.send(b"paramAdd k=" + b"v" * 10_000 + b"\n" + b"paramsView\n" * 20)
         self.assertTrue(client.paused)
         self.assertEqual(b"", client.raw())
-        served = self.factory.stats.requests
+        served = self.factory.context.stats.requests
         self.assertLess(served, 10)
         client.unblock()
         self.assertEqual(list(range(1, 22)), client.numbers())
@@ -537,9 +537,9 @@ class PauseTests(ProtocolTestCase):
         client = self.peer()
         client.block()
         client.send(sleep(10) + b"paramAdd k=" + b"v" * 16_000 + b"\n" + b"paramsView\n" * 20)
-        served = self.factory.stats.requests
+        served = self.factory.context.stats.requests
         self.reactor.advance(0.011)
-        self.assertEqual(served, self.factory.stats.requests)
+        self.assertEqual(served, self.factory.context.stats.requests)
         self.assertTrue(client.paused)
 
     def test_two_files_are_as_many_as_wait(self) -> None:
@@ -548,7 +548,7 @@ class PauseTests(ProtocolTestCase):
         client = self.peer()
         client.protocol.dataReceived(b'{"action":"file","params":{"fileName":"a.txt"}}\n' * 5)
         self.assertTrue(client.paused)
-        self.assertEqual(2, self.factory.stats.requests)
+        self.assertEqual(2, self.factory.context.stats.requests)
         self.reactor.advance(0)
         self.assertEqual((b"A" * 10 + b"\r\n") * 5, client.raw())
         self.assertFalse(client.paused)
@@ -714,7 +714,7 @@ class QuitTests(ProtocolTestCase):
         self.assertFalse(self.client.paused)
         self.client.send(b"say a\n")
         self.assertEqual(b"", self.client.raw())
-        self.assertEqual(1, self.factory.stats.requests)
+        self.assertEqual(1, self.factory.context.stats.requests)
 
     def test_pending_actions_are_answered_first(self) -> None:
         self.client.send(sleep(100) + sleep(200) + b"quit\n")
@@ -880,7 +880,7 @@ class DrainTests(ProtocolTestCase):
         self.client = self.peer()
 
     def test_it_says_goodbye_and_closes(self) -> None:
-        self.factory.drain()
+        self.factory.clients.drain()
         self.assertEqual([GOODBYE], self.client.lines())
         self.assertTrue(self.client.half_closed)
         self.assertFalse(self.client.paused, "would not notice that the client hangs up")
@@ -889,7 +889,7 @@ class DrainTests(ProtocolTestCase):
 
     def test_what_has_been_asked_is_answered(self) -> None:
         self.client.send(sleep(100) + sleep(150) + b"say a\n" + sleep(80))
-        self.factory.drain()
+        self.factory.clients.drain()
         self.assertEqual([GOODBYE], self.client.lines())
         self.assertTrue(self.client.paused)
         self.client.send(b"say late\n")
@@ -906,7 +906,7 @@ class DrainTests(ProtocolTestCase):
     def test_a_client_that_has_quit_hears_no_goodbye(self) -> None:
         self.client.send(sleep(100) + b"quit\n")
         self.client.raw()
-        self.factory.drain()
+        self.factory.clients.drain()
         self.assertEqual([], self.client.lines())
         self.reactor.advance(0.11)
         self.assertEqual([1], self.client.numbers())
@@ -915,7 +915,7 @@ class DrainTests(ProtocolTestCase):
 
     def test_actions_that_do_not_end_are_given_up(self) -> None:
         self.client.send(sleep(25_000) + sleep(26_000) + b"say never\n")
-        self.factory.drain()
+        self.factory.clients.drain()
         self.reactor.advance(19.9)
         self.assertEqual([GOODBYE], self.client.lines())
         self.reactor.advance(0.2)
@@ -928,7 +928,7 @@ class DrainTests(ProtocolTestCase):
     def test_a_client_that_takes_nothing_is_dropped_in_the_end(self) -> None:
         self.client.block()
         self.client.send(sleep(25_000))
-        done = self.factory.drain()
+        done = self.factory.clients.drain()
         self.reactor.advance(20)
         self.assertFalse(self.client.gone)
         self.reactor.advance(5.1)
@@ -944,7 +944,7 @@ class DrainTests(ProtocolTestCase):
     def test_a_half_closed_client_gets_its_answers_and_the_goodbye(self) -> None:
         self.client.send(sleep(100) + sleep(100) + b"say a\n")
         self.client.protocol.readConnectionLost()
-        self.factory.drain()
+        self.factory.clients.drain()
         self.reactor.advance(0.11)
         lines = self.client.lines()
         self.assertEqual(GOODBYE, lines[0])
@@ -1070,14 +1070,14 @@ class TLSTests(ProtocolTestCase):
 
     def test_nothing_is_sent_before_the_handshake(self) -> None:
         self.assertEqual(b"", self.wire.value())
-        self.assertEqual(1, self.factory.clients)
-        self.assertEqual({}, self.factory._connections)
-        self.assertEqual(0, self.factory.stats.connections)
+        self.assertEqual(1, len(self.factory.clients))
+        self.assertEqual({}, self.factory.context.connections)
+        self.assertEqual(0, self.factory.context.stats.connections)
 
     def test_the_client_is_welcomed_when_it_is_done(self) -> None:
         self.connect()
         self.assertEqual(0, self.client.lines()[0]["messageCount"])
-        self.assertEqual(1, len(self.factory._connections))
+        self.assertEqual(1, len(self.factory.context.connections))
         self.reactor.advance(100)
         self.assertTrue(self.wire.connected)
 
@@ -1107,7 +1107,7 @@ class TLSTests(ProtocolTestCase):
         self.assertEqual({"client closed": 1}, self.closed())
 
     def test_a_server_that_stops_drops_a_client_in_its_handshake(self) -> None:
-        self.successResultOf(self.factory.drain())
+        self.successResultOf(self.factory.clients.drain())
         self.assertEqual({"server stopped": 1}, self.closed())
         self.assertNothingIsLeft()
 
@@ -1356,7 +1356,7 @@ class RateTests(ProtocolTestCase):
             self.reactor.advance(0.1)
         self.assertEqual([7, 8, 9, 10, 11, 12], client.numbers())
         self.assertFalse(client.paused)
-        self.assertEqual(7, self.factory.stats.limited["requestRate"])
+        self.assertEqual(7, self.factory.context.stats.limited["requestRate"])
 
     def test_just_as_many_as_may_are_not_delayed(self) -> None:
         self.start(request_rate=10, request_burst=5)
@@ -1364,7 +1364,7 @@ class RateTests(ProtocolTestCase):
         client.send(b"say a\n" * 5)
         self.assertEqual([1, 2, 3, 4, 5], client.numbers())
         self.assertFalse(client.paused)
-        self.assertEqual({}, dict(self.factory.stats.limited))
+        self.assertEqual({}, dict(self.factory.context.stats.limited))
 
     def test_others_are_not_delayed(self) -> None:
         self.start(request_rate=1)
@@ -1431,7 +1431,7 @@ class SilenceTests(ProtocolTestCase):
         (line,) = client.lines()
         self.assertEqual({"status": "Bye!", "reason": "idle timeout", "context": "api"}, line)
         self.assertTrue(client.half_closed)
-        self.assertEqual(1, self.factory.stats.limited["idleTimeout"])
+        self.assertEqual(1, self.factory.context.stats.limited["idleTimeout"])
         client.lose(ConnectionLost())
         self.assertEqual({"idle timeout": 1}, self.closed())
         self.assertNothingIsLeft()

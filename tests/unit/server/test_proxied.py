@@ -24,6 +24,8 @@ V2 = V2_SIGNATURE + b"\x21\x11\0\x0c" + bytes([192, 0, 2, 1, 192, 0, 2, 2, 0x10,
 V2_UNIX = V2_SIGNATURE + b"\x21\x31\0\xd8" + b"/run/a\n".ljust(216, b"\0")
 LOCAL = V2_SIGNATURE + b"\x20\0\0\0"
 
+OURS = IPv4Address("TCP", "192.0.2.2", 5000)
+
 PROXY = "192.168.1.1:54321"
 """Where a `StringTransport` says that its other end is."""
 
@@ -57,7 +59,9 @@ class ProxiedTestCase(ProtocolTestCase):
 
     def addresses(self) -> list[str]:
         """Where the clients are that have been welcomed."""
-        return [connection.remote_address for connection in self.factory._connections.values()]
+        return [
+            connection.remote_address for connection in self.factory.context.connections.values()
+        ]
 
     def assert_dropped(self, peer: Peer, reason: str) -> None:
         """A connection has been closed without a word, for a reason."""
@@ -126,7 +130,7 @@ class HeaderTests(ProxiedTestCase):
 
     def test_the_log_says_what_was_wrong(self) -> None:
         told: list[tuple[str, str, str | None]] = []
-        self.factory._log = SimpleNamespace(turned_away=lambda *args: told.append(args))  # type: ignore[assignment]
+        self.factory.context.log = SimpleNamespace(turned_away=lambda *args: told.append(args))  # type: ignore[assignment]
         self.peer(b"PROXY TCP5\r\n")
         (entry,) = told
         text = "the protocol must be TCP4, TCP6 or UNKNOWN, not 'TCP5'"
@@ -144,7 +148,7 @@ class HeaderTests(ProxiedTestCase):
 
     def test_the_server_stops_first(self) -> None:
         peer = self.peer(V1[:9])
-        self.successResultOf(self.factory.drain())
+        self.successResultOf(self.factory.clients.drain())
         self.assert_dropped(peer, "server stopped")
 
     def test_other_listeners_want_none(self) -> None:
@@ -164,7 +168,7 @@ class TimeoutTests(ProxiedTestCase):
             self.assertFalse(peer.gone)
             self.reactor.advance(0.2)
             self.assert_dropped(peer, "PROXY header timeout")
-            self.assertEqual({"proxyHeaderTimeout": 1}, dict(self.factory.stats.limited))
+            self.assertEqual({"proxyHeaderTimeout": 1}, dict(self.factory.context.stats.limited))
 
     def test_bytes_that_drip_in_do_not_prolong_it(self) -> None:
         self.start(proxy_header_timeout=3)
@@ -252,15 +256,35 @@ class TrustTests(SynchronousTestCase):
             ("fe80::1%eth0", False),
         ):
             kind = IPv6Address if ":" in host else IPv4Address
-            self.assertIs(trusted, proxies.trust(kind("TCP", host, 1)), host)
+            self.assertIs(trusted, proxies.trust(kind("TCP", host, 1), OURS), host)
 
-    def test_who_may_connect_to_a_unix_socket_is_one(self) -> None:
-        for name in (None, b"", b"/run/a"):
-            self.assertTrue(TrustedProxies([]).trust(UNIXAddress(name)))
+    def test_a_unix_socket_needs_a_rule(self) -> None:
+        for rules, trusted in (
+            ([], False),
+            (["127.0.0.0/8", "::1", "0.0.0.0/0", "::/0"], False),
+            (["unix:"], True),
+            (["unix:/run/a"], True),
+            (["10.0.0.0/8", "unix:/run/../run/a"], True),
+            (["unix:/run/b"], False),
+            (["unix:/run"], False),
+        ):
+            proxies = TrustedProxies(rules)
+            for name in (None, b"", b"/run/c"):
+                peer = UNIXAddress(name)
+                self.assertIs(trusted, proxies.trust(peer, UNIXAddress(b"/run/a")), rules)
+
+    def test_a_rule_for_unix_sockets_holds_for_no_other(self) -> None:
+        self.assertFalse(TrustedProxies(["unix:"]).trust(IPv4Address("TCP", "127.0.0.1", 1), OURS))
+
+    def test_it_can_trust_like_another_one(self) -> None:
+        proxies = TrustedProxies(["unix:"])
+        proxies.trust_like(TrustedProxies(["192.0.2.1"]))
+        self.assertTrue(proxies.trust(IPv4Address("TCP", "192.0.2.1", 1), OURS))
+        self.assertFalse(proxies.trust(UNIXAddress(None), UNIXAddress(b"/run/a")))
 
     def test_none_is_trusted_where_none_is_named(self) -> None:
         for host in ("127.0.0.1", "0.0.0.0"):
-            self.assertFalse(TrustedProxies([]).trust(IPv4Address("TCP", host, 1)))
+            self.assertFalse(TrustedProxies([]).trust(IPv4Address("TCP", host, 1), OURS))
 
     @PROPERTY
     @given(st.ip_addresses(), st.ip_addresses())
@@ -268,7 +292,7 @@ class TrustTests(SynchronousTestCase):
         proxies = TrustedProxies([str(other)])
         peer = IPv4Address("TCP", str(one), 1)
         mine = getattr(one, "ipv4_mapped", None) or one
-        self.assertIs(mine == other, proxies.trust(peer))
+        self.assertIs(mine == other, proxies.trust(peer, OURS))
 
     def test_what_is_neither_is_told(self) -> None:
         for network in ("10.0.0.1/8", "10.0.0.0/33", "localhost", "", "10.0.0", "::1::", "\x1b[2J"):

@@ -1,0 +1,50 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..app.hook_runner import Hooks
+    from ..clock import Clock
+    from ..config.sections import Limits
+    from ..connection.connection import Connection
+    from ..connection.write_batch import WriteBatch
+    from ..dispatch.router import Router
+    from ..dispatch.runner import Runner
+    from ..logs.request_log import RequestLog
+    from ..rooms.rooms import Rooms
+    from ..stats import Stats
+    from .admission import Admission
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """What all connections of a server share; a record of its parts, and so a long one.
+
+    Attributes:
+        router: Answers lines.
+        runner: Runs actions.
+        rooms: The rooms and their members.
+        hooks: The application's hooks.
+        stats: The counters.
+        write_batch: The write batch of all outboxes.
+        admission: Decides who may connect.
+        clock: Calls later.
+        connections: The connected clients by id.
+        limits: What one client may use; a reload replaces it.
+        log: The request log, or None.
+    """
+
+    router: Router
+    runner: Runner
+    rooms: Rooms
+    hooks: Hooks
+    stats: Stats
+    write_batch: WriteBatch
+    admission: Admission
+    clock: Clock
+    connections: dict[str, Connection]
+    limits: Limits
+    log: RequestLog | None
