@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.protocol import protocols
-from tests.support.redis_server import RedisTestCase
 
 
 class LibraryTests(SynchronousTestCase):
@@ -51,31 +50,3 @@ class ChunkTests(SynchronousTestCase):
         protocol.dataReceived(data[-5:])
         heard = [(b"c", b"%d" % number) for number in range(3)]
         self.assertEqual(["begin", *heard[:2], "end", "begin", heard[2], "end"], events)
-
-
-class ReplyTests(RedisTestCase):
-    """Commands and replies, with a real Redis."""
-
-    async def test_replies_come_as_they_are(self) -> None:
-        self.server.start()
-        link = self.link()
-        await self.until(lambda: link.is_here)
-        self.assertEqual(["came"], self.events)
-        await link.call("SET", "key", b"\x00\xff007\r\n")
-        self.assertEqual(b"\x00\xff007\r\n", await link.call("GET", "key"))
-        await link.call("SET", "key", "007")
-        self.assertEqual(b"007", await link.call("GET", "key"))
-        self.assertEqual(3, await link.call("STRLEN", "key"))
-        self.assertIsNone(await link.call("GET", "none"))
-        self.assertIn("unknown command", await self.failure(link.call("NOTHING")))
-
-    async def test_a_lone_surrogate_is_sent_all_the_same(self) -> None:
-        self.server.start()
-        link = self.link()
-        await self.until(lambda: link.is_here)
-        await link.subscribe("\ud800")
-        link.tell([("PUBLISH", "\ud800", b"hi")])
-        await self.until(lambda: self.heard)
-        self.assertEqual([(b"\xed\xa0\x80", b"hi")], self.heard)
-        await link.call("SET", "\ud800", "x")
-        self.assertEqual(b"x", await link.call("GET", b"\xed\xa0\x80"))
