@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import cluster as module
 from actionhero_tcp.redis.cluster import BEAT_SECONDS, SETTLE_SECONDS, Cluster
-from actionhero_tcp.redis.connection import RedisAwayError
 from actionhero_tcp.redis.keys import Keys
+from actionhero_tcp.redis.protocol import RedisError
 from actionhero_tcp.stats import Stats
 from tests.support.redis_server import RedisServer
 
@@ -33,7 +33,7 @@ class Reconnector:
     """
 
     def __init__(self) -> None:
-        self.is_here = True
+        self.is_reachable = True
         self.error = ""
         self.failures = 0
         self.calls: list[tuple[tuple[Any, ...], Deferred[Any]]] = []
@@ -49,13 +49,15 @@ class Reconnector:
         self.stopped = True
 
     def call(self, *command: Any) -> Deferred[Any]:
-        if not self.is_here:
-            return fail(RedisAwayError("Redis is away"))
+        if not self.is_reachable:
+            return fail(RedisError("Redis is away"))
         reply: Deferred[Any] = Deferred()
         self.calls.append((command, reply))
         return reply
 
-    def tell(self, commands: list[tuple[Any, ...]]) -> None:
+    control = call
+
+    def send(self, commands: list[tuple[Any, ...]]) -> None:
         self.told += commands
 
     def subscribe(self, channel: str) -> Deferred[Any]:
@@ -63,7 +65,7 @@ class Reconnector:
         self.subscriptions.append((channel, subscribed))
         return subscribed
 
-    def note(self, error: str) -> None:
+    def report(self, error: str) -> None:
         self.noted.append(error)
 
 
@@ -139,7 +141,7 @@ class ClusterTestCase(SynchronousTestCase):
 
     def join(self, *others: str) -> None:
         """Redis is here, and the node has joined."""
-        self.node.came()
+        self.node.on_connected()
         self.assertEqual(1, self.beat()[3])
         self.told("me.1", *others, known=0)
         for _, subscribed in self.link.subscriptions:
@@ -176,7 +178,7 @@ class JoiningTests(ClusterTestCase):
         self.assertEqual(status, self.node.status())
 
     def test_it_tells_all_when_redis_has_taken_it(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.assertEqual(("me.1", "me", 0, 1), self.beat())
         self.assertEqual([], self.bus.told)
         self.told("me.1", "b.1", known=0)
@@ -224,18 +226,18 @@ class JoiningTests(ClusterTestCase):
 
     def test_it_does_not_come_again_when_it_leaves(self) -> None:
         self.join()
-        self.link.is_here = False
-        self.node.went()
+        self.link.is_reachable = False
+        self.node.on_disconnected()
         left = self.node.leave()
         self.successResultOf(left)
-        self.link.is_here = True
-        self.node.came()
+        self.link.is_reachable = True
+        self.node.on_connected()
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
 
     def test_it_leaves_though_redis_refuses(self) -> None:
         self.join()
         left = self.node.leave()
-        self.link.calls.pop()[1].errback(RedisAwayError("no"))
+        self.link.calls.pop()[1].errback(RedisError("no"))
         self.successResultOf(left)
         self.assertTrue(self.link.stopped)
 
@@ -245,8 +247,8 @@ class AwayTests(ClusterTestCase):
 
     def test_while_redis_is_away_nothing_is_sent(self) -> None:
         self.join("b.1")
-        self.link.is_here, self.link.error = False, "gone"
-        self.node.went()
+        self.link.is_reachable, self.link.error = False, "gone"
+        self.node.on_disconnected()
         self.clock.advance(100)
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
         self.assertEqual(["begin me.1", "end"], self.bus.told)
@@ -255,8 +257,8 @@ class AwayTests(ClusterTestCase):
 
     def test_it_comes_back_as_another_incarnation_and_clears_the_earlier_one(self) -> None:
         self.join()
-        self.node.went()
-        self.node.came()
+        self.node.on_disconnected()
+        self.node.on_connected()
         self.assertEqual(("me.2", "me", 0, 1), self.beat())
         self.told("me.2", "me.1", known=0)
         self.assertEqual(["begin me.1", "end", "begin me.2"], self.bus.told)
@@ -301,10 +303,10 @@ class AwayTests(ClusterTestCase):
         self.assertEqual("begin me.2", self.bus.told[-1])
 
     def test_where_its_own_channel_cannot_be_subscribed_to_all_is_told_anew(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.beat()
         self.told("me.1", known=0)
-        self.link.subscriptions.pop()[1].errback(RedisAwayError("no"))
+        self.link.subscriptions.pop()[1].errback(RedisError("no"))
         self.next_beat("me.1")
         self.assertEqual("me.2", self.beat()[0])
 
@@ -312,7 +314,7 @@ class AwayTests(ClusterTestCase):
         self.join("b.1")
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        self.reply.errback(RedisAwayError("OOM command not allowed"))
+        self.reply.errback(RedisError("OOM command not allowed"))
         self.assertEqual("end", self.bus.told[-1])
         self.assertEqual(["OOM command not allowed"], self.link.noted)
         status = {
@@ -326,7 +328,7 @@ class AwayTests(ClusterTestCase):
         self.assertEqual({"redis": {"connected": True}, "peers": []}, self.node.status())
 
     def test_an_answer_to_an_earlier_incarnation_is_none(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.beat()
         early = self.reply
         self.clock.advance(BEAT_SECONDS)
@@ -343,7 +345,7 @@ class AwayTests(ClusterTestCase):
         first = self.reply
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        first.errback(RedisAwayError("LOADING"))
+        first.errback(RedisError("LOADING"))
         self.told("me.1")
         self.assertEqual(["begin me.1", "end"], self.bus.told)
         self.clock.advance(BEAT_SECONDS)
@@ -353,9 +355,9 @@ class AwayTests(ClusterTestCase):
         self.join()
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        self.link.is_here = False
-        self.node.went()
-        self.reply.errback(RedisAwayError("lost"))
+        self.link.is_reachable = False
+        self.node.on_disconnected()
+        self.reply.errback(RedisError("lost"))
         self.assertEqual((["begin me.1", "end"], []), (self.bus.told, self.link.noted))
 
 
@@ -434,20 +436,20 @@ class MessageTests(ClusterTestCase):
         self.node.send("0f", b"{}\r\n")
         self.link.calls.pop()[1].callback(None)
         self.node.send("\ud800", b"{}\r\n")
-        self.link.calls.pop()[1].errback(RedisAwayError("away"))
-        self.link.is_here = False
+        self.link.calls.pop()[1].errback(RedisError("away"))
+        self.link.is_reachable = False
         self.node.send("0f", b"{}\r\n")
         self.assertEqual([], self.link.told)
 
     def test_what_comes_over_channels_goes_where_it_belongs(self) -> None:
-        self.node.heard(KEYS.said("r").encode(), b"x")
+        self.node.on_message(KEYS.said("r").encode(), b"x")
         self.assertEqual(["heard r b'x'"], self.bus.told)
-        self.node.heard(KEYS.node("me").encode(), b'0f\n{"a":1}\r\n')
+        self.node.on_message(KEYS.node("me").encode(), b'0f\n{"a":1}\r\n')
         self.assertEqual([("0f", b'{"a":1}\r\n')], self.delivered)
 
     def test_junk_on_its_channel_is_ignored(self) -> None:
         for junk in (b"", b"\n", b"0f", b"0f\n", b"0f\n{}", b"\xff\xfe\n{}"):
-            self.node.heard(KEYS.node("me").encode(), junk)
+            self.node.on_message(KEYS.node("me").encode(), junk)
         self.assertEqual([], self.delivered)
 
 

@@ -5,51 +5,66 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+from contextlib import nullcontext
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.error import ConnectError
-from twisted.internet.testing import StringTransport
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.redis import connection as redisconnection
 from actionhero_tcp.redis.address import RedisAddress
+from actionhero_tcp.redis.connection import CHECK_SECONDS, SILENT_CHECKS, RedisConnection
 from actionhero_tcp.redis.link import RedisLink
+from actionhero_tcp.redis.protocol import RedisProtocol
 from tests.support.redis_server import RedisTestCase
 from tests.support.resolving import ResolvingReactor
 
 
 class ConnectionTests(RedisTestCase):
-    """A Redis that hangs, hangs up, refuses, or takes nothing."""
+    """A Redis that hangs, hangs up, refuses, or takes nothing; and what is none."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.log: list[str] = []
+
+        def observe(event: Any) -> None:
+            self.log.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     async def test_one_that_hangs_is_away_and_calls_fail_in_time(self) -> None:
         self.server.start()
         link = self.link()
-        await self.until(lambda: link.is_here)
+        await self.until(lambda: link.is_reachable)
         self.server.send(signal.SIGSTOP)
         before = reactor.seconds()  # type: ignore[attr-defined]
         await self.failure(link.call("GET", "a"))
         seconds = reactor.seconds() - before  # type: ignore[attr-defined]
         self.assertLess(seconds, 5 + 5, "5 s are promised, and machines are slow")
         self.server.send(signal.SIGCONT)
-        await self.until(lambda: link.is_here)
+        await self.until(lambda: link.is_reachable)
 
     async def test_a_wrong_password_is_tried_again_until_it_is_right(self) -> None:
         self.server.options = ("--requirepass", "other")
         self.server.start()
         link = self.link(f"redis://:right@127.0.0.1:{self.server.port}/1")
-        await self.until(lambda: "auth" in link.error)
+        await self.until(lambda: "WRONGPASS" in link.error)
         self.server.kill()
         self.server.options = ("--requirepass", "right")
         self.server.start()
-        await self.until(lambda: link.is_here)
+        await self.until(lambda: link.is_reachable)
 
     async def test_a_database_that_is_not_there(self) -> None:
         self.server.start()
         link = self.link(f"{self.server.url}/99")
-        await self.until(lambda: "dbid" in link.error)
-        self.assertFalse(link.is_here)
+        await self.until(lambda: "DB index" in link.error)
+        self.assertFalse(link.is_reachable)
 
     async def test_one_that_hangs_up_at_once_is_away_and_said_to_be(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -65,39 +80,71 @@ class ConnectionTests(RedisTestCase):
         await self.until(hang_up)
         self.assertEqual([], self.events)
 
-    async def test_no_more_commands_wait_than_may(self) -> None:
-        self.server.start()
-        link = self.link()
-        await self.until(lambda: link.is_here)
-        self.patch(redisconnection, "MAX_IN_FLIGHT", 10)
-        calls = [link.call("PING") for _ in range(12)]
-        self.assertIn("too much waits", await self.failure(calls[-1]))
-        self.assertEqual(b"PONG", await calls[0])
-        await self.failure(calls[-2])
-        await calls[9]
-        link.tell([("PING",)] * 12)
-        self.assertEqual(2, link.failures)
+    async def test_another_service_costs_a_log_line_and_is_tried_again(self) -> None:
+        for greeting, said in (
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not Redis"),
+            (b"+OK POP3 ready\r\n", "is not Redis"),
+            (b"-ERR unknown command AUTH, with args beginning with: s3cret\r\n", "HIDDEN"),
+            (b"\x00\xff\n\x1b[31m", "is not Redis"),
+        ):
+            with self.subTest(greeting), Service(greeting) as service:
+                login = ":s3cret@" if b"s3cret" in greeting else ""
+                link = self.link(f"redis://{login}127.0.0.1:{service.port}")
+                await self.until(lambda s=service: s.accepted() >= 6)
+                self.assertIn(said, link.error)
+                link.stop()
+                logged = [event for event in self.log if "Redis unreachable" in event]
+                self.assertEqual(1, len(logged), logged)
+                self.assertNotIn("s3cret", logged[0])
+                self.log.clear()
+        self.assertEqual([], self.events)
 
-    async def test_no_more_bytes_wait_than_may(self) -> None:
+    async def test_one_that_is_stopped_while_it_connects_leaves_nothing(self) -> None:
+        for url in ("redis://127.0.0.1:1", "redis://localhost:1", "redis://192.0.2.1", "unix:/a"):
+            link = self.link(url)
+            link.stop()
+            self.assertTrue(link.is_idle, url)
+
+    async def test_one_that_is_stopped_while_redis_takes_nothing_ends_all_the_same(self) -> None:
         self.server.start()
         link = self.link()
-        await self.until(lambda: link.is_here)
+        await self.until(lambda: link.is_reachable)
         self.server.send(signal.SIGSTOP)
-        word = b"x" * 1024 * 1024
-        told = 0
-        while not link.failures:
-            link.tell([("SET", "key", word)])
-            told += 1
-        # What the kernel takes comes on top.
-        self.assertLess(told, 2 * redisconnection.MAX_HELD_BYTES // len(word))
-        self.assertGreater(told, redisconnection.MAX_HELD_BYTES // len(word))
-        self.assertIn("too much waits", await self.failure(link.call("GET", "key")))
-        self.server.send(signal.SIGCONT)
-        await self.until(lambda: link.is_here and not link._commands._held)
-        self.assertEqual(b"PONG", await link.call("PING"))
-        self.assertEqual(1, link.failures)
-        # One that is stopped while Redis takes nothing ends all the same.
-        link.tell([("SET", "key", word)] * 8)
+        link.send([("SET", "key", b"x" * 1024 * 1024)] * 16)
+        link.stop()
+        await self.until(lambda: link.is_idle)
+
+    def test_a_process_that_was_stopped_itself_does_not_take_redis_for_silent(self) -> None:
+        clock, endpoint = Clock(), Endpoint()
+        owner = Owner()
+        connection = RedisConnection(
+            owner,
+            RedisAddress("127.0.0.1"),
+            endpoint,
+            lambda owner: RedisProtocol(owner, nullcontext()),
+            clock,
+        )
+        connection.start()
+        protocol = connection.buildProtocol(None)
+        transport = StringTransportWithDisconnection()
+        transport.protocol = protocol
+        transport.abortConnection = transport.loseConnection  # type: ignore[method-assign]
+        protocol.makeConnection(transport)
+        endpoint.connected.callback(protocol)
+        protocol.dataReceived(b"+PONG\r\n")
+        self.assertTrue(connection.is_ready)
+        # An hour passes at once: one look, and then the reply that has waited.
+        clock.advance(CHECK_SECONDS)
+        clock.advance(3600)
+        protocol.dataReceived(b"+PONG\r\n")
+        clock.advance(CHECK_SECONDS)
+        self.assertTrue(connection.is_ready)
+        clock.pump([CHECK_SECONDS] * (SILENT_CHECKS + 1))
+        self.assertFalse(connection.is_ready)
+        self.assertIn("has not answered", owner.reports[-1])
+        connection.stop()
+        self.assertTrue(connection.is_idle)
+        self.assertEqual([], clock.getDelayedCalls())
 
 
 class StopTests(SynchronousTestCase):
@@ -105,7 +152,7 @@ class StopTests(SynchronousTestCase):
 
     def start(self, url: str) -> tuple[RedisLink, ResolvingReactor]:
         reactor = ResolvingReactor(["127.0.0.1", "127.0.0.2"])
-        link = RedisLink(RedisAddress(url), reactor)
+        link = RedisLink(RedisAddress.parse(url), reactor)
         link.start()
         return link, reactor
 
@@ -114,25 +161,84 @@ class StopTests(SynchronousTestCase):
             link, reactor = self.start(url)
             link.stop()
             self.assertEqual([], reactor.getDelayedCalls(), url)
-            self.assertEqual(2, len(reactor.connectors))
+            self.assertEqual(3, len(reactor.connectors))
             for connector in reactor.connectors:
                 self.assertTrue(connector.stoppedConnecting, url)
+            self.assertTrue(link.is_idle)
 
     def test_connections_that_have_not_logged_in_are_closed(self) -> None:
         link, reactor = self.start("redis://:secret@127.0.0.1")
-        transports = []
+        protocols: list[Any] = []
         for _, _, factory, _, _ in reactor.tcpClients:
-            protocol: Any = factory.buildProtocol(None)
-            transports.append(StringTransport())
-            protocol.makeConnection(transports[-1])
+            protocols.append(factory.buildProtocol(None))
+            protocols[-1].makeConnection(StringTransport())
         link.stop()
-        self.assertEqual([True, True], [each.disconnecting for each in transports])
+        self.assertEqual([True] * 3, [each.transport.disconnecting for each in protocols])
+        for each in protocols:
+            each.connectionLost(Failure(ConnectionDone()))
         self.assertEqual([], reactor.getDelayedCalls())
+        self.assertTrue(link.is_idle)
 
     def test_no_attempt_follows(self) -> None:
         link, reactor = self.start("redis://127.0.0.1")
         for _, _, factory, _, _ in reactor.tcpClients:
             factory.clientConnectionFailed(None, Failure(ConnectError()))
-        self.assertEqual(2, len(reactor.getDelayedCalls()))
+        self.assertEqual(3, len(reactor.getDelayedCalls()))
         link.stop()
         self.assertEqual([], reactor.getDelayedCalls())
+
+
+class Service:
+    """A listener that greets whoever connects, and never reads.
+
+    Attributes:
+        port: Where it listens, on 127.0.0.1.
+    """
+
+    def __init__(self, greeting: bytes) -> None:
+        self._greeting = greeting
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0)
+        self._streams: list[socket.socket] = []
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for stream in (self._listener, *self._streams):
+            stream.close()
+
+    def accepted(self) -> int:
+        """How many have connected; new ones are greeted."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                stream, _ = self._listener.accept()
+                self._streams.append(stream)
+                stream.sendall(self._greeting)
+        return len(self._streams)
+
+
+class Endpoint:
+    """Connects when the test says so."""
+
+    def __init__(self) -> None:
+        self.connected: Deferred[object] = Deferred()
+
+    def connect(self, factory: object) -> Deferred[object]:
+        return self.connected
+
+
+class Owner:
+    """Remembers what was reported."""
+
+    error = ""
+
+    def __init__(self) -> None:
+        self.reports: list[str] = []
+
+    def connection_changed(self) -> None:
+        pass
+
+    def report(self, error: str) -> None:
+        self.reports.append(error)
