@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from ..connection.connection import ActionConnection
 from ..errors import StartError, UnserializableError
-from ..wire import json_lines
+from ..wire import json_writer
 from . import coroutines
 from .inputs import Inputs, read_signature
 
@@ -233,7 +233,7 @@ def _check_shown(description: object, output_example: object) -> None:
     if not isinstance(output_example, Mapping):
         raise ValueError("an output_example is a dict")
     try:
-        json_lines.dumps(dict(output_example))
+        json_writer.dumps(dict(output_example))
     except UnserializableError as error:
         raise ValueError(f"the output_example: {error}") from None
 

@@ -12,7 +12,7 @@ from math import ceil
 from typing import Protocol
 
 from ..clock import Clock, Timer, stop
-from ..wire import json_lines
+from ..wire import json_writer
 
 DEFAULT_MAX_ENTRIES = 10_000
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
@@ -102,7 +102,7 @@ def encoded(value: object) -> bytes:
     Raises:
         UnserializableError, ValueError: See `Cache.save`.
     """
-    json_text = json_lines.dumps(value)
+    json_text = json_writer.dumps_plain(value)
     if len(json_text) > MAX_VALUE_BYTES:
         raise ValueError(
             f"a value in the cache can take at most {MAX_VALUE_BYTES} bytes as JSON, "

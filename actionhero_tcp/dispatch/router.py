@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from ..app.inputs import number as to_number
 from ..connection.connection import Connection
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
-from ..wire import json_lines
+from ..wire import json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.json_lines import NUMBERED
 from .commands import QUIT, Verb
@@ -132,7 +132,7 @@ class Router:
                 line, word, rest = self._look_closer(line)
                 action = self._by_word.get(word)
             if line[0] == _OPENING_BRACE:
-                document: Any = json_lines.loads(line.decode(), self.limits.max_json_depth)
+                document: Any = json_reader.loads(line, self.limits.max_json_depth)
                 asked, given = document.get("action", ""), document.get("params", _NO_PARAMS)
                 if type(asked) is not str:
                     raise ClientError('"action" must be a string, the name of an action')

@@ -56,7 +56,7 @@ class DecoratorTests(SynchronousTestCase):
 
         self.assertRefused(plain, "a description is a str", description=5)
         self.assertRefused(plain, "an output_example is a dict", output_example=[1])
-        for value in (float("nan"), b"x", object()):
+        for value in (float("nan"), 1j, object()):
             self.assertRefused(
                 plain,
                 "the output_example: a holds" if value == value else "the output_example: it is",

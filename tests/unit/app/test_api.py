@@ -72,7 +72,7 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.assertEqual([], gone.outbox.said)
 
     def test_refuses_values_that_are_no_json(self) -> None:
-        for value in (b"bytes", float("nan"), {1: 2}, {1, 2}):
+        for value in (object(), float("nan"), {None: 2}, 1j):
             with self.assertRaises(UnserializableError):
                 self.api.send_socket_message(self.client, {"a": value})
         self.assertEqual([], self.client.outbox.said)

@@ -90,7 +90,7 @@ class SendAndCloseTests(SynchronousTestCase):
         self.assertEqual([b'{"context":"mine"}\r\n'], self.client.outbox.said)
 
     def test_refuses_what_is_no_json(self) -> None:
-        for value in (b"", float("inf"), {1: 1}, object()):
+        for value in (1j, float("inf"), {None: 1}, object()):
             self.assertRaises(UnserializableError, self.client.send, {"a": value})
         self.assertEqual([], self.client.outbox.said)
 
