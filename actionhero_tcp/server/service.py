@@ -91,7 +91,10 @@ class ActionHeroService(ListeningService):
         self._cluster = cluster
         self.lifecycle = lifecycle
         self.when_running: Callable[[Callable[[], object]], object] = lambda call: (
-            self.factory.context.clock.callWhenRunning(call)
+            # On asyncio reactors the loop runs one pass later than that.
+            self.factory.context.clock.callWhenRunning(
+                self.factory.context.clock.callLater, 0, call
+            )
         )
         self._call_starting = starting
         self._call_started = started
