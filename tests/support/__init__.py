@@ -205,7 +205,7 @@ class Soon:
 
 def make_connection() -> Connection:
     """A connection with a `ListOutlet` and a `StubOwner`."""
-    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321")
+    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
 
 
 def make_budget(**limits: int) -> MemoryBudget:
