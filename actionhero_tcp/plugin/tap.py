@@ -42,19 +42,23 @@ from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
 from ..logs import server_log as server_logging
+from ..logs.file import LogFile
 from ..logs.lines import FORMS
 from ..logs.loggers import Loggers
 from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
+from ..logs.writer import LogWriter
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
+from ..redis.endpoint import TlsFiles
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
+from ..redis.rights import Rights
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
 from ..server.clients import Clients
@@ -120,7 +124,10 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     config, place = options.configuration, worker.place
     number = place.number if place is not None else 0
     twistd: Mapping[str, Any] = options.parent or {}
-    server_log = server_logging.start(config.log.file, config.log.format, twistd, number)
+    settings = config.log
+    server_log = server_logging.start(
+        settings.file, settings.format, twistd, number, settings.max_queued_bytes
+    )
     if place is None and config.general.workers > 1:
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
@@ -164,7 +171,7 @@ def _supervisor(
         listeners,
         partial(end_process, reactor, leave=_starter_of(options).leave),
         notifier,
-        Loggers(server_log),
+        Loggers(reactor, server_log, seconds=config.limits.close_timeout),
         reactor,
     )
 
@@ -235,10 +242,8 @@ def build(
     )
     cluster = None
     if config.redis.is_on:
-        link, keys = (
-            RedisLink(_redis_address(config), reactor, write_batch),
-            Keys(config.redis.prefix),
-        )
+        keys = Keys(config.redis.prefix)
+        link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
     own_threads = blocking_threads(reactor)
@@ -263,7 +268,7 @@ def build(
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
-        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+        log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
     runner_class = Runner if library is None else DiagnosticRunner
     runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
@@ -308,7 +313,7 @@ def build(
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
-        Loggers(server_log, log),
+        Loggers(reactor, server_log, log, limits.close_timeout),
         Lifecycle(loaded.hooks, api),
         stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
@@ -324,11 +329,34 @@ def build(
     return service
 
 
+def _redis_link(config: Config, keys: Keys, reactor: Any, write_batch: WriteBatch) -> RedisLink:
+    redis, address = config.redis, _redis_address(config)
+    files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
+    return RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
+
+
+def _request_writer(config: Config, stats: Stats) -> LogWriter:
+    """What writes the request log."""
+
+    def dropped(lines: int) -> None:
+        stats.limited["maxQueuedBytes"] += lines
+
+    file = LogFile(config.log.request_file, "the request log")
+    return LogWriter(file, config.log.max_queued_bytes, dropped)
+
+
 def _redis_address(config: Config) -> RedisAddress:
     redis = config.redis
     if redis.url:
-        return RedisAddress(redis.url)
-    return RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+        return RedisAddress.parse(redis.url)
+    return RedisAddress(
+        host=redis.host,
+        port=redis.port,
+        username=redis.username,
+        password=redis.password,
+        database=redis.database,
+        is_secure=redis.secure,
+    )
 
 
 def _cluster(
@@ -348,7 +376,7 @@ def _cluster(
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
-    link.tell_of(cluster.came, cluster.went, cluster.heard)
+    link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus
     return cluster
 
