@@ -78,7 +78,7 @@ class FairQueueTests(SynchronousTestCase):
         dear, cheap = self.client("d", 0.02, 100), self.client("c", 0.01, 100)
         for _ in range(60):
             self.pass_order()
-        self.assertAlmostEqual(2, len(cheap.served) / len(dear.served), delta=0.2)
+        self.assertTrue(1.8 < len(cheap.served) / len(dear.served) < 2.2)
 
     def test_one_that_was_idle_has_saved_up_nothing(self) -> None:
         idle = self.client("i", 0.01)
@@ -89,7 +89,7 @@ class FairQueueTests(SynchronousTestCase):
         idle.left = 50
         self.queue.wait(idle)
         served = "".join(self.pass_order() for _ in range(20))
-        self.assertAlmostEqual(10, served.count("i"), delta=2)
+        self.assertIn(served.count("i"), (9, 10, 11))
 
     def test_what_is_served_as_it_comes_counts_too(self) -> None:
         direct = Client(self, "d", 0, 0)
