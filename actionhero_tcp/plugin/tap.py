@@ -49,6 +49,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
+from ..net import asyncio_loop
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -106,6 +107,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    asyncio_loop.prepare(reactor)
     calls: dict[int, Callable[[], object]] = {
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
