@@ -4,6 +4,7 @@ This is what actions import; everything else is the server's own.
 """
 
 import warnings
+from typing import TYPE_CHECKING
 
 from .app.api import Api
 from .app.cache import CacheEntry
@@ -23,6 +24,10 @@ from .app.outputs import NO_RESPONSE, NoResponse
 from .connection.connection import ActionConnection as Connection
 from .connection.files import FileReader
 from .errors import ActionError, CacheError, UnserializableError
+
+if TYPE_CHECKING:
+    # The name of earlier releases; see `__getattr__`.
+    from .connection.connection import ActionConnection as ActionConnection
 
 __all__ = [
     "NO_RESPONSE",

@@ -203,6 +203,8 @@ def _convert(
         raise explain(error, annotation) from None
     except RecursionError:
         raise ConversionError("is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ConversionError("has a key with a lone surrogate in it") from None
     if check_finite or not strict:
         # Taken as a number, a text may spell one that is none.
         check_numbers(converted)

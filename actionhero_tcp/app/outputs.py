@@ -75,8 +75,7 @@ def read_output(function: Callable[..., Any]) -> Any:
         return Any
     annotation = _unwrapped(annotation)
     try:
-        check_supported(annotation)
-        kinds = _members(introspection.type_info(annotation))
+        kinds = [kind for member in members(annotation) for kind in _kinds(member)]
     except Exception:
         # A class that only its author knows to write; the response itself will tell.
         return Any
@@ -100,10 +99,16 @@ def _unwrapped(annotation: Any) -> Any:
     return Any if annotation in (object, NoResponse) else annotation
 
 
-def _members(kind: Any) -> list[Any]:
-    if isinstance(kind, introspection.UnionType):
-        return [member for part in kind.types for member in _members(part)]
-    return _members(kind.type) if isinstance(kind, introspection.Metadata) else [kind]
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union; any other type by itself."""
+    is_union = get_origin(annotation) in (Union, types.UnionType)
+    return get_args(annotation) if is_union else (annotation,)
+
+
+def _kinds(member: Any) -> list[Any]:
+    check_supported(member)
+    kind = introspection.type_info(member)
+    return [kind.type if isinstance(kind, introspection.Metadata) else kind]
 
 
 def check_response(outcome: object, annotation: Any) -> str | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final
 
 import msgspec
 
 from ..wire import json_writer
 from .inputs import Inputs
+from .outputs import members
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -53,20 +53,11 @@ def of_output(annotation: Any) -> Schema:
     Args:
         annotation: The type of the response; see `outputs.read_output`.
     """
-    rest = [annotation]
-    if get_origin(annotation) in (Union, types.UnionType):
-        rest = list(get_args(annotation))
-    kinds = [kind for kind in rest if kind not in (None, type(None))]
-    parts: list[Schema] = []
-    definitions: Schema = {}
-    if kinds:
-        try:
-            parts, definitions = _components([Union[tuple(kinds)]])  # noqa: UP007
-        except TypeError:
-            # A union that msgspec can write, but could not read.
-            parts, definitions = [{"type": "object"}], {}
+    every = members(annotation)
+    kinds = [kind for kind in every if kind not in (None, type(None))]
+    parts, definitions = _components(kinds)
     parts = [part or {"type": "object"} for part in parts]
-    if len(kinds) < len(rest):
+    if len(kinds) < len(every):
         parts.append(OK)
     schema = parts[0] if len(parts) == 1 else {"anyOf": parts}
     return _with_definitions({"$schema": DIALECT, **schema}, definitions)
@@ -87,7 +78,8 @@ def _schema_of_other(kind: Any) -> Schema:
     if json_writer.is_pydantic(kind):
         schema: Schema = kind.model_json_schema()
         return schema
-    return {}
+    # msgspec takes an empty schema for none.
+    return {"description": "any JSON value"}
 
 
 def _hoist(value: object, definitions: Schema) -> None:
