@@ -26,6 +26,7 @@ from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
 from ..wire import json_lines
 from ..wire.framing import LineSplitter
+from .newcomer import Newcomer
 
 if TYPE_CHECKING:
     from .clients import Clients
@@ -61,6 +62,7 @@ class ActionHeroProtocol(LineReceiver):
     _backlog: Backlog | None = None
     _rate_limit: RateLimit | None = None
     _heartbeat: Heartbeat | None = None
+    _newcomer: Newcomer | None = None
     _closing: Closing | None = None
     _heard = False
     _reason: str | None = None
@@ -124,6 +126,9 @@ class ActionHeroProtocol(LineReceiver):
             self._heartbeat = Heartbeat(
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
+        seconds = limits.announce_delay
+        connection.announced = not seconds
+        self._newcomer = Newcomer(connection, context.rooms, context.clock, seconds)
         # In no turn: where many come at once, their room hears of all of them in one write.
         self._clients.welcome(connection)
 
@@ -138,11 +143,20 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._heard = True
         lines = self._splitter.feed(data)
+        if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
+            return
         if lines:
             write_batch = self._context.write_batch
             with write_batch:
                 write_batch.single = len(lines) == 1
                 self._take(lines)
+
+    def _meet(self, newcomer: Newcomer, data: bytes, lines: list[bytes]) -> bool:
+        """Has a newcomer look at what came; gives whether lines are to be served."""
+        with self._context.write_batch:
+            if newcomer.received(data, lines):
+                self._newcomer = None
+        return self._reason is None
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
@@ -283,11 +297,12 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._reason = reason
         self._splitter.forget()
+        self._forget_newcomer()
         if reason is not close_reasons.SERVER_STOPPED:
             connection.halted = True
             self._backlog = None
             with self._context.write_batch:
-                self._context.rooms.leave_all(connection)
+                self._context.rooms.remove(connection)
         self._context.write_batch.afterwards(self._finish_if_done)
 
     def drain(self) -> None:
@@ -376,6 +391,11 @@ class ActionHeroProtocol(LineReceiver):
             self._outbox.close()
         self._transport.abortConnection()
 
+    def _forget_newcomer(self) -> None:
+        if self._newcomer is not None:
+            self._newcomer.stop()
+            self._newcomer = None
+
     @property
     def _transport(self) -> Any:
         return self.transport
@@ -387,6 +407,7 @@ class ActionHeroProtocol(LineReceiver):
         stop(self._write_timer)
         self._write_timer = None
         stop(self._rate_timer)
+        self._forget_newcomer()
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
