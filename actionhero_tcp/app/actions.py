@@ -137,7 +137,9 @@ class _ThreadConnection(ActionConnection):
         self._reactor = reactor
 
     def send(self, message: Mapping[str, object]) -> None:
-        self._reactor.callFromThread(super().send, message)
+        # Encoded here: the action may change it before the reactor's thread gets to it.
+        line = json_lines.message_line(message)
+        self._reactor.callFromThread(self._connection.outbox.send, line)
 
     def send_file(self, reader: FileReader) -> None:
         self._reactor.callFromThread(super().send_file, reader)

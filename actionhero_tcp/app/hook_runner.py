@@ -6,6 +6,7 @@ always costs.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from inspect import isawaitable
@@ -222,11 +223,13 @@ class HookedAction(Action):
                 await _result(hook.function(api, connection, call))
             response = await _result(Action.start(self, api, connection))
             call.response = dict(response) if type(response) is dict else response
-        except CancelledError as error:
+        except (CancelledError, asyncio.CancelledError) as error:
             call.error = error
             self._end(connection, call)
             raise
-        except Exception as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             call.error = error
         for hook in self.after:
             await self._run_after(hook, api, connection, call)
@@ -241,9 +244,9 @@ class HookedAction(Action):
             if call.error is None and call.response is None:
                 call.response = {"status": "OK"}
             await _result(hook.function(api, connection, call))
-        except CancelledError:
+        except (CancelledError, asyncio.CancelledError, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             call.response, call.error = None, error
 
     def _end(self, connection: ActionConnection, call: ActionCall) -> None:

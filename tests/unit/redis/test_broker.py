@@ -101,7 +101,7 @@ class ConversationTests(BusTestCase):
         self.assertEqual([ENTERED], heard(ada))
         self.b.leave(bob, "r")
         self.agree()
-        self.assertEqual([ENTERED, LEFT], heard(ada))
+        self.assertEqual([LEFT], heard(ada))
         self.assertEqual([ada.id], self.a.rooms.members("r"))
 
     def test_what_is_said_is_heard_once_and_not_by_the_speaker(self) -> None:
