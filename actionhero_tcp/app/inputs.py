@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any, Final, Union, get_args, get_origin
 
 from ..errors import ClientError
-from ..wire import json_lines
+from ..wire import json_reader, json_writer
 
 JSON_INPUT_DEPTH: Final = 64
 """How deeply a list or dict may be nested that a client gave as the text of a sticky param."""
@@ -43,7 +43,7 @@ def _to_str(value: object) -> str:
         return value
     if number(value) is None:
         raise ValueError("a string")
-    return json_lines.dumps(value).decode()
+    return json_writer.dumps(value).decode()
 
 
 def _to_int(value: object) -> int:
@@ -91,7 +91,7 @@ def _parsed(value: object) -> object:
     if not isinstance(value, str):
         return value
     try:
-        return json_lines.loads(value.strip(), JSON_INPUT_DEPTH)
+        return json_reader.loads(value.strip(), JSON_INPUT_DEPTH)
     except ClientError:
         return value
 

@@ -25,11 +25,13 @@ async def sleepTest(
     if not 0 <= sleepDuration <= MAX_SLEEP_MS:
         raise ActionError(f"sleepDuration must be from 0 to {MAX_SLEEP_MS} ms")
     started = int(time.time() * 1000)
+    # The wall clock may be set meanwhile.
+    began = api.reactor.seconds()
     await deferLater(api.reactor, sleepDuration / 1000)
-    ended = int(time.time() * 1000)
+    delta = int((api.reactor.seconds() - began) * 1000)
     return {
         "sleepStarted": started,
-        "sleepEnded": ended,
-        "sleepDelta": ended - started,
+        "sleepEnded": started + delta,
+        "sleepDelta": delta,
         "sleepDuration": sleepDuration,
     }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint, clientFromString
+from twisted.internet.endpoints import clientFromString
 
+from ..net.client_endpoints import tcp
 from .secure import over
 from .settings import TLS
 
@@ -18,7 +19,7 @@ def endpoint(where: Any, port: int | None, tls: TLS | bool, reactor: Any) -> Any
     """
     found: Any = where
     if port is not None:
-        found = HostnameEndpoint(reactor, where, port)
+        found = tcp(reactor, where, port)
     elif isinstance(where, str):
         try:
             found = clientFromString(reactor, where)

@@ -171,8 +171,8 @@ class Limits:
     )
     max_outbox_bytes: int = option(
         1024 * 1024,
-        "bytes of what others say that wait for a client which does not read; "
-        "past it the client is closed as a slow consumer",
+        "bytes of what others say, and of what the application sends beside responses, that wait "
+        "for a client which does not read; past it the client is closed as a slow consumer",
         minimum=1024,
         live=True,
     )
@@ -234,6 +234,33 @@ class Limits:
         minimum=1,
         live=True,
     )
+    max_cache_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes of all keys and values of the cache; past it the least recently used entries go; "
+        "Redis has its own `maxmemory`",
+        minimum=65536,
+        live=True,
+    )
+    max_members_shown: int = option(
+        1000,
+        "members of a room that `roomView` names; `membersCount` is always the true number",
+        minimum=0,
+        live=True,
+    )
+    threads: int = option(
+        10,
+        "threads for actions with `blocking=True`; clients take turns, and one that already "
+        "has one does not take the last free one",
+        minimum=1,
+        maximum=1000,
+        live=True,
+    )
+    max_waiting_for_thread: int = option(
+        100,
+        "blocking actions of one client that wait for a thread; past it one gets an error",
+        minimum=1,
+        live=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +295,13 @@ class Log:
         ("password", "passwd", "secret", "token", "authorization"),
         "params whose values no log shows, in upper or lower case; may be given several times",
         option="filter-param",
+    )
+    max_queued_bytes: int = option(
+        4 * 1024 * 1024,
+        "bytes of lines that wait for each log while its reader or disk takes none; lines "
+        "beyond it are dropped, counted, and the log tells how many once it flows again",
+        minimum=4096,
+        option="log-max-queued-bytes",
     )
     blocked_seconds: float = option(
         0.25,

@@ -26,7 +26,7 @@ class Outlet(Protocol):
         """Sends what the client asked for."""
 
     def say(self, data: bytes) -> None:
-        """Sends what others said."""
+        """Sends what others said, or what the application sends beside responses."""
 
     def send_file(self, reader: FileReader) -> None:
         """Sends a file's content, and holds all else back until it is out."""
@@ -61,7 +61,8 @@ class Connection:
 
     Attributes:
         id: 32 random hex digits.
-        connected_at: In ms since 1970.
+        connected_at: In ms since 1970, by the wall clock, to be shown.
+        opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
         remote_address: The client's address, such as ``127.0.0.1:54321``.
         params: The sticky params, in the order in which they came.
         rooms: The rooms it is in.
@@ -85,6 +86,7 @@ class Connection:
         "connected_at",
         "halted",
         "id",
+        "opened",
         "outbox",
         "owner",
         "params",
@@ -99,6 +101,7 @@ class Connection:
     def __init__(self, outbox: Outlet, owner: Owner, remote_address: str) -> None:
         self.id = uuid.uuid4().hex
         self.connected_at = int(time.time() * 1000)
+        self.opened = time.monotonic()
         self.remote_address = remote_address
         self.params: dict[str, Any] = {}
         self.rooms: dict[str, None] = {}
@@ -126,13 +129,16 @@ class Connection:
     def send(self, message: Mapping[str, object]) -> None:
         """Sends a message of the application to this client, after what was sent before.
 
+        It counts towards ``limits.maxOutboxBytes``, as what others say does: a client that lets
+        more than that wait is closed as a slow consumer.
+
         Args:
             message: A JSON object; ``"context":"api"`` is added where it names none.
 
         Raises:
             UnserializableError: It is no JSON.
         """
-        self.outbox.send(json_lines.message_line(message))
+        self.outbox.say(json_lines.message_line(message))
 
     def close(self, reason: str = close_reasons.CLOSED_BY_APPLICATION) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""

@@ -15,7 +15,7 @@ from .. import close_reasons
 from ..connection.connection import Connection
 from ..errors import ClientError, LimitError
 from ..rooms.rooms import Rooms
-from ..wire import json_lines
+from ..wire import json_lines, json_writer
 
 if TYPE_CHECKING:
     from ..config.sections import Limits
@@ -162,14 +162,14 @@ class Commands:
 
     def _param_view(self, connection: Connection, key: str) -> bytes:
         params = connection.params
-        return _PARAMS % json_lines.dumps_trusted({key: params[key]} if key in params else {})
+        return _PARAMS % json_writer.dumps({key: params[key]} if key in params else {})
 
     def _param_delete(self, connection: Connection, key: str) -> bytes:
         connection.delete_param(key)
         return _PARAM_OK
 
     def _params_view(self, connection: Connection, _: str) -> bytes:
-        return _PARAMS % json_lines.dumps_trusted(connection.params)
+        return _PARAMS % json_writer.dumps(connection.params)
 
     def _params_delete(self, connection: Connection, _: str) -> bytes:
         connection.delete_params()
@@ -192,14 +192,15 @@ class Commands:
 
     def _room_view(self, connection: Connection, _: str) -> bytes:
         room = connection.room
-        members = self._rooms.members(room) if room is not None else []
-        status = {"room": room, "members": members, "membersCount": len(members)}
+        most = self.limits.max_members_shown
+        members, count = self._rooms.first_members(room, most) if room is not None else ([], 0)
+        status = {"room": room, "members": members, "membersCount": count}
         return json_lines.head(
             {"context": "response", "status": "OK", "room": room, "roomStatus": status}
         )
 
     def _details_view(self, connection: Connection, _: str) -> bytes:
-        params = json_lines.dumps_trusted(connection.params) if connection.params else b"{}"
+        params = json_writer.dumps(connection.params) if connection.params else b"{}"
         return _DETAILS % (params, connection.id.encode(), connection.connected_at)
 
     def _say(self, connection: Connection, message: str) -> bytes:

@@ -57,7 +57,7 @@ class Request:
         number: The request's number, which its response carries.
         action: What runs.
         params: With what.
-        started: When it arrived, in seconds since 1970.
+        started: When it arrived, in seconds by the monotonic clock.
         outcome: What the action will return.
         timer: Ends it when its time is up.
         runner: Answers it where it is given up.

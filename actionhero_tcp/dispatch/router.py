@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from time import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..app.inputs import number as to_number
 from ..connection.connection import Connection
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
-from ..wire import json_lines
+from ..wire import json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.json_lines import NUMBERED
 from .commands import QUIT, Verb
@@ -78,7 +78,7 @@ class Router:
                 follows when the connection is halted stays in the iterator.
         """
         verbs, stats, log, outbox = self._verbs, self._stats, self._log, connection.outbox
-        started = time() if log is not None else 0.0
+        started = monotonic() if log is not None else 0.0
         for line in lines:
             if not line:
                 continue
@@ -92,7 +92,7 @@ class Router:
             if verb is None:
                 self._serve_request(connection, number, line, word, rest, started)
                 if log is not None:
-                    started = time()
+                    started = monotonic()
             else:
                 error = None
                 try:
@@ -107,7 +107,7 @@ class Router:
                     reply, error = self._runner.refusal(reason, number)
                 outbox.send(reply)
                 if log is not None:
-                    finished = time()
+                    finished = monotonic()
                     log.request(connection, number, verb.name, started, finished, error)
                     started = finished
             if connection.halted:
@@ -132,7 +132,7 @@ class Router:
                 line, word, rest = self._look_closer(line)
                 action = self._by_word.get(word)
             if line[0] == _OPENING_BRACE:
-                document: Any = json_lines.loads(line.decode(), self.limits.max_json_depth)
+                document: Any = json_reader.loads(line, self.limits.max_json_depth)
                 asked, given = document.get("action", ""), document.get("params", _NO_PARAMS)
                 if type(asked) is not str:
                     raise ClientError('"action" must be a string, the name of an action')
@@ -171,7 +171,7 @@ class Router:
         if reply:
             connection.outbox.send(reply)
         if self._log is not None:
-            self._log.request(connection, number, name, started, time(), error, params)
+            self._log.request(connection, number, name, started, monotonic(), error, params)
 
     def _serve_hooked(
         self, connection: Connection, number: int, hooked: Hooked, started: float
@@ -185,7 +185,7 @@ class Router:
         if reply is not None:
             connection.outbox.send(reply)
             if self._log is not None:
-                self._log.request(connection, number, run.name, started, time(), error)
+                self._log.request(connection, number, run.name, started, monotonic(), error)
 
     def _sticky_params(self, connection: Connection, name: str, rest: bytes) -> dict[str, Any]:
         """A copy of the sticky params as they stand now, which a request for an action changes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -213,7 +213,7 @@ class Runner:
                 request.number,
                 request.action.name,
                 request.started,
-                time(),
+                monotonic(),
                 error,
                 request.params,
             )

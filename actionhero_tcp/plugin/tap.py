@@ -20,6 +20,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..connection.connection import Connection
@@ -38,12 +39,15 @@ from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
 from ..logs import server_log as server_logging
+from ..logs.file import LogFile
 from ..logs.lines import FORMS
 from ..logs.loggers import Loggers
 from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
+from ..logs.writer import LogWriter
 from ..net.epoll_loop import poll_directly
+from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
@@ -65,7 +69,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
-from .exit import end_process, leave_threads
+from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -85,6 +89,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     """
     from twisted.internet import reactor
 
+    if not use_monotonic_time(reactor):
+        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
     config = options.configuration
     try:
         if options["check-config"]:
@@ -113,7 +119,10 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     config, place = options.configuration, worker.place
     number = place.number if place is not None else 0
     twistd: Mapping[str, Any] = options.parent or {}
-    server_log = server_logging.start(config.log.file, config.log.format, twistd, number)
+    settings = config.log
+    server_log = server_logging.start(
+        settings.file, settings.format, twistd, number, settings.max_queued_bytes
+    )
     if place is None and config.general.workers > 1:
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
@@ -157,7 +166,7 @@ def _supervisor(
         listeners,
         partial(end_process, reactor, leave=_starter_of(options).leave),
         notifier,
-        Loggers(server_log),
+        Loggers(reactor, server_log, seconds=config.limits.close_timeout),
         reactor,
     )
 
@@ -222,7 +231,9 @@ def build(
     hooks.know(loaded.hooks)
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
-    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cache: LocalCache | RedisCache = LocalCache(
+        reactor, limits.max_cache_entries, limits.max_cache_bytes
+    )
     cluster = None
     if config.redis.is_on:
         link, keys = (
@@ -231,6 +242,8 @@ def build(
         )
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    own_threads = blocking_threads(reactor)
+    threads = FairThreadPool(own_threads, reactor, limits)
     api = Api(
         config=config,
         actions=MappingProxyType(actions),
@@ -240,6 +253,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
+        threads=threads,
         cluster=cluster or NoCluster(),
     )
     hooks.api = api
@@ -250,7 +264,7 @@ def build(
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
-        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+        log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
     runner_class = Runner if library is None else DiagnosticRunner
     runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
@@ -293,9 +307,9 @@ def build(
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
-        Loggers(server_log, log),
+        Loggers(reactor, server_log, log, limits.close_timeout),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -307,6 +321,16 @@ def build(
         users = Subscribers(api, hooks, router, runner, watch)
         service.development = Development(library, users, config_file, service.reload, reactor)
     return service
+
+
+def _request_writer(config: Config, stats: Stats) -> LogWriter:
+    """What writes the request log."""
+
+    def dropped(lines: int) -> None:
+        stats.limited["maxQueuedBytes"] += lines
+
+    file = LogFile(config.log.request_file, "the request log")
+    return LogWriter(file, config.log.max_queued_bytes, dropped)
 
 
 def _redis_address(config: Config) -> RedisAddress:
@@ -329,7 +353,7 @@ def _cluster(
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
-            connections[client].outbox.send(line)
+            connections[client].outbox.say(line)
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
-from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint, wrapClientTLS
+from twisted.internet.endpoints import UNIXClientEndpoint, wrapClientTLS
 from twisted.internet.ssl import optionsForClientTLS
 
 from ..errors import StartError, printable
+from ..net.client_endpoints import tcp
 
 CONNECT_SECONDS: Final = 4.0
 """An attempt to connect may take so long."""
@@ -63,8 +64,8 @@ class RedisAddress:
         """A client endpoint that leads there."""
         if self.path:
             return UNIXClientEndpoint(reactor, self.path, CONNECT_SECONDS)
-        endpoint = HostnameEndpoint(reactor, self.host, self.port, CONNECT_SECONDS)
+        endpoint = tcp(reactor, self.host, self.port, CONNECT_SECONDS)
         if self.scheme == "rediss":
-            secure: Any = wrapClientTLS(optionsForClientTLS(self.host), endpoint)  # type: ignore[arg-type]
+            secure: Any = wrapClientTLS(optionsForClientTLS(self.host), endpoint)
             return secure
         return endpoint

@@ -128,7 +128,10 @@ class RedisCache:
 
     Attributes:
         max_entries: See above; a reload may change it.
+        max_bytes: Not used: Redis bounds its memory by its own ``maxmemory``.
     """
+
+    max_bytes = 0
 
     def __init__(self, link: RedisLink, keys: Keys, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
         self._link = link

@@ -90,6 +90,7 @@ class RedisConnection(Factory):
         self._address = address
         self._clock: Clock = reactor
         self._endpoint = address.endpoint(reactor)
+        self._attempt: Deferred[Any] | None = None
         self._protocol: Any = None
         self._transport: Any = None
         self._timer: Timer | None = None
@@ -106,12 +107,17 @@ class RedisConnection(Factory):
 
     def start(self) -> None:
         """Connects."""
-        self._endpoint.connect(self).addErrback(self._not_connected)
+        attempt: Deferred[Any] = self._endpoint.connect(self)
+        self._attempt = attempt
+        attempt.addCallbacks(self._made, self._not_connected)
 
     def stop(self) -> None:
         """Closes it, and connects no more."""
         self._stopped = True
         stop(self._timer)
+        if self._attempt is not None:
+            # An attempt goes through the addresses of a host by a timer of its own.
+            self._attempt.cancel()
         if self._transport is not None:
             self._transport.unregisterProducer()
             self._transport.loseConnection()
@@ -171,7 +177,7 @@ class RedisConnection(Factory):
         self._explained = False
         protocol = self._make(self._address)
         protocol.factory = self
-        protocol.whenConnected().addCallback(self._connected)
+        protocol.whenConnected().addCallback(self._ask)
         protocol.whenDisconnected().addCallback(self._lost)
         self._watch(protocol)
         return protocol
@@ -192,16 +198,16 @@ class RedisConnection(Factory):
         stop(self._timer)
         self._timer = self._clock.callLater(SILENCE_SECONDS, self._silent, protocol)
 
-    def _connected(self, protocol: Any) -> None:
-        self._transport = protocol.transport
-        set_socket_options(protocol.transport)
-        protocol.transport.registerProducer(self, True)
-        self._ask(protocol)
+    def _made(self, protocol: Any) -> None:
+        """Takes over a connection that has yet to log in."""
+        if protocol.connected:
+            self._transport = protocol.transport
+            set_socket_options(protocol.transport)
+            protocol.transport.registerProducer(self, True)
 
     def _ask(self, protocol: Any) -> None:
         """Asks whether Redis is there: it may be connected, and hang or load its data."""
         if self._stopped:
-            self.stop()
             return
         self._watch(protocol)
         asked = protocol.execute_command("PING")
@@ -240,8 +246,9 @@ class RedisConnection(Factory):
         self._retry()
 
     def _not_connected(self, failure: Failure) -> None:
-        self._owner.note(failure.getErrorMessage())
-        self._retry()
+        if not self._stopped:
+            self._owner.note(failure.getErrorMessage())
+            self._retry()
 
     def _retry(self) -> None:
         stop(self._timer)

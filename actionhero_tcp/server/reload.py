@@ -78,7 +78,9 @@ class Parts:
         for part in (self.commands, self.runner, self.router, self.admission, self.context):
             part.limits = limits
         self.api.renew(config)
+        self.api.threads.limits = limits
         self.cache.max_entries = limits.max_cache_entries
+        self.cache.max_bytes = limits.max_cache_bytes
         self.rooms.announce_limit = general.announce_limit
         self.runner.server_error = general.server_error_message
         self.router.defaults = {"limit": general.default_limit, "offset": general.default_offset}

@@ -12,8 +12,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from actionhero_tcp.app.actions import MARK, NO_RESPONSE, Action, action
+from actionhero_tcp.app.thread_pool import FairThreadPool
+from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.connection import ActionConnection
-from actionhero_tcp.errors import ActionError, ClientError, StartError
+from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="default")
@@ -54,7 +56,7 @@ class DecoratorTests(SynchronousTestCase):
 
         self.assertRefused(plain, "a description is a str", description=5)
         self.assertRefused(plain, "an output_example is a dict", output_example=[1])
-        for value in (float("nan"), b"x", object()):
+        for value in (float("nan"), 1j, object()):
             self.assertRefused(
                 plain,
                 "the output_example: a holds" if value == value else "the output_example: it is",
@@ -187,15 +189,17 @@ class SynchronousTests(SynchronousTestCase):
 
 
 class BlockingTests(TestCase):
-    """`@action(blocking=True)`, in the reactor's own threads."""
+    """`@action(blocking=True)`, in real threads."""
 
     timeout = 60
 
     def setUp(self) -> None:
         from twisted.internet import reactor
 
-        self.api = SimpleNamespace(reactor=reactor)
         self.reactor: Any = reactor
+        self.limits = Limits(threads=2)
+        threads = FairThreadPool(reactor.getThreadPool(), self.reactor, self.limits)  # type: ignore[attr-defined]
+        self.api = SimpleNamespace(reactor=reactor, threads=threads)
         self.connection = support.make_connection()
 
     def start(self, function: Callable[..., Any], **params: Any) -> Any:
@@ -235,6 +239,35 @@ class BlockingTests(TestCase):
             else:
                 self.fail("did not raise")
 
+    async def test_what_it_sends_is_as_it_was_then(self) -> None:
+        sent: list[bytes] = []
+        self.connection.outbox.say = sent.append  # type: ignore[method-assign]
+
+        def plain(api: Any, connection: ActionConnection) -> None:
+            message = {"progress": [0]}
+            for percent in (50, 100):
+                connection.send(message)
+                message["progress"].append(percent)
+
+        await self.start(plain)
+        self.assertEqual(
+            [
+                b'{"progress":[0],"context":"api"}\r\n',
+                b'{"progress":[0,50],"context":"api"}\r\n',
+            ],
+            sent,
+        )
+
+    async def test_it_is_told_at_once_of_what_is_no_json(self) -> None:
+        def plain(api: Any, connection: ActionConnection) -> dict[str, Any]:
+            try:
+                connection.send({"a": {1}})
+            except UnserializableError as error:
+                return {"told": str(error)}
+            raise AssertionError
+
+        self.assertIn("told", await self.start(plain))
+
     async def test_what_it_sends_is_sent_in_the_reactors_thread(self) -> None:
         threads: list[int] = []
         sent: list[bytes] = []
@@ -243,7 +276,7 @@ class BlockingTests(TestCase):
             threads.append(threading.get_ident())
             sent.append(data)
 
-        self.connection.outbox.send = send  # type: ignore[method-assign]
+        self.connection.outbox.say = send  # type: ignore[method-assign]
         closed = self.connection.owner.closed  # type: ignore[attr-defined]
 
         def plain(api: Any, connection: ActionConnection) -> None:
@@ -275,15 +308,11 @@ class BlockingTests(TestCase):
             connection.send({"a": 1})
 
         await self.start(plain)
-        self.assertEqual(1, len(self.connection.outbox.sent))  # type: ignore[attr-defined]
+        self.assertEqual(1, len(self.connection.outbox.said))  # type: ignore[attr-defined]
 
     async def test_cancelled_before_it_runs_it_does_not_run(self) -> None:
-        pool = self.reactor.getThreadPool()
         release, ran = threading.Event(), []
-        size = pool.max
-        running = [
-            self.start(lambda api, connection: release.wait(60) and None) for _ in range(size)
-        ]
+        running = self.start(lambda api, connection: release.wait(60) and None)
 
         def plain(api: Any, connection: Any) -> None:
             ran.append(1)
@@ -293,8 +322,7 @@ class BlockingTests(TestCase):
         release.set()
         with self.assertRaises(CancelledError):
             await waiting
-        for one in running:
-            await one
+        await running
         await self.start(lambda api, connection: None)
         self.assertEqual([], ran)
 

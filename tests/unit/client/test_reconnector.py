@@ -13,7 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.reconnector import Reconnector
 from actionhero_tcp.client.settings import Limits
+from actionhero_tcp.net.client_endpoints import tcp
 from tests.support.conversations import answer, encode, file_line
+from tests.support.resolving import ResolvingReactor
 
 WELCOME = encode({"welcome": "hello", "room": "r", "context": "api", "messageCount": 0})
 
@@ -344,3 +346,40 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(1)
         self.receive(WELCOME)
         self.assertTrue(link.is_up)
+
+
+class AttemptTests(SynchronousTestCase):
+    """Attempts to connect that are given up leave no timer behind."""
+
+    def setUp(self) -> None:
+        self.reactor = ResolvingReactor(["127.0.0.1", "127.0.0.2", "::1"])
+        self.link = Reconnector(
+            tcp(self.reactor, "h.example", 5000),
+            self.reactor,
+            Limits(),
+            timeout=10.0,
+            connect_timeout=5.0,
+            retry=lambda attempts: 1.0,
+            heard=lambda message: None,
+        )
+
+    def test_by_a_disconnect(self) -> None:
+        connecting = self.link.connect(None, None)
+        self.assertNotEqual([], self.reactor.getDelayedCalls())
+        left = self.link.disconnect()
+        self.reactor.advance(0)
+        self.failureResultOf(connecting, LostError)
+        self.successResultOf(left)
+        self.assertEqual([], self.reactor.getDelayedCalls())
+
+    def test_by_the_time_limit(self) -> None:
+        connecting = self.link.connect(1, None)
+        self.reactor.pump([0.5] * 10)
+        self.assertIn("5 seconds", str(self.failureResultOf(connecting, LostError)))
+        self.assertEqual(3, len(self.reactor.connectors))
+        self.assertTrue(all(each.stoppedConnecting for each in self.reactor.connectors))
+        # The next attempt is due, and nothing else.
+        self.assertEqual(1, len(self.reactor.getDelayedCalls()))
+        self.link.disconnect()
+        self.reactor.advance(0)
+        self.assertEqual([], self.reactor.getDelayedCalls())

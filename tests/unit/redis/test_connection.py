@@ -5,11 +5,19 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
+from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.error import ConnectError
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import connection as redisconnection
+from actionhero_tcp.redis.address import RedisAddress
+from actionhero_tcp.redis.link import RedisLink
 from tests.support.redis_server import RedisTestCase
+from tests.support.resolving import ResolvingReactor
 
 
 class ConnectionTests(RedisTestCase):
@@ -90,3 +98,41 @@ class ConnectionTests(RedisTestCase):
         self.assertEqual(1, link.failures)
         # One that is stopped while Redis takes nothing ends all the same.
         link.tell([("SET", "key", word)] * 8)
+
+
+class StopTests(SynchronousTestCase):
+    """A link that is stopped leaves nothing behind, whatever its connections are doing."""
+
+    def start(self, url: str) -> tuple[RedisLink, ResolvingReactor]:
+        reactor = ResolvingReactor(["127.0.0.1", "127.0.0.2"])
+        link = RedisLink(RedisAddress(url), reactor)
+        link.start()
+        return link, reactor
+
+    def test_attempts_are_cancelled(self) -> None:
+        for url in "redis://r.example", "redis://127.0.0.1", "rediss://r.example", "unix:/r.sock":
+            link, reactor = self.start(url)
+            link.stop()
+            self.assertEqual([], reactor.getDelayedCalls(), url)
+            self.assertEqual(2, len(reactor.connectors))
+            for connector in reactor.connectors:
+                self.assertTrue(connector.stoppedConnecting, url)
+
+    def test_connections_that_have_not_logged_in_are_closed(self) -> None:
+        link, reactor = self.start("redis://:secret@127.0.0.1")
+        transports = []
+        for _, _, factory, _, _ in reactor.tcpClients:
+            protocol: Any = factory.buildProtocol(None)
+            transports.append(StringTransport())
+            protocol.makeConnection(transports[-1])
+        link.stop()
+        self.assertEqual([True, True], [each.disconnecting for each in transports])
+        self.assertEqual([], reactor.getDelayedCalls())
+
+    def test_no_attempt_follows(self) -> None:
+        link, reactor = self.start("redis://127.0.0.1")
+        for _, _, factory, _, _ in reactor.tcpClients:
+            factory.clientConnectionFailed(None, Failure(ConnectError()))
+        self.assertEqual(2, len(reactor.getDelayedCalls()))
+        link.stop()
+        self.assertEqual([], reactor.getDelayedCalls())

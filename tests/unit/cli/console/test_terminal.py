@@ -16,7 +16,7 @@ from tests.support import wait_for
 from tests.support.integration import DaemonTestCase, OwnDaemonTestCase
 from tests.unit.cli.console.test_piped import PROGRAM, talk
 from tests.unit.client.test_blocking import FILES
-from tools.debian import need
+from tools.system_packages import need
 
 
 class Terminal:
@@ -28,7 +28,7 @@ class Terminal:
     """
 
     def __init__(self, test: SynchronousTestCase, *command: str) -> None:
-        need("tmux", "tmux")
+        need("tmux")
         temporary = tempfile.TemporaryDirectory()
         test.addCleanup(temporary.cleanup)
         self.folder = Path(temporary.name)

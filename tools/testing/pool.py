@@ -1,0 +1,157 @@
+"""Runs jobs side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from .jobs import ROOT, Job
+from .report import Report
+
+SLOTS: Final = 2 * (os.cpu_count() or 1)
+"""How many processes run tests at the same time by default; many tests wait for a daemon."""
+
+COVERED: Final = ("-m", "coverage", "run", "--parallel-mode", "-m")
+END_SECONDS: Final = 60.0
+"""As long a process may take to end after its last job."""
+
+
+class Worker:
+    """The handle of one `worker` process.
+
+    Args:
+        folder: Where its tests may leave files.
+        coverage: Whether to measure its branch coverage.
+    """
+
+    def __init__(self, folder: Path, coverage: bool) -> None:
+        reader, writer = os.pipe()
+        how = COVERED if coverage else ("-m",)
+        self._output = folder / "output.txt"
+        with open(self._output, "wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *how, "tools.testing.worker", str(folder), str(writer)],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=[writer],
+                start_new_session=True,
+                text=True,
+            )
+        os.close(writer)
+        self._events = os.fdopen(reader, encoding="utf-8")
+
+    def run(self, job: Job, report: Report) -> bool:
+        """Run the tests of a job.
+
+        Returns:
+            Whether the process can take another job. When it has died, the test that it was
+            at has failed; so have those that it did not get to.
+        """
+        assert self._process.stdin is not None
+        current, left = "", dict.fromkeys(job.tests)
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(job.tests), file=self._process.stdin, flush=True)
+        for line in self._events:
+            event = json.loads(line)
+            if "done" in event:
+                break
+            if "start" in event:
+                current = event["start"]
+            else:
+                left.pop(event["test"], None)
+                report.test(job, event["test"], event["seconds"], event["problems"])
+        else:
+            self.kill()
+            status = self._process.returncode
+            tail = self._output.read_text(errors="replace")[-8000:]
+            for test in left:
+                text = f"the process ended with status {status} at {current or 'its start'}\n{tail}"
+                report.test(job, test, 0.0, [text])
+            return False
+        for test in left:
+            report.test(job, test, 0.0, ["the test did not run"])
+        return True
+
+    def close(self) -> None:
+        """Let the process end, and kill what it has left behind."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, subprocess.TimeoutExpired):
+            self._process.stdin.close()
+            self._process.wait(END_SECONDS)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process and its children at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._events.close()
+
+
+def run(jobs: Sequence[Job], report: Report, slots: int, coverage: bool = False) -> None:
+    """Run jobs; those that must be alone come last, one after another.
+
+    Args:
+        jobs: The jobs, in the order in which to start them.
+        report: Where the results go.
+        slots: How many run at the same time.
+        coverage: Whether to measure branch coverage, into ``.coverage.*``.
+    """
+    with tempfile.TemporaryDirectory(prefix="actionhero-tests-") as folder:
+        shared = [job for job in jobs if not job.alone]
+        alone = [job for job in jobs if job.alone]
+        _run_together(shared, report, min(slots, len(shared)), Path(folder), coverage)
+        _run_together(alone, report, min(1, len(alone)), Path(folder) / "alone", coverage)
+
+
+def _run_together(
+    jobs: Iterable[Job], report: Report, slots: int, folder: Path, coverage: bool
+) -> None:
+    queue = iter(jobs)
+    lock = threading.Lock()
+
+    def work(number: int) -> None:
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        worker: Worker | None = None
+        while True:
+            with lock:
+                job = next(queue, None)
+            if job is None:
+                break
+            if job.command:
+                _run_command(job, report)
+            else:
+                worker = worker or Worker(place, coverage)
+                if not worker.run(job, report):
+                    worker = None
+            report.done(job)
+        if worker is not None:
+            worker.close()
+
+    threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(slots)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _run_command(job: Job, report: Report) -> None:
+    begin = time.monotonic()
+    ended = subprocess.run(
+        job.command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    problems = [ended.stdout + ended.stderr or f"status {ended.returncode}"]
+    report.test(job, job.name, time.monotonic() - begin, problems if ended.returncode != 0 else [])
