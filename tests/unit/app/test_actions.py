@@ -261,7 +261,7 @@ class BlockingTests(TestCase):
     async def test_it_is_told_at_once_of_what_is_no_json(self) -> None:
         def plain(api: Any, connection: ActionConnection) -> dict[str, Any]:
             try:
-                connection.send({"a": {1}})
+                connection.send({"a": object()})
             except UnserializableError as error:
                 return {"told": str(error)}
             raise AssertionError
