@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from twisted.internet.defer import Deferred
 
 from ..connection.connection import ActionConnection
+from ..wire import json_lines
 from . import coroutines, schema
 from .inputs import Inputs
 
@@ -136,7 +137,9 @@ class _ThreadConnection(ActionConnection):
         self._reactor = reactor
 
     def send(self, message: Mapping[str, object]) -> None:
-        self._reactor.callFromThread(super().send, message)
+        # Encoded here: the action may change it before the reactor's thread gets to it.
+        line = json_lines.message_line(message)
+        self._reactor.callFromThread(self._connection.outbox.say, line)
 
     def send_file(self, reader: FileReader) -> None:
         self._reactor.callFromThread(super().send_file, reader)
