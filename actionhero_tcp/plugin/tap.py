@@ -24,9 +24,12 @@ from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..connection.connection import Connection
+from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
+from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon import systemd
+from ..daemon.memory_limit import available
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
@@ -46,6 +49,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
+from ..net import asyncio_loop
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -104,6 +108,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    asyncio_loop.prepare(reactor)
     calls: dict[int, Callable[[], object]] = {
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
@@ -221,6 +226,7 @@ def build(
     general, limits = config.general, config.limits
     starter = starter or ParentProcess({})
     stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
+    memory = MemoryBudget(limits, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
     hooks = Hooks((), filter)
@@ -235,7 +241,7 @@ def build(
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
-        reactor, limits.max_cache_entries, limits.max_cache_bytes
+        reactor, memory.account(), limits.max_cache_entries, limits.max_cache_bytes
     )
     cluster = None
     if config.redis.is_on:
@@ -279,7 +285,7 @@ def build(
     runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
     router = Router(runner, actions, commands.table, stats, limits, defaults, log)
-    admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
+    admission = Admission(limits, raise_descriptor_limit(), reactor, stats, memory)
     context = ServerContext(
         router=router,
         runner=runner,
@@ -287,6 +293,8 @@ def build(
         hooks=hooks,
         stats=stats,
         write_batch=write_batch,
+        queue=FairQueue(write_batch.later, reactor.seconds),
+        memory=memory,
         admission=admission,
         clock=reactor,
         connections=connections,

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.sections import Limits
     from ..connection.connection import Connection
+    from ..connection.fair_queue import FairQueue
+    from ..connection.memory import MemoryBudget
     from ..connection.write_batch import WriteBatch
     from ..dispatch.router import Router
     from ..dispatch.runner import Runner
@@ -30,6 +32,8 @@ class ServerContext:
         hooks: The application's hooks.
         stats: The counters.
         write_batch: The write batch of all outboxes.
+        queue: The clients whose lines wait for their turn.
+        memory: What all clients hold.
         admission: Decides who may connect.
         clock: Calls later.
         connections: The connected clients by id.
@@ -43,6 +47,8 @@ class ServerContext:
     hooks: Hooks
     stats: Stats
     write_batch: WriteBatch
+    queue: FairQueue
+    memory: MemoryBudget
     admission: Admission
     clock: Clock
     connections: dict[str, Connection]

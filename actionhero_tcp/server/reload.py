@@ -79,6 +79,7 @@ class Parts:
             part.limits = limits
         self.api.renew(config)
         self.api.threads.limits = limits
+        self.context.memory.limits = limits
         self.cache.max_entries = limits.max_cache_entries
         self.cache.max_bytes = limits.max_cache_bytes
         self.rooms.announce_limit = general.announce_limit

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
-from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
 from actionhero_tcp.config import sections
+from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.memory import Account, MemoryBudget
 from actionhero_tcp.plugin import tap
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
+from actionhero_tcp.stats import Stats
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 """For property tests, which must not depend on how fast the machine is."""
@@ -202,7 +205,18 @@ class Soon:
 
 def make_connection() -> Connection:
     """A connection with a `ListOutlet` and a `StubOwner`."""
-    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321")
+    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
+
+
+def make_budget(**limits: int) -> MemoryBudget:
+    """A memory budget with these limits, or with wide ones."""
+    wide = {"max_memory": 1 << 40, "max_connection_memory": 1 << 40}
+    return MemoryBudget(Limits(**{**wide, **limits}), 1, Clock(), Stats())  # type: ignore[arg-type]
+
+
+def make_account() -> Account:
+    """An account of a budget of its own."""
+    return make_budget().account()
 
 
 class Reactor(MemoryReactorClock):

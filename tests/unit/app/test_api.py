@@ -18,7 +18,7 @@ from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.rooms.rooms import Rooms
 from actionhero_tcp.stats import Stats
-from tests.support import make_connection
+from tests.support import make_account, make_connection
 
 
 class SendSocketMessageTests(SynchronousTestCase):
@@ -30,7 +30,7 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             config=Config(),
             actions={},
-            cache=LocalCache(clock),
+            cache=LocalCache(clock, make_account()),
             rooms=Rooms(WriteBatch(lambda call: None), 10),
             files=Files(".", "index.html"),
             stats=Stats(),
