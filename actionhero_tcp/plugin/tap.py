@@ -233,10 +233,12 @@ def build(
     commands = HookedCommands(rooms, limits, hooks, write_batch)
     library = None
     if general.development_mode:
-        library = ModuleCache(general.actions_directory, _completed(commands))
+        library = ModuleCache(
+            general.actions_directory, _completed(commands, general.strict_params)
+        )
         loaded = library.loaded
     else:
-        loaded = _load(general.actions_directory, _completed(commands))
+        loaded = _load(general.actions_directory, _completed(commands, general.strict_params))
     hooks.know(loaded.hooks)
     actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
     connections: dict[str, Connection] = {}
@@ -404,10 +406,11 @@ def _cluster(
     return cluster
 
 
-def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
+def _completed(commands: Commands, strict: bool) -> Callable[[Loaded], Loaded]:
     """Puts what a user's files define together with what comes with the server."""
     builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
-    return partial(loader.complete, builtin, [word.decode() for word in commands.table])
+    verbs = [word.decode() for word in commands.table]
+    return partial(loader.complete, builtin, verbs, strict=strict)
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
