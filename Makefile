@@ -1,25 +1,49 @@
 # Everything happens in .venv, which is made when it is missing.
-PYTHON ?= python3.11
+# PYTHON=python3.12 makes it of another Python.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# The tested version of every package that is installed; CONSTRAINTS= takes the newest.
+CONSTRAINTS := constraints.txt
+PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc') setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test faults soak coverage docs certs bench bench-peers clean
+.PHONY: help run install dev test unit test-pythons flaky latest constraints faults soak coverage docs certs bench bench-peers clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## run the daemon on port 5000, in the foreground; ARGS="--port 6000" passes options on
-	$(BIN)/twistd --nodaemon --pidfile= actionhero $(ARGS)
+	@$(BIN)/python -c 'import uvloop' 2>/dev/null || echo 'uvloop cannot be installed here: running on the epoll reactor'
+	$(BIN)/twistd $$($(BIN)/python -c 'import uvloop; print("--reactor uvloop")' 2>/dev/null) --nodaemon --pidfile= actionhero $(ARGS)
 
 install: $(VENV)/.installed ## install into .venv, so that .venv/bin/twistd actionhero works anywhere
 
 dev: $(VENV)/.dev ## install what developing needs, too
 
-test: install dev ## run every test, lint and type check
-	$(BIN)/python -m tools.check $(ARGS)
+test: install dev ## run every test, lint and type check; ARGS="-v tests.unit.wire" picks some
+	$(BIN)/python -m tools.testing $(ARGS)
+
+unit: install dev ## run the tests that need no network, process or system package
+	$(BIN)/python -m tools.testing tests.unit $(ARGS)
+
+test-pythons: ## run the unit tests on every Python from 3.11 on that is found
+	sh tools/pythons.sh $(MAKE)
+
+flaky: install dev ## run the tests ten times, also under load and in random order; ARGS="--times 3"
+	$(BIN)/python -m tools.testing.flaky $(ARGS)
+
+latest: ## run every test on the newest version of every package
+	rm -rf .venv-latest
+	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
+
+constraints: ## pin the newest version of every package in constraints.txt
+	rm -rf .venv-latest
+	$(MAKE) install dev VENV=.venv-latest CONSTRAINTS=
+	.venv-latest/bin/pip install --quiet --disable-pip-version-check --upgrade setuptools wheel
+	.venv-latest/bin/python -m tools.constraints
 
 faults: install dev ## play what a hostile network does, at full counts (20 minutes), into docs/reliability.md
 	$(BIN)/python -m tests.faults $(ARGS)
@@ -27,8 +51,8 @@ faults: install dev ## play what a hostile network does, at full counts (20 minu
 soak: install dev ## have 1,000 clients at it for a while; ARGS="--minutes 30"
 	$(BIN)/python -m tests.faults soak $(ARGS)
 
-coverage: install dev ## measure the branch coverage of the tests
-	$(BIN)/python tools/coverage.py
+coverage: install dev ## measure the branch coverage of the tests; ARGS=tests.unit of those alone
+	$(BIN)/python -m tools.coverage $(ARGS)
 
 docs: install dev ## build the site of docs/ into build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -E -d build/doctrees docs build/site
@@ -43,19 +67,19 @@ bench-peers: install dev ## measure actionHero's Node server in the same run as 
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 clean: ## remove all that was made
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*
+	rm -rf $(VENV) .venv-* build *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*
 
-$(VENV)/.made:
-	sh tools/venv.sh $(PYTHON) $(VENV)
-	touch $@
+$(VENV)/.made: FORCE
+	@sh tools/venv.sh $(VENV) $(PYTHON)
 
-$(VENV)/.installed: $(VENV)/.made $(SOURCES)
+$(VENV)/.installed: $(VENV)/.made $(SOURCES) $(CONSTRAINTS)
 	rm -rf build
-	$(BIN)/pip install --quiet --disable-pip-version-check .
+	$(PIP) install .
+	$(PIP) install '.[fast]' || echo 'uvloop cannot be installed here'
 	rm -rf build *.egg-info
 	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
 	touch $@
 
-$(VENV)/.dev: $(VENV)/.made setup.cfg
-	$(BIN)/python tools/dev_requirements.py | xargs -d '\n' $(BIN)/pip install --quiet --disable-pip-version-check
+$(VENV)/.dev: $(VENV)/.made setup.cfg $(CONSTRAINTS)
+	$(BIN)/python tools/dev_requirements.py | xargs -d '\n' $(PIP) install
 	touch $@

@@ -28,7 +28,8 @@ MEANINGS: Final = {
     CONNECTION_LOST: "the connection broke: a reset, or a peer that no longer answers",
     CLOSED_BY_APPLICATION: "an action called `connection.close()`",
     SERVER_STOPPED: "the server stopped",
-    SLOW_CONSUMER: "more of what others said waited for the client than `maxOutboxBytes`",
+    SLOW_CONSUMER: "more of what others said, or the application sent beside responses, waited "
+    "for the client than `maxOutboxBytes`",
     WRITE_TIMEOUT: "the client took nothing of what waited for it for `writeTimeout`",
     IDLE_TIMEOUT: "the client was silent for `idleTimeout`",
     HANDSHAKE_FAILED: "the TLS handshake failed, or the client left during it",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.debian import need
+from tools.system_packages import need
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "build" / "load"
@@ -52,7 +52,7 @@ def build() -> None:
     """
     if PROGRAM.exists() and PROGRAM.stat().st_mtime > SOURCE.stat().st_mtime:
         return
-    need("gcc", "gcc", "libc6-dev", "libssl3")
+    need("gcc")
     PROGRAM.parent.mkdir(exist_ok=True)
     command = ["gcc", "-O2", "-o", str(PROGRAM), str(SOURCE), "-l:libssl.so.3"]
     subprocess.run(command, check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tools.debian import need
+from tools.system_packages import need
 
 from .load import SERVER_CORE
 
@@ -164,7 +164,7 @@ def floor(*, tls: bool = False, greet: bool = False) -> Iterator[Server]:
 @contextmanager
 def redis() -> Iterator[Server]:
     """A Redis server that keeps nothing."""
-    need("redis-server", "redis-server")
+    need("redis-server")
     port = free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     command += [

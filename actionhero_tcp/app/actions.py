@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import Deferred
 
 from ..connection.connection import ActionConnection
 from ..errors import StartError, UnserializableError
-from ..wire import json_lines
+from ..wire import json_writer
 from . import coroutines
 from .inputs import Inputs, read_signature
 
@@ -92,39 +91,35 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        if self.simple:
-            outcome = self.function(api, connection)
-        else:
-            arguments = self.inputs.arguments(connection.params)
-            if self.blocking:
-                return self._start_in_thread(api, connection, arguments)
-            outcome = self.function(api, connection, **arguments)
+        outcome = self.call(api, connection)
         if type(outcome) is dict:
             return outcome
         if inspect.iscoroutine(outcome):
             return coroutines.start(outcome)
         return outcome
 
+    def call(self, api: Any, connection: ActionConnection) -> Any:
+        """Calls the function with its inputs; see `start`.
+
+        Returns:
+            What it returned, which may be a coroutine; or a Deferred where it runs in a thread.
+        """
+        if self.simple:
+            return self.function(api, connection)
+        arguments = self.inputs.arguments(connection.params)
+        if self.blocking:
+            return self._start_in_thread(api, connection, arguments)
+        return self.function(api, connection, **arguments)
+
     def _start_in_thread(
         self, api: Any, connection: ActionConnection, arguments: dict[str, Any]
     ) -> Deferred[Any]:
-        """Runs the function in the reactor's thread pool, unless it is cancelled before."""
-        reactor = api.reactor
-        given_up = False
-
-        def run() -> Any:
-            if given_up:
-                raise CancelledError
-            return self.function(api, _ThreadConnection(connection, reactor), **arguments)
-
-        def give_up(_: Deferred[Any]) -> None:
-            nonlocal given_up
-            given_up = True
-
-        waiting: Deferred[Any] = Deferred(give_up)
-        running = deferToThreadPool(reactor, reactor.getThreadPool(), run)
-        running.addBoth(lambda outcome: None if waiting.called else waiting.callback(outcome))
-        return waiting
+        """Runs the function in a thread, unless it is cancelled before it has got one."""
+        face = _ThreadConnection(connection, api.reactor)
+        outcome: Deferred[Any] = api.threads.run(
+            connection.id, lambda: self.function(api, face, **arguments)
+        )
+        return outcome
 
 
 class _ThreadConnection(ActionConnection):
@@ -180,7 +175,7 @@ def action(
         name: What clients call it, where that is not the function's name.
         description: What it does, where that is not the first line of its docstring.
         output_example: An answer of its, for ``actionsView``.
-        blocking: Runs a plain ``def`` in the reactor's thread pool, for code that blocks.
+        blocking: Runs a plain ``def`` in a thread, for code that blocks; clients take turns.
         sends_file: It sends a file (``connection.send_file``), and may have to wait before:
             whatever else is sent to its client from the moment on that it begins to wait
             follows the file.
@@ -245,7 +240,7 @@ def _check_shown(description: object, output_example: object) -> None:
     if not isinstance(output_example, Mapping):
         raise ValueError("an output_example is a dict")
     try:
-        json_lines.dumps(dict(output_example))
+        json_writer.dumps(dict(output_example))
     except UnserializableError as error:
         raise ValueError(f"the output_example: {error}") from None
 

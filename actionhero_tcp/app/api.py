@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .actions import Action
     from .application import Application
     from .cache import Cache
+    from .thread_pool import FairThreadPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Api:
         stats: Counters of this process.
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
+        threads: The threads of blocking actions.
         cluster: This process as a node of a cluster; `NoCluster` where it is alone.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
@@ -49,6 +51,7 @@ class Api:
     stats: Stats
     connections: Mapping[str, Connection]
     reactor: Any
+    threads: FairThreadPool
     cluster: Cluster = field(default_factory=NoCluster)
     state: SimpleNamespace = field(default_factory=SimpleNamespace)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,9 +12,13 @@ from math import ceil
 from typing import Protocol
 
 from ..clock import Clock, Timer, stop
-from ..wire import json_lines
+from ..wire import json_writer
 
 DEFAULT_MAX_ENTRIES = 10_000
+DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+
+ENTRY_BYTES = 512
+"""What an entry counts for beside its key and value."""
 
 MAX_EXPIRE_MS = 100 * 365 * 24 * 60 * 60 * 1000
 """A hundred years."""
@@ -97,7 +102,7 @@ def encoded(value: object) -> bytes:
     Raises:
         UnserializableError, ValueError: See `Cache.save`.
     """
-    json_text = json_lines.dumps(value)
+    json_text = json_writer.dumps_plain(value)
     if len(json_text) > MAX_VALUE_BYTES:
         raise ValueError(
             f"a value in the cache can take at most {MAX_VALUE_BYTES} bytes as JSON, "
@@ -114,6 +119,10 @@ class _Record:
     expires_at: int | None
     deadline: float | None
 
+    def size(self, key: str) -> int:
+        """The bytes that it takes under its key."""
+        return len(self.encoded) + sys.getsizeof(key) + ENTRY_BYTES
+
 
 @dataclass(order=True, slots=True)
 class _Expiry:
@@ -127,16 +136,30 @@ class LocalCache:
 
     Values are kept encoded, so what a caller does to its own copy changes nothing
     here. Expired entries are removed by a timer that is set for the earliest; where
-    there are too many, those go first that were not used for the longest time.
+    there are too many, or too large ones, those go first that were not used for the
+    longest time.
 
     Args:
         clock: Tells the time and calls later.
         max_entries: How many entries there may be.
+        max_bytes: How many bytes they may take; the newest one stays in any case.
+
+    Attributes:
+        max_entries: See above; a reload may change it, and
+        max_bytes: this.
+        held: The bytes that all entries take.
     """
 
-    def __init__(self, clock: Clock, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> None:
         self._clock = clock
         self.max_entries = max_entries
+        self.max_bytes = max_bytes
+        self.held = 0
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
         self._timer: Timer | None = None
@@ -149,14 +172,17 @@ class LocalCache:
         check_expiry(expire_ms)
         now = _now()
         record = _Record(encoded(value), now, None, None, None)
-        known = self._records.pop(key, None)
+        known = self._remove(key)
         if expire_ms is not None:
             record.expires_at = now + ceil(expire_ms)
             record.deadline = self._clock.seconds() + expire_ms / 1000
         self._records[key] = record
+        self.held += record.size(key)
         self._expire_later(key, record)
-        while len(self._records) > self.max_entries:
-            self._records.popitem(last=False)
+        while len(self._records) > self.max_entries or (
+            self.held > self.max_bytes and len(self._records) > 1
+        ):
+            self._remove(next(iter(self._records)))
         return NEW_RECORD if known is None else UPDATED_RECORD
 
     async def load(self, key: str) -> CacheEntry | None:
@@ -171,7 +197,7 @@ class LocalCache:
 
     async def destroy(self, key: str) -> bool:
         """See `Cache.destroy`."""
-        return self._records.pop(key, None) is not None
+        return self._remove(key) is not None
 
     async def size(self) -> int:
         """See `Cache.size`."""
@@ -181,8 +207,17 @@ class LocalCache:
         """Empties the cache and stops its timer."""
         self._records.clear()
         self._expiries.clear()
+        self.held = 0
         stop(self._timer)
         self._timer = None
+
+    def _remove(self, key: str) -> _Record | None:
+        record = self._records.pop(key, None)
+        if record is not None:
+            self.held -= record.size(key)
+            # Its expiry may keep the record for long.
+            record.encoded = b""
+        return record
 
     def _expire_later(self, key: str, record: _Record) -> None:
         if record.deadline is None:
@@ -209,7 +244,7 @@ class LocalCache:
         while self._expiries and self._expiries[0].deadline <= now:
             expiry = heappop(self._expiries)
             if self._records.get(expiry.key) is expiry.record:
-                del self._records[expiry.key]
+                self._remove(expiry.key)
         self._set_timer()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -18,6 +18,7 @@ from ..clock import Clock, stop
 from ..connection.connection import ActionConnection, Connection
 from ..errors import printable_lines
 from . import coroutines
+from .coroutines import CANCELLATIONS
 from .hooks import (
     AFTER_ACTION,
     BEFORE_ACTION,
@@ -237,9 +238,9 @@ class HookedAction:
         try:
             for hook in self._before:
                 await _result(hook.function(api, connection, call))
-            response = await _result(self._action.start(api, connection))
+            response = await _result(self._action.call(api, connection))
             call.response = dict(response) if type(response) is dict else response
-        except CancelledError as error:
+        except CANCELLATIONS as error:
             call.error = error
             self._end(api, connection, call)
             raise
@@ -258,7 +259,7 @@ class HookedAction:
             if call.error is None and call.response is None:
                 call.response = {"status": "OK"}
             await _result(hook.function(api, connection, call))
-        except CancelledError:
+        except CANCELLATIONS:
             raise
         except Exception as error:
             call.response, call.error = None, error

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
-from ..wire import json_lines
+from ..wire import json_writer
 
 _NAMES_KEPT: Final = 1024
 
@@ -16,13 +16,13 @@ QUIT: Final = b"quit\n"
 
 @lru_cache(_NAMES_KEPT)
 def _head(name: str) -> bytes:
-    return b'{"action":%b,"params":' % json_lines.dumps(name)
+    return b'{"action":%b,"params":' % json_writer.dumps(name)
 
 
 @lru_cache(_NAMES_KEPT)
 def bare(name: str) -> bytes:
     """A request for an action that has no params; see `action`."""
-    return b'{"action":%b}\n' % json_lines.dumps(name)
+    return b'{"action":%b}\n' % json_writer.dumps(name)
 
 
 def action(name: str, params: Mapping[str, object]) -> bytes:
@@ -35,7 +35,7 @@ def action(name: str, params: Mapping[str, object]) -> bytes:
     Raises:
         UnserializableError: The params are no JSON; the text says which and why.
     """
-    return _head(name) + json_lines.dumps(params) + b"}\n" if params else bare(name)
+    return _head(name) + json_writer.dumps(params) + b"}\n" if params else bare(name)
 
 
 def verb(word: str, argument: str = "") -> bytes:

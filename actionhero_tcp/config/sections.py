@@ -171,8 +171,8 @@ class Limits:
     )
     max_outbox_bytes: int = option(
         1024 * 1024,
-        "bytes of what others say that wait for a client which does not read; "
-        "past it the client is closed as a slow consumer",
+        "bytes of what others say, and of what the application sends beside responses, that wait "
+        "for a client which does not read; past it the client is closed as a slow consumer",
         minimum=1024,
         live=True,
     )
@@ -226,6 +226,33 @@ class Limits:
         minimum=1,
         live=True,
     )
+    max_cache_bytes: int = option(
+        64 * 1024 * 1024,
+        "bytes of all keys and values of the cache; past it the least recently used entries go; "
+        "Redis has its own `maxmemory`",
+        minimum=65536,
+        live=True,
+    )
+    max_members_shown: int = option(
+        1000,
+        "members of a room that `roomView` names; `membersCount` is always the true number",
+        minimum=0,
+        live=True,
+    )
+    threads: int = option(
+        10,
+        "threads for actions with `blocking=True`; clients take turns, and one that already "
+        "has one does not take the last free one",
+        minimum=1,
+        maximum=1000,
+        live=True,
+    )
+    max_waiting_for_thread: int = option(
+        100,
+        "blocking actions of one client that wait for a thread; past it one gets an error",
+        minimum=1,
+        live=True,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +288,13 @@ class Log:
         "params whose values no log shows, in upper or lower case; may be given several times",
         option="filter-param",
     )
+    max_queued_bytes: int = option(
+        4 * 1024 * 1024,
+        "bytes of lines that wait for each log while its reader or disk takes none; lines "
+        "beyond it are dropped, counted, and the log tells how many once it flows again",
+        minimum=4096,
+        option="log-max-queued-bytes",
+    )
     blocked_seconds: float = option(
         0.25,
         "seconds that an action may block all others before it is logged with its stack, "
@@ -276,19 +310,40 @@ class Redis:
     enable: bool = option(False, "be one of several processes that Redis joins", option="use-redis")
     url: str = option(
         "",
-        "where Redis is: `redis://[:password@]host:port/db`, `rediss://…` for TLS, or "
-        "`unix:/path?db=N`; it wins over the fields below, and means `enable`",
+        "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
+        "`unix:[[user]:password@]/path?db=N`; it replaces `host`, `port`, `username`, "
+        "`password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,
     )
     host: str = option("127.0.0.1", "the host of Redis", option="redis-host")
     port: int = option(6379, "its port", option="redis-port", minimum=1, maximum=65535)
+    username: str = option(
+        "", "the ACL user to log in as; empty for the default user", option="redis-username"
+    )
     password: str = option("", "its password", option="redis-password", secret=True)
     database: int = option(0, "its database", key="DB", option="redis-db", minimum=0)
     prefix: str = option(
         "actionhero:",
         "what all keys and channels begin with; servers of different prefixes are apart",
         option="redis-prefix",
+    )
+    secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
+    ca_file: str = option(
+        "",
+        "the certificates, as PEM, of the authorities that may have signed the certificate of "
+        "Redis; empty for those that the system trusts",
+        option="redis-ca-file",
+        path=True,
+    )
+    cert_file: str = option(
+        "", "the certificate to show to Redis, as PEM", option="redis-cert-file", path=True
+    )
+    key_file: str = option("", "its private key, as PEM", option="redis-key-file", path=True)
+    server_name: str = option(
+        "",
+        "the name that the certificate of Redis must have; empty for the host's",
+        option="redis-server-name",
     )
 
     @property

@@ -26,7 +26,7 @@ class Outlet(Protocol):
         """Sends what the client asked for."""
 
     def say(self, data: bytes) -> None:
-        """Sends what others said."""
+        """Sends what others said, or what the application sends beside responses."""
 
     def send_file(self, reader: FileReader) -> None:
         """Sends a file's content, and holds all else back until it is out."""
@@ -123,13 +123,16 @@ class Connection:
     def send(self, message: Mapping[str, object]) -> None:
         """Sends a message of the application to this client, after what was sent before.
 
+        It counts towards ``limits.maxOutboxBytes``, as what others say does: a client that lets
+        more than that wait is closed as a slow consumer.
+
         Args:
             message: A JSON object; ``"context":"api"`` is added where it names none.
 
         Raises:
             UnserializableError: It is no JSON.
         """
-        self.outbox.send(json_lines.message_line(message))
+        self.outbox.say(json_lines.message_line(message))
 
     def close(self, reason: str = close_reasons.CLOSED_BY_APPLICATION) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""

@@ -15,7 +15,7 @@ from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.runnable import Runnable
 from ..connection.connection import ActionConnection, Connection
 from ..errors import LimitError
-from ..wire import json_lines
+from ..wire import json_lines, json_writer
 from ..wire.json_lines import NUMBERED
 from .dialect import Response
 from .hooked_verb import HookedVerb
@@ -105,28 +105,29 @@ class Commands:
     def _param_view(self, connection: Connection, number: int, key: str) -> bytes:
         params = connection.params
         shown = {key: params[key]} if key in params else {}
-        return _PARAMS % (json_lines.dumps_trusted(shown), number)
+        return _PARAMS % (json_writer.dumps(shown), number)
 
     def _param_delete(self, connection: Connection, number: int, key: str) -> bytes:
         connection.delete_param(key)
         return _PARAM_OK % number
 
     def _params_view(self, connection: Connection, number: int, _: str) -> bytes:
-        return _PARAMS % (json_lines.dumps_trusted(connection.params), number)
+        return _PARAMS % (json_writer.dumps(connection.params), number)
 
     def _params_delete(self, connection: Connection, number: int, _: str) -> bytes:
         connection.delete_params()
         return _OK % number
 
     def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
-        params = json_lines.dumps_trusted(connection.params) if connection.params else b"{}"
+        params = json_writer.dumps(connection.params) if connection.params else b"{}"
         values = params, connection.id.encode(), connection.connected_at, number
         return _DETAILS % values
 
     def _room_view(self, connection: Connection, number: int, _: str) -> bytes:
         room = connection.room
-        members = self._rooms.members(room) if room is not None else []
-        status = {"room": room, "members": members, "membersCount": len(members)}
+        most = self._live.limits.max_members_shown
+        members, count = self._rooms.first_members(room, most) if room is not None else ([], 0)
+        status = {"room": room, "members": members, "membersCount": count}
         fields = {"context": "response", "status": "OK", "room": room, "roomStatus": status}
         return NUMBERED % (json_lines.head(fields), number)
 

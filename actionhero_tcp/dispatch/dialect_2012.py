@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ..app.inputs import number as to_number
+from ..app.conversion import number as to_number
 from ..app.runnable import Runnable
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
-from ..wire import json_lines
+from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.json_lines import NUMBERED
 from .dialect import Response
@@ -63,7 +63,7 @@ class Dialect2012:
             request.params = self._sticky_params(request.connection, action.name)
             return action
         # In JSON: the params are its own, and do not stick.
-        document: Any = json_lines.loads(line.decode(), self._live.limits.max_json_depth)
+        document: Any = json_reader.loads(line, self._live.limits.max_json_depth)
         name, params = document.get("action", ""), document.get("params", _NO_PARAMS)
         if type(name) is not str:
             raise ClientError('"action" must be a string, the name of an action')

@@ -8,13 +8,21 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
 
 from ..daemon.signals import end_process_after
 from ..errors import StartError
 from .options import PROGRAM
+
+if TYPE_CHECKING:
+    from ..app.thread_pool import FairThreadPool
+
+MOST_THREADS: Final = 1000
+"""As many as `limits.threads` can be."""
 
 _log = Logger()
 
@@ -47,13 +55,29 @@ def _exit_with_failure(leave: Callable[[], object]) -> None:
     os._exit(1)
 
 
-def leave_threads(reactor: Any, seconds: float) -> None:
-    """Has the process end without the blocking actions that do not return."""
+def blocking_threads(reactor: Any) -> Any:
+    """Threads for blocking actions, which the reactor's shutdown waits for as for its own.
+
+    Returns:
+        A pool that starts a thread when one is needed, and without a bound that matters.
+    """
+    if not isinstance(reactor, ReactorBase):
+        # That of a test has threads that the test waits for, or none.
+        return getattr(reactor, "getThreadPool", lambda: None)()
+    pool = ThreadPool(0, MOST_THREADS, "blocking actions")
+    pool.start()
+    reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
+    return pool
+
+
+def leave_threads(reactor: Any, threads: FairThreadPool, seconds: float) -> None:
+    """Has the process end without the blocking actions, and other threads, that do not return."""
     pool = getattr(reactor, "threadpool", None)
-    if pool is not None and pool.working:
+    count = threads.running + (len(pool.working) if pool is not None else 0)
+    if count:
         _log.warn(
             "{count} blocking actions still run; the process ends without them in {seconds} s",
-            count=len(pool.working),
+            count=count,
             seconds=f"{seconds:g}",
         )
         end_process_after(seconds, reactor._exitSignal or signal.SIGTERM)

@@ -21,6 +21,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
 from ..config.settings import LiveSettings, Settings
@@ -41,19 +42,23 @@ from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
 from ..logs import server_log as server_logging
+from ..logs.file import LogFile
 from ..logs.lines import FORMS
 from ..logs.loggers import Loggers
 from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
+from ..logs.writer import LogWriter
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
+from ..redis.endpoint import TlsFiles
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
+from ..redis.rights import Rights
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
 from ..server.clients import Clients
@@ -69,7 +74,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
-from .exit import end_process, leave_threads
+from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -119,7 +124,10 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     config, place = options.configuration, worker.place
     number = place.number if place is not None else 0
     twistd: Mapping[str, Any] = options.parent or {}
-    server_log = server_logging.start(config.log.file, config.log.format, twistd, number)
+    settings = config.log
+    server_log = server_logging.start(
+        settings.file, settings.format, twistd, number, settings.max_queued_bytes
+    )
     if place is None and config.general.workers > 1:
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
@@ -163,7 +171,7 @@ def _supervisor(
         listeners,
         partial(end_process, reactor, leave=_starter_of(options).leave),
         notifier,
-        Loggers(server_log),
+        Loggers(reactor, server_log, seconds=config.limits.close_timeout),
         reactor,
     )
 
@@ -228,15 +236,17 @@ def build(
         loaded = _load(general.actions_directory, _completed(commands))
     application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
-    cache: LocalCache | RedisCache = LocalCache(reactor, limits.max_cache_entries)
+    cache: LocalCache | RedisCache = LocalCache(
+        reactor, limits.max_cache_entries, limits.max_cache_bytes
+    )
     cluster = None
     if config.redis.is_on:
-        link, keys = (
-            RedisLink(_redis_address(config), reactor, write_batch),
-            Keys(config.redis.prefix),
-        )
+        keys = Keys(config.redis.prefix)
+        link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+    own_threads = blocking_threads(reactor)
+    threads = FairThreadPool(own_threads, reactor, live)
     api = Api(
         live=live,
         application=application,
@@ -246,6 +256,7 @@ def build(
         stats=stats,
         connections=MappingProxyType(connections),
         reactor=reactor,
+        threads=threads,
         cluster=cluster or NoCluster(),
     )
     certificates = certificates_of(config)
@@ -255,7 +266,7 @@ def build(
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
-        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+        log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
     dialect: Dialect = Dialect2012(commands.table, application, live)
     diagnostics = None if library is None else DiagnosticDialect(dialect)
     dialect = diagnostics or dialect
@@ -290,9 +301,9 @@ def build(
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
-        Loggers(server_log, log),
+        Loggers(reactor, server_log, log, limits.close_timeout),
         Lifecycle(loaded.hooks, api),
-        stopped or partial(leave_threads, reactor, limits.close_timeout),
+        stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
         cluster=cluster,
         starting=starter.hold,
@@ -306,11 +317,34 @@ def build(
     return service
 
 
+def _redis_link(config: Config, keys: Keys, reactor: Any, write_batch: WriteBatch) -> RedisLink:
+    redis, address = config.redis, _redis_address(config)
+    files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
+    return RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
+
+
+def _request_writer(config: Config, stats: Stats) -> LogWriter:
+    """What writes the request log."""
+
+    def dropped(lines: int) -> None:
+        stats.limited["maxQueuedBytes"] += lines
+
+    file = LogFile(config.log.request_file, "the request log")
+    return LogWriter(file, config.log.max_queued_bytes, dropped)
+
+
 def _redis_address(config: Config) -> RedisAddress:
     redis = config.redis
     if redis.url:
-        return RedisAddress(redis.url)
-    return RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+        return RedisAddress.parse(redis.url)
+    return RedisAddress(
+        host=redis.host,
+        port=redis.port,
+        username=redis.username,
+        password=redis.password,
+        database=redis.database,
+        is_secure=redis.secure,
+    )
 
 
 def _cluster(
@@ -326,11 +360,11 @@ def _cluster(
 
     def deliver(client: str, line: bytes) -> None:
         if client in connections:
-            connections[client].outbox.send(line)
+            connections[client].outbox.say(line)
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
-    link.tell_of(cluster.came, cluster.went, cluster.heard)
+    link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus
     return cluster
 

@@ -28,7 +28,7 @@ from ..app.cache import (
     encoded,
 )
 from ..errors import CacheError
-from .connection import RedisAwayError
+from .protocol import RedisError
 
 if TYPE_CHECKING:
     from .keys import Keys
@@ -128,7 +128,10 @@ class RedisCache:
 
     Attributes:
         max_entries: See above; a reload may change it.
+        max_bytes: Not used: Redis bounds its memory by its own ``maxmemory``.
     """
+
+    max_bytes = 0
 
     def __init__(self, link: RedisLink, keys: Keys, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
         self._link = link
@@ -168,7 +171,7 @@ class RedisCache:
         keys = (self._entry + name, *self._indexes)
         try:
             return await self._link.call("EVAL", script, len(keys), *keys, name, *arguments)
-        except RedisAwayError as error:
+        except RedisError as error:
             raise CacheError(f"the cache cannot be used: {error}") from None
 
 

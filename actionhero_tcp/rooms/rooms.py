@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..connection.connection import Connection, Outlet
@@ -83,6 +84,20 @@ class Rooms:
     def members(self, room: str) -> list[str]:
         """The ids of a room's members, in the order in which they came, those elsewhere last."""
         return [*self.members_here(room), *self.bus.members(room)]
+
+    def first_members(self, room: str, most: int) -> tuple[list[str], int]:
+        """The first members of a room, as `members` orders them, and how many there are in all.
+
+        Args:
+            room: The room.
+            most: How many ids to give at most.
+        """
+        here = self._rooms.get(room, {})
+        count = len(here) + self.bus.count(room)
+        ids = [connection.id for connection in islice(here, most)]
+        if len(ids) < min(most, count):
+            ids += islice(self.bus.members(room), most - len(ids))
+        return ids, count
 
     def say(self, room: str, message: object) -> None:
         """Says something to all members of a room, in the name of the server.

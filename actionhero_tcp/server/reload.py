@@ -67,6 +67,7 @@ class Parts:
     def _bring_into_force(self, config: Config) -> None:
         self.live.swap(Settings(config))
         self.cache.max_entries = config.limits.max_cache_entries
+        self.cache.max_bytes = config.limits.max_cache_bytes
         self.rooms.announce_limit = config.general.announce_limit
 
 

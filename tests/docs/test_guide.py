@@ -32,7 +32,7 @@ from tests.faults.namespace import Namespace
 from tests.support import wheelhouse
 from tests.support.activation import ABOVE, HAND_OVER
 from tests.support.redis_server import RedisServer
-from tools.debian import need
+from tools.system_packages import need
 
 GUIDE = support.ROOT / "docs" / "guide.md"
 
@@ -220,8 +220,8 @@ class GuideTests(SynchronousTestCase):
     """The guide, from an empty folder to the service."""
 
     def setUp(self) -> None:
-        need("ip", "iproute2")
-        need("redis-server", "redis-server")
+        need("ip")
+        need("redis-server")
         namespace = Namespace()
         self.addCleanup(namespace.close)
         inside = namespace.entered()
@@ -245,7 +245,7 @@ class GuideTests(SynchronousTestCase):
     def check_the_units(self) -> None:
         """The units that the guide has made: systemd takes them, and their command serves."""
         units = self.reader.system / "etc" / "systemd" / "system"
-        need("systemd-analyze", "systemd")
+        need("systemd-analyze")
         service, port = units / "chat.service", units / "chat.socket"
         chat = self.reader.system / "opt" / "chat"
         service.write_text(_SYSTEM.sub(f"{self.reader.system}/", service.read_text()))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tools.debian import need
+from tools.system_packages import need
 
 CLONE_NEWNET: Final = 0x40000000
 """From ``sched.h``."""
@@ -24,8 +24,8 @@ class Namespace:
     """A network namespace with a loopback device; only root can make one."""
 
     def __init__(self) -> None:
-        need("ip", "iproute2")
-        need("nft", "nftables")
+        need("ip")
+        need("nft")
         self.name = f"faults-{os.getpid()}-{next(_count)}"
         _run("ip", "netns", "add", self.name)
         _run("ip", "-n", self.name, "link", "set", "lo", "up")

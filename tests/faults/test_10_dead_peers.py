@@ -12,7 +12,7 @@ from tests.faults.harness import FaultTestCase
 from tests.faults.namespace import Namespace
 
 SHORTENED = f"""
-from actionhero_tcp import transport
+from actionhero_tcp.net import transport
 
 transport.KEEPALIVE_IDLE_SECONDS = {DEAD_SECONDS} // 2
 transport.KEEPALIVE_INTERVAL_SECONDS = {DEAD_SECONDS} // 4

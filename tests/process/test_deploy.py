@@ -15,7 +15,7 @@ from actionhero_tcp.plugin import tap
 from tests.support import PATIENCE, ROOT, TWISTD
 from tests.support.activation import INET, ActivationTestCase
 from tests.support.integration import WELCOME
-from tools.debian import need
+from tools.system_packages import need
 
 DEPLOY = ROOT / "deploy"
 SERVICE = DEPLOY / "actionhero.service"
@@ -46,7 +46,7 @@ class AnalyzeTests(SynchronousTestCase):
 
     def analyze(self, *arguments: str) -> str:
         """Its output; it must have nothing to object to."""
-        need("systemd-analyze", "systemd")
+        need("systemd-analyze")
         ended = subprocess.run(
             ["systemd-analyze", "--no-pager", *arguments],
             capture_output=True,

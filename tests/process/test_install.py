@@ -80,7 +80,7 @@ class WheelTests(SynchronousTestCase):
         )
 
     def test_needs_what_it_imports(self) -> None:
-        for name in ("twisted", "pyOpenSSL", "service-identity", "ujson"):
+        for name in ("twisted", "pyOpenSSL", "service-identity", "msgspec", "ujson"):
             self.assertRegex(self.metadata, rf"(?mi)^Requires-Dist: {name}\b")
 
 

@@ -22,7 +22,7 @@ from tests.support.integration import (
     make_pair,
     request,
 )
-from tools.debian import need
+from tools.system_packages import need
 
 ACTIONS = """
 import os
@@ -297,7 +297,7 @@ class ActivationTests(ActivationTestCase):
             self.assertEqual(self.refusal(self.folder(), f"--listen={INET}"), expected)
 
     def test_systemds_own_activator(self) -> None:
-        need("systemd-socket-activate", "systemd")
+        need("systemd-socket-activate")
         folder = self.folder()
         with open(folder / "log.txt", "wb") as log:
             process = subprocess.Popen(

@@ -6,14 +6,28 @@ Usage: python -m tools.testing [options] [names of packages, modules, classes or
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 from collections.abc import Sequence
+from typing import Final
 
+from ..system_packages import need
 from . import durations, pool
-from .jobs import find, lints, shuffle
+from .jobs import Job, find, lints, shuffle
 from .report import Report
+
+PROGRAMS: Final = (
+    "haproxy",
+    "ip",
+    "logrotate",
+    "nft",
+    "openssl",
+    "redis-server",
+    "systemd-analyze",
+    "systemd-socket-activate",
+    "tmux",
+)
+"""What the tests outside of ``tests/unit`` start."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -23,13 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         The exit status: 0 only when nothing failed and something passed.
     """
     options = parser().parse_args(arguments)
-    sys.path.insert(0, os.getcwd())
-    jobs = find(options.names or ["tests"])
-    if not options.names:
-        jobs += lints()
-    if options.random is None:
-        jobs = durations.longest_first(jobs)
-    else:
+    jobs = collect(options.names)
+    if options.random is not None:
         print(f"random order, --random={options.random}")
         jobs = shuffle(jobs, options.random)
     report = Report(jobs, options.verbose)
@@ -38,6 +47,23 @@ def main(arguments: Sequence[str]) -> int:
     report.end()
     print(f"{report.passed} passed, {report.failed} failed")
     return 0 if report.passed and not report.failed else 1
+
+
+def collect(names: Sequence[str]) -> list[Job]:
+    """Find what to run, the longest first, and make sure that its programs are there.
+
+    Args:
+        names: What to run; empty for everything, lints included.
+
+    Raises:
+        SystemExit: A program is missing; the text says how to install it.
+    """
+    jobs = find(names or ["tests"])
+    if any(not job.file.startswith("tests/unit/") for job in jobs):
+        need(*PROGRAMS)
+    if not names:
+        jobs += lints()
+    return durations.longest_first(jobs)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         "-j",
         "--jobs",
         type=int,
-        default=2 * (os.cpu_count() or 1),
+        default=pool.SLOTS,
         metavar="N",
         help="how many test processes run at the same time; twice the cores by default",
     )

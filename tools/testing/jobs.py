@@ -53,6 +53,8 @@ def find(names: Sequence[str]) -> list[Job]:
     Args:
         names: Dotted names.
     """
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
     loader = TestLoader()
     classes: dict[str, dict[str, Any]] = {}
     for name in names:

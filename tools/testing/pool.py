@@ -18,6 +18,9 @@ from typing import Final
 from .jobs import ROOT, Job
 from .report import Report
 
+SLOTS: Final = 2 * (os.cpu_count() or 1)
+"""How many processes run tests at the same time by default; many tests wait for a daemon."""
+
 COVERED: Final = ("-m", "coverage", "run", "--parallel-mode", "-m")
 END_SECONDS: Final = 60.0
 """As long a process may take to end after its last job."""

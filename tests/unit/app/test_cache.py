@@ -42,6 +42,59 @@ class LocalSuiteTests(LocalCacheTestCase, Suite):
     """What every form of the cache has to do."""
 
 
+class BytesTests(LocalCacheTestCase):
+    """`max_bytes`."""
+
+    def fill(self, max_bytes: int) -> None:
+        self.fresh(max_entries=1000)
+        self.cache.max_bytes = max_bytes
+
+    def test_those_go_first_that_were_not_used_for_the_longest_time(self) -> None:
+        self.fill(4 * 1024 * 1024)
+        for key in "abc":
+            self.save(key, "x" * 1024 * 1000)
+        self.entry("a")
+        self.save("d", "x" * 1024 * 1000)
+        self.save("e", "x" * 1024 * 1000)
+        self.assertIsNone(self.entry("b"))
+        self.assertEqual("x" * 1024 * 1000, self.entry("a").value)
+        self.assertLessEqual(self.cache.held, 4 * 1024 * 1024)
+
+    def test_many_small_ones_count_for_more_than_their_text(self) -> None:
+        self.fill(100 * 1024)
+        for number in range(1000):
+            self.save(str(number), 1)
+        self.assertLess(len(self.cache), 200)
+
+    def test_one_that_is_larger_than_all_may_be_stays_until_the_next(self) -> None:
+        self.fill(1000)
+        self.save("a", "x" * 2000)
+        self.assertEqual(1, len(self.cache))
+        self.save("b", "y")
+        self.assertEqual(1, len(self.cache))
+
+    def test_what_goes_is_counted_no_more(self) -> None:
+        self.fill(1024 * 1024)
+        self.save("a", "x" * 500)
+        self.save("a", "x")
+        self.save("b", "x", 1000)
+        self.save("c", "x")
+        self.destroy("c")
+        self.clock.advance(2)
+        self.destroy("a")
+        self.assertEqual(0, self.cache.held)
+        self.save("d", "x")
+        self.cache.close()
+        self.assertEqual(0, self.cache.held)
+
+    def test_a_value_that_was_replaced_is_freed_though_its_expiry_stays(self) -> None:
+        self.fill(1024 * 1024)
+        for _ in range(50):
+            self.save("a", "x" * 100_000, 60_000)
+        kept = sum(len(each.record.encoded) for each in self.cache._expiries)
+        self.assertLess(kept, 200_000)
+
+
 class TimeTests(LocalCacheTestCase):
     """What is told of times, exactly."""
 

@@ -344,6 +344,14 @@ class RoomTests(CommandsTestCase):
             self.ask("roomView"),
         )
 
+    def test_view_names_so_many_members_and_counts_all(self) -> None:
+        self.commands = make_commands(self.rooms, {("limits", "max_members_shown"): 3})
+        for _ in range(5):
+            self.rooms.join(make_connection(), "lobby")
+        view = json.loads(self.ask("roomView"))["roomStatus"]
+        self.assertEqual(7, view["membersCount"])
+        self.assertEqual(self.rooms.members("lobby")[:3], view["members"])
+
     def test_view_of_no_room(self) -> None:
         self.rooms.leave_all(self.ada)
         self.assertEqual(

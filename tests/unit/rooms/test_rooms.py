@@ -104,6 +104,12 @@ class MembershipTests(RoomsTestCase):
         self.join("r", self.cleo, self.ada, self.bob)
         self.assertEqual([self.cleo.id, self.ada.id, self.bob.id], self.rooms.members("r"))
 
+    def test_the_first_members_and_the_count_of_all(self) -> None:
+        self.join("r", self.cleo, self.ada, self.bob)
+        self.assertEqual(([self.cleo.id], 3), self.rooms.first_members("r", 1))
+        self.assertEqual(([], 3), self.rooms.first_members("r", 0))
+        self.assertEqual(([], 0), self.rooms.first_members("none", 5))
+
     def test_who_left_is_no_member(self) -> None:
         self.join("r", self.ada, self.bob)
         self.rooms.leave(self.ada, "r")
@@ -433,7 +439,7 @@ class SayTests(RoomsTestCase):
             self.assertEqual(message, self.heard(self.cleo)[-1])
 
     def test_must_be_json(self) -> None:
-        for message in (b"", float("nan"), {1: 1}, {1}):
+        for message in (object(), float("nan"), {None: 1}, {1j}):
             self.assertRaises(UnserializableError, self.rooms.say, "r", message)
         self.assertEqual([], self.heard(self.ada))
 
@@ -483,6 +489,13 @@ class BusTests(RoomsTestCase):
     def test_it_is_told_what_is_said_in_a_room_without_members_here(self) -> None:
         self.rooms.say("nowhere", "hi")
         self.assertEqual(["said"], [each[0] for each in self.bus.told])
+
+    def test_the_first_members_are_those_here(self) -> None:
+        self.join("r", self.ada)
+        self.bus.elsewhere["r"] = ["x", "y"]
+        self.assertEqual(([self.ada.id], 3), self.rooms.first_members("r", 1))
+        self.assertEqual(([self.ada.id, "x"], 3), self.rooms.first_members("r", 2))
+        self.assertEqual(([self.ada.id, "x", "y"], 3), self.rooms.first_members("r", 9))
 
     def test_members_elsewhere_stand_last(self) -> None:
         self.join("r", self.ada, self.bob)
