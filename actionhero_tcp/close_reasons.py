@@ -21,6 +21,7 @@ TOO_MANY_CONNECTIONS: Final = "too many connections"
 TOO_MANY_OF_ADDRESS: Final = "too many connections of one address"
 REFUSED: Final = "refused by the application"
 NO_DESCRIPTORS: Final = "no file descriptor"
+OUT_OF_MEMORY: Final = "memory limit"
 
 MEANINGS: Final = {
     QUIT: "the client said `quit`, `exit` or `close`, or sent Ctrl-D or Ctrl-C",
@@ -40,6 +41,8 @@ MEANINGS: Final = {
     TOO_MANY_CONNECTIONS: "`maxConnections` clients were connected already",
     TOO_MANY_OF_ADDRESS: "`maxConnectionsPerIP` clients of its address were connected already",
     REFUSED: "an `@on_connect` hook did not let the client in; the log says what it was told",
+    OUT_OF_MEMORY: "clients held as much memory as `maxMemory` allows; the client held the most, "
+    "or was not read from for `memoryTimeout`, or it was new",
     NO_DESCRIPTORS: "the process had no file descriptor left for it; actions have open too many",
 }
 """Each reason and what it means; docs/operations.md has the same list."""

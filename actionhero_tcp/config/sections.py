@@ -239,6 +239,28 @@ class Limits:
         minimum=0,
         live=True,
     )
+    max_connection_memory: int = option(
+        8 * 1024 * 1024,
+        "bytes that one client may make the server hold, as estimated: lines, params, running "
+        "requests and queued output; past it the client is not read from until half is released",
+        minimum=256 * 1024,
+        live=True,
+    )
+    max_memory: int = option(
+        0,
+        "bytes that all clients of one process may make it hold, as estimated; from three "
+        "quarters of it on the heaviest clients are not read from, from seven eighths on new "
+        "ones are refused, and past it the heaviest are closed; 0 = half of the memory that the "
+        "machine or the control group has, divided by `general.workers`",
+        minimum=0,
+        live=True,
+    )
+    memory_timeout: float = option(
+        30.0,
+        "seconds that a client may stay unread because of `maxMemory` before it is closed",
+        minimum=0.001,
+        live=True,
+    )
     threads: int = option(
         10,
         "threads for actions with `blocking=True`; clients take turns, and one that already "

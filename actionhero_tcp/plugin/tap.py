@@ -26,9 +26,12 @@ from ..config import sections as configuration
 from ..config.sections import Config
 from ..config.settings import LiveSettings, Settings
 from ..connection.connection import Connection
+from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
+from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon import systemd
+from ..daemon.memory_limit import available
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
@@ -49,6 +52,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
+from ..net import asyncio_loop
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -106,6 +110,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    asyncio_loop.prepare(reactor)
     calls: dict[int, Callable[[], object]] = {
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
@@ -224,6 +229,7 @@ def build(
     starter = starter or ParentProcess({})
     stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
     live = LiveSettings(Settings(config))
+    memory = MemoryBudget(live, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
     hooks = Hooks(filter, live, reactor)
@@ -237,7 +243,7 @@ def build(
     application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
-        reactor, limits.max_cache_entries, limits.max_cache_bytes
+        reactor, memory.account(), limits.max_cache_entries, limits.max_cache_bytes
     )
     cluster = None
     if config.redis.is_on:
@@ -271,7 +277,7 @@ def build(
     diagnostics = None if library is None else DiagnosticDialect(dialect)
     dialect = diagnostics or dialect
     runner = Runner(dialect, api, write_batch, filter, log)
-    admission = Admission(live, raise_descriptor_limit(), reactor, stats)
+    admission = Admission(live, raise_descriptor_limit(), reactor, stats, memory)
     context = ServerContext(
         dialect=dialect,
         router=Router(dialect, runner, stats, log),
@@ -281,6 +287,8 @@ def build(
         hooks=hooks,
         stats=stats,
         write_batch=write_batch,
+        queue=FairQueue(write_batch.later, reactor.seconds),
+        memory=memory,
         admission=admission,
         clock=reactor,
         connections=connections,

@@ -15,10 +15,12 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import IO, Any, Final
 
 from twisted.python import log
+from twisted.python.failure import Failure
 from twisted.trial.reporter import TestResult
 from twisted.trial.runner import LoggedSuite, TestLoader, TrialSuite
 
@@ -96,9 +98,15 @@ class EventResult(TestResult):
             self.send(test=test.id(), seconds=0.0, problems=[problem])
 
 
-def _shown(failure: Any) -> str:
+def _shown(failure: object) -> str:
     """Format a failure, without the frames of the test library."""
-    lines = failure.getTraceback().splitlines() if hasattr(failure, "getTraceback") else [failure]
+    if not isinstance(failure, Failure):
+        return str(failure)
+    if isinstance(failure.value, BaseExceptionGroup):
+        # Only Python shows the exceptions in a group.
+        lines = "".join(traceback.format_exception(failure.value)).splitlines()
+    else:
+        lines = failure.getTraceback().splitlines()
     shown: list[str] = []
     skip = False
     for line in lines:
