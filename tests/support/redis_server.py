@@ -20,7 +20,7 @@ from twisted.trial.unittest import TestCase
 from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.endpoint import TlsFiles
 from actionhero_tcp.redis.link import RedisLink
-from actionhero_tcp.redis.protocol import RedisError
+from actionhero_tcp.redis.protocol import Command, RedisError
 from tests.support import PATIENCE, wait_for
 from tests.support.ports import ReservedPort
 
@@ -120,6 +120,11 @@ class BlockingLink:
         if isinstance(reply, hiredis.ReplyError):
             return fail(RedisError(str(reply)))
         return succeed(reply)
+
+    def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
+        """See `RedisLink.call_cache`."""
+        on_done()
+        return self.call(*command)
 
 
 @contextlib.contextmanager
