@@ -50,6 +50,12 @@ class Owner(Protocol):
     def action_done(self) -> None:
         """An action of this connection has ended."""
 
+    def hold_for_cluster(self) -> None:
+        """Reads no more: too much of what it has asked for is on its way to other processes."""
+
+    def release_for_cluster(self) -> None:
+        """Reads again."""
+
 
 class Pending(Protocol):
     """A request whose action still runs: a `dispatch.request.Request`."""
@@ -80,6 +86,8 @@ class Connection:
         halted: Whether its lines have to wait, since it is closing, too many of its
             actions run, too much waits to be sent to it, or
         waits_for: this request has to end first; None where none has to.
+        announced: Whether the members of its rooms hear of it when it comes and goes.
+        removed: Whether it has left its rooms for good.
     """
 
     __slots__ = (
@@ -87,6 +95,7 @@ class Connection:
         "_most_param_bytes",
         "_params_charge",
         "account",
+        "announced",
         "attributes",
         "connected_at",
         "halted",
@@ -97,6 +106,7 @@ class Connection:
         "params",
         "pending",
         "remote_address",
+        "removed",
         "requests",
         "rooms",
         "waits_for",
@@ -118,6 +128,8 @@ class Connection:
         self._params_charge = 0
         self.halted = False
         self.waits_for: Pending | None = None
+        self.announced = True
+        self.removed = False
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
         self._most_param_bytes = 0
@@ -270,3 +282,8 @@ class ActionConnection:
     def close(self) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""
         self._connection.close()
+
+
+def state_of(connection: Connection | ActionConnection) -> Connection:
+    """The client's state, also of the face of it that actions and hooks get."""
+    return connection._connection if isinstance(connection, ActionConnection) else connection

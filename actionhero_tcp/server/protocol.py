@@ -28,6 +28,7 @@ from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
 from ..wire import json_lines
 from ..wire.framing import LineSplitter
+from .newcomer import Newcomer
 
 if TYPE_CHECKING:
     from .clients import Clients
@@ -67,10 +68,12 @@ class ActionHeroProtocol(LineReceiver):
     _backlog: Backlog | None = None
     _rate_limit: RateLimit | None = None
     _heartbeat: Heartbeat | None = None
+    _newcomer: Newcomer | None = None
     _closing: Closing | None = None
     _heard = False
     _reason: str | None = None
     _peer_finished = False
+    _cluster_hold = False
     _timer: Timer | None = None
     _write_timer: Timer | None = None
     _rate_timer: Timer | None = None
@@ -145,6 +148,9 @@ class ActionHeroProtocol(LineReceiver):
             self._heartbeat = Heartbeat(
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
+        seconds = limits.announce_delay
+        connection.announced = not seconds
+        self._newcomer = Newcomer(connection, context.rooms, context.clock, seconds)
         # In no turn: where many come at once, their room hears of all of them in one write.
         self._clients.welcome(connection)
 
@@ -162,16 +168,26 @@ class ActionHeroProtocol(LineReceiver):
         lines = splitter.feed(data)
         if splitter.size or self._line_charge:
             self._line_charge = self._account.change(self._line_charge, splitter.held)
+        if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
+            return
         if lines:
             context = self._context
             queue, write_batch = context.queue, context.write_batch
             began = queue.seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
+                write_batch.client = self.connection.id
                 self._take(lines)
             spent = queue.seconds() - began
             if spent >= COSTLY_SECONDS:
                 queue.spent(self, spent)
+
+    def _meet(self, newcomer: Newcomer, data: bytes, lines: list[bytes]) -> bool:
+        """Has a newcomer look at what came; gives whether lines are to be served."""
+        with self._context.write_batch:
+            if newcomer.received(data, lines):
+                self._newcomer = None
+        return self._reason is None
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
@@ -247,7 +263,7 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if self._memory_hold or self._transport_hold:
+        if self._memory_hold or self._transport_hold or self._cluster_hold:
             return
         if len(connection.pending) >= self._context.limits.max_pending_actions:
             return
@@ -257,8 +273,12 @@ class ActionHeroProtocol(LineReceiver):
         if backlog is not None:
             stop(self._rate_timer)
             self._backlog = None
-            with self._context.write_batch:
+            write_batch = self._context.write_batch
+            with write_batch:
+                # It may be within the batch of another one, or of what has come from Redis.
+                before, write_batch.client = write_batch.client, connection.id
                 self._serve(backlog)
+                write_batch.client = before
             if self._backlog is not None or self._closing is not None:
                 return
             self._drop_backlog()
@@ -277,6 +297,16 @@ class ActionHeroProtocol(LineReceiver):
         if self._reason is not None:
             # The action's answer is written at the end of this turn.
             self._context.write_batch.afterwards(self._finish_if_done)
+
+    def hold_for_cluster(self) -> None:
+        """See `connection.Owner.hold_for_cluster`."""
+        self._cluster_hold = True
+        self._hold()
+
+    def release_for_cluster(self) -> None:
+        """See `connection.Owner.release_for_cluster`."""
+        self._cluster_hold = False
+        self._context.write_batch.later(self._resume)
 
     def outbox_drained(self) -> None:
         """See `outbox.OutboxOwner.outbox_drained`."""
@@ -383,11 +413,12 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._reason = reason
         self._splitter.forget()
+        self._forget_newcomer()
         if reason is not close_reasons.SERVER_STOPPED:
             connection.halted = True
             self._drop_backlog()
             with self._context.write_batch:
-                self._context.rooms.leave_all(connection)
+                self._context.rooms.remove(connection)
         self._context.write_batch.afterwards(self._finish_if_done)
 
     def drain(self) -> None:
@@ -477,6 +508,11 @@ class ActionHeroProtocol(LineReceiver):
             self._outbox.close()
         self._transport.abortConnection()
 
+    def _forget_newcomer(self) -> None:
+        if self._newcomer is not None:
+            self._newcomer.stop()
+            self._newcomer = None
+
     @property
     def _transport(self) -> Any:
         return self.transport
@@ -488,6 +524,7 @@ class ActionHeroProtocol(LineReceiver):
         stop(self._write_timer)
         self._write_timer = None
         stop(self._rate_timer)
+        self._forget_newcomer()
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None
