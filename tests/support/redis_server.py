@@ -22,6 +22,7 @@ from actionhero_tcp.redis.endpoint import TlsFiles
 from actionhero_tcp.redis.link import RedisLink
 from actionhero_tcp.redis.protocol import Command, RedisError
 from tests.support import PATIENCE, wait_for
+from tests.support.ports import ReservedPort
 
 
 class RedisServer:
@@ -33,8 +34,8 @@ class RedisServer:
     """
 
     def __init__(self, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         self.options = options
         self.folder = tempfile.mkdtemp()
         self.process: subprocess.Popen[bytes] | None = None
@@ -94,6 +95,7 @@ class RedisServer:
     def close(self) -> None:
         """Ends it for good."""
         self.kill()
+        self._reserved.release()
         shutil.rmtree(self.folder)
 
     def _connect(self) -> socket.socket:
