@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -96,12 +96,14 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        outcome = self.call(api, connection)
-        if type(outcome) is dict:
-            return outcome
-        if inspect.iscoroutine(outcome):
-            return coroutines.start(outcome)
-        return outcome
+        params = connection._params
+        if type(params) is JsonParams:
+            outcome = self.function(api, connection, **params.arguments)
+        elif self.simple:
+            outcome = self.function(api, connection)
+        else:
+            outcome = self.call(api, connection)
+        return coroutines.start(outcome) if type(outcome) is CoroutineType else outcome
 
     def call(self, api: Any, connection: ActionConnection) -> Any:
         """Calls the function with its inputs; see `start`.

@@ -19,7 +19,7 @@ from msgspec import inspect as introspection
 from twisted.internet.defer import Deferred
 
 from ..errors import UnserializableError
-from ..wire import json_writer
+from ..wire import json_reader, json_writer
 from .conversion import check_supported, decode_other
 from .conversion_errors import ConversionError, explain
 
@@ -125,11 +125,12 @@ def check_response(outcome: object, annotation: Any) -> str | None:
         return None
     try:
         text = json_writer.dumps(outcome)
-        msgspec.json.decode(text, type=annotation, dec_hook=decode_other)
+        written = json_reader.loads(text, len(text))
+        msgspec.convert(written, annotation, dec_hook=decode_other, str_keys=True)
     except msgspec.ValidationError as error:
         wrong: ConversionError = explain(error, annotation)
         return str(wrong).removeprefix(".")
-    except (UnserializableError, TypeError):
-        # The runner tells of the first; the second is a union that can be written, not read.
+    except (UnserializableError, TypeError, UnicodeError):
+        # The runner tells of the first; the others can be written, not read.
         return None
     return None

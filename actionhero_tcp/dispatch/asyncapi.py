@@ -155,9 +155,7 @@ def document(server: ServerAddress, actions: Iterable[Action], verbs: Iterable[V
     """
     made = _Document()
     made.message("error", _ERROR, "A request has failed.", correlationId=_CORRELATION)
-    made.message(
-        "done", _response(status=_TEXT), "A verb has been run.", correlationId=_CORRELATION
-    )
+    made.message("done", _response(), "A verb has been run.", correlationId=_CORRELATION)
     for name, (summary, payload) in _FROM_SERVER.items():
         made.message(name, payload, summary)
         made.operations[name] = {

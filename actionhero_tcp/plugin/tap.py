@@ -285,7 +285,7 @@ def build(
         form = FORMS[config.log.format](place.number if place else 0)
         log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
     dialect: Dialect = Dialect2012(commands.table, application, live)
-    diagnostics = None if library is None else DiagnosticDialect(dialect)
+    diagnostics = None if library is None else DiagnosticDialect(dialect, application)
     dialect = diagnostics or dialect
     runner = Runner(dialect, api, write_batch, filter, log)
     admission = Admission(live, raise_descriptor_limit(), reactor, stats, memory)
