@@ -22,6 +22,7 @@ TOO_MANY_OF_ADDRESS: Final = "too many connections of one address"
 REFUSED: Final = "refused by the application"
 HTTP_REQUEST: Final = "HTTP request"
 TLS_ON_PLAIN_PORT: Final = "TLS on a plain port"
+FILE_CUT: Final = "file cut short"
 NO_DESCRIPTORS: Final = "no file descriptor"
 OUT_OF_MEMORY: Final = "memory limit"
 
@@ -47,6 +48,7 @@ MEANINGS: Final = {
     TLS_ON_PLAIN_PORT: "the client began a TLS handshake on a port without TLS",
     OUT_OF_MEMORY: "clients held as much memory as `maxMemory` allows; the client held the most, "
     "or was not read from for `memoryTimeout`, or it was new",
+    FILE_CUT: "a file on its way became shorter, or could not be read; the log says which",
     NO_DESCRIPTORS: "the process had no file descriptor left for it; actions have open too many",
 }
 """Each reason and what it means; docs/operations.md has the same list."""
