@@ -77,6 +77,7 @@ class ActionHeroProtocol(LineReceiver):
     _heard = False
     _reason: str | None = None
     _peer_finished = False
+    _cluster_hold = False
     _timer: Timer | None = None
     _write_timer: Timer | None = None
     _rate_timer: Timer | None = None
@@ -103,7 +104,7 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self._context.limits.max_line_length)
+        self._splitter = LineSplitter(self._context.live.limits.max_line_length)
         secure = transports.is_secure(self.transport)
         base = CONNECTION_BYTES + TLS_BYTES * secure
         self._account = self._context.memory.account(self, base)
@@ -131,7 +132,7 @@ class ActionHeroProtocol(LineReceiver):
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """See `entry.entrance.EntranceOwner.arrive`."""
         context = self._context
-        most = context.limits.max_outbox_bytes
+        most = context.live.limits.max_outbox_bytes
         self._outbox = Outbox(context.write_batch, self, most, self._account)
         connection = Connection(self._outbox, self, remote_address, self._account)
         connection.attributes.update(attributes)
@@ -141,7 +142,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
-        context, limits = self._context, self._context.limits
+        context, limits = self._context, self._context.live.limits
         self._outbox.open(self._transport)
         self.connection = connection
         if limits.request_rate:
@@ -179,6 +180,7 @@ class ActionHeroProtocol(LineReceiver):
             began = queue.seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
+                write_batch.client = self.connection.id
                 self._take(lines)
             spent = queue.seconds() - began
             if spent >= COSTLY_SECONDS:
@@ -265,9 +267,9 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if self._memory_hold or self._transport_hold:
+        if self._memory_hold or self._transport_hold or self._cluster_hold:
             return
-        if len(connection.pending) >= self._context.limits.max_pending_actions:
+        if len(connection.pending) >= self._context.live.limits.max_pending_actions:
             return
         connection.halted = (
             self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
@@ -275,8 +277,12 @@ class ActionHeroProtocol(LineReceiver):
         if backlog is not None:
             stop(self._rate_timer)
             self._backlog = None
-            with self._context.write_batch:
+            write_batch = self._context.write_batch
+            with write_batch:
+                # It may be within the batch of another one, or of what has come from Redis.
+                before, write_batch.client = write_batch.client, connection.id
                 self._serve(backlog)
+                write_batch.client = before
             if self._backlog is not None or self._closing is not None:
                 return
             self._drop_backlog()
@@ -296,6 +302,16 @@ class ActionHeroProtocol(LineReceiver):
             # The action's answer is written at the end of this turn.
             self._context.write_batch.afterwards(self._finish_if_done)
 
+    def hold_for_cluster(self) -> None:
+        """See `connection.Owner.hold_for_cluster`."""
+        self._cluster_hold = True
+        self._hold()
+
+    def release_for_cluster(self) -> None:
+        """See `connection.Owner.release_for_cluster`."""
+        self._cluster_hold = False
+        self._context.write_batch.later(self._resume)
+
     def outbox_drained(self) -> None:
         """See `outbox.OutboxOwner.outbox_drained`."""
         self._resume()
@@ -305,7 +321,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `outbox.OutboxOwner.outbox_blocked`."""
         if self._write_timer is None:
             self._progress = transports.progress(self.transport)
-            seconds = self._context.limits.write_timeout
+            seconds = self._context.live.limits.write_timeout
             self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
 
     def outbox_filled(self) -> None:
@@ -447,7 +463,7 @@ class ActionHeroProtocol(LineReceiver):
         elif self._backlog is None:
             self.close(close_reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
-                seconds = self._context.limits.close_timeout
+                seconds = self._context.live.limits.close_timeout
                 error = "the client has closed the connection"
                 self._timer = self._context.clock.callLater(seconds, self.give_up, error)
 
@@ -492,7 +508,7 @@ class ActionHeroProtocol(LineReceiver):
     def _close_transport(self) -> None:
         self._stop_timers()
         context = self._context
-        seconds = context.limits.close_timeout
+        seconds = context.live.limits.close_timeout
         self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import Api, Connection, action
 
 
 @action
-async def sleepNothing(api: Api, connection: ActionConnection) -> dict[str, bool]:
+async def sleepNothing(api: Api, connection: Connection) -> dict[str, bool]:
     """Wait for the loop's next pass."""
     await asyncio.sleep(0)
     return {"done": True}
