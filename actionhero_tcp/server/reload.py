@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from ..config.sections import Config, build, fields
 from ..errors import StartError
 from ..net import tls
+from .listeners import warn_of_dates
 from .proxied import TrustedProxies
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Parts:
         proxies = TrustedProxies(server.trusted_proxies)
         if self.certificates is not None:
             context = tls.load(server.key_file, server.cert_file, server.ca_file)
+            warn_of_dates(server)
 
         def commit() -> None:
             self.proxies.trust_like(proxies)
