@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
 
 from twisted.internet.defer import Deferred
@@ -14,6 +15,7 @@ from ..errors import StartError, UnserializableError
 from ..wire import json_lines, json_writer
 from . import coroutines
 from .inputs import Inputs, read_signature
+from .marks import Mark, place_of, remember
 
 if TYPE_CHECKING:
     from ..connection.files import FileReader
@@ -189,6 +191,7 @@ def action(
     def mark(function: Function) -> Function:
         made = _make(function, name, description, output_example, blocking, sends_file)
         setattr(function, MARK, made)
+        remember(Mark(function, f"the action {made.name!r}", made.file, made.line))
         return function
 
     return mark if function is None else mark(function)
@@ -202,10 +205,13 @@ def _make(
     blocking: bool,
     sends_file: bool,
 ) -> Action:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise StartError(f"{function!r} is no function, so it cannot be an action")
-    place = f"{code.co_filename}:{code.co_firstlineno}"
+    file, line = place_of(function)
+    place = f"{file}:{line}"
+    if not isinstance(function, FunctionType):
+        kind = type(function).__name__
+        raise StartError(f"{place}: an object of type {kind} is no function, so it is no action")
+    if MARK in vars(function):
+        raise StartError(f"{place}: {function.__name__!r} is an action already; it has one name")
     name = function.__name__ if name is None else name
     assert name is not None
     if description is None:
@@ -225,8 +231,8 @@ def _make(
         output_example=output_example or {},
         blocking=blocking,
         sends_file=sends_file,
-        file=code.co_filename,
-        line=code.co_firstlineno,
+        file=file,
+        line=line,
     )
 
 

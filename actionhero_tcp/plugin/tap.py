@@ -394,4 +394,4 @@ def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
-    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
+    return completed(loader.load_folder(folder))
