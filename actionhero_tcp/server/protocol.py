@@ -479,7 +479,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._closing is not None:
             self._closing.stop()
         if connection is None:
-            self._clients.lost(self, None, self._reason or self.handshake.lost_reason)
+            self._clients.lost(self, None, self._reason or self.handshake.lost(reason.value))
         else:
             self._outbox.close()
             done = reason.check(ConnectionDone) is not None
