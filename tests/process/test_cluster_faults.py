@@ -184,7 +184,7 @@ def redis_wants_another_password() -> None:
     """Nodes with a wrong one serve alone, and join when it is right."""
     redis = RedisServer("--requirepass", "right")
     redis.start()
-    with nodes(password="wrong", redis=redis) as three:
+    with nodes(login=":wrong", redis=redis) as three:
         members = [three.member(index) for index in (0, 0, 1, 1, 2, 2)]
         alone(members, "WRONGPASS")
         assert "wrong" not in "".join(node.log for node in three.running)
