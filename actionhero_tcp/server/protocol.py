@@ -81,7 +81,7 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self._context.limits.max_line_length)
+        self._splitter = LineSplitter(self._context.live.limits.max_line_length)
         self._clients.opened(self)
         self.handshake = self._make_handshake(self, self.transport, self._context)
         self.handshake.open()
@@ -105,7 +105,7 @@ class ActionHeroProtocol(LineReceiver):
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """See `entry.entrance.EntranceOwner.arrive`."""
         context = self._context
-        self._outbox = Outbox(context.write_batch, self, context.limits.max_outbox_bytes)
+        self._outbox = Outbox(context.write_batch, self, context.live.limits.max_outbox_bytes)
         connection = Connection(self._outbox, self, remote_address)
         connection.attributes.update(attributes)
         return connection
@@ -114,7 +114,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
-        context, limits = self._context, self._context.limits
+        context, limits = self._context, self._context.live.limits
         self._outbox.open(self._transport)
         self.connection = connection
         if limits.request_rate:
@@ -186,7 +186,7 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if len(connection.pending) >= self._context.limits.max_pending_actions:
+        if len(connection.pending) >= self._context.live.limits.max_pending_actions:
             return
         connection.halted = (
             self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
@@ -222,7 +222,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `outbox.OutboxOwner.outbox_blocked`."""
         if self._write_timer is None:
             self._progress = transports.progress(self.transport)
-            seconds = self._context.limits.write_timeout
+            seconds = self._context.live.limits.write_timeout
             self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
 
     def outbox_filled(self) -> None:
@@ -321,7 +321,7 @@ class ActionHeroProtocol(LineReceiver):
         elif self._backlog is None:
             self.close(close_reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
-                seconds = self._context.limits.close_timeout
+                seconds = self._context.live.limits.close_timeout
                 error = "the client has closed the connection"
                 self._timer = self._context.clock.callLater(seconds, self.give_up, error)
 
@@ -365,7 +365,7 @@ class ActionHeroProtocol(LineReceiver):
     def _close_transport(self) -> None:
         self._stop_timers()
         context = self._context
-        seconds = context.limits.close_timeout
+        seconds = context.live.limits.close_timeout
         self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 

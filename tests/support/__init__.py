@@ -18,10 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
-from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
+from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.config import sections
+from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.dispatch.commands import Commands
+from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.plugin import tap
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -198,6 +203,18 @@ class Soon:
     def run(self) -> None:
         while self.one_pass():
             pass
+
+
+def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
+    """The settings in force that have these values, by (section, field)."""
+    return LiveSettings(Settings(sections.build(values or {})))
+
+
+def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
+    """The verbs, with no hooks around them, in settings of these values."""
+    live = make_live(values)
+    hooks = Hooks(ParamFilter(()), live, Clock())
+    return Commands(rooms, live, hooks, WriteBatch(lambda call: None))
 
 
 def make_connection() -> Connection:
