@@ -12,7 +12,7 @@ from ..connection.connection import Connection
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
-    from ..logs.request_log import RequestLog
+    from ..logs.request_log import Answered, RequestLog
 
 _log = Logger()
 
@@ -74,17 +74,9 @@ class Request:
         self._owner = owner
         self.connection.pending.add(self)
 
-    def log(self, log: RequestLog, finished: float) -> None:
-        """Logs it and what came of it, unless it is still pending.
-
-        Args:
-            log: The request log.
-            finished: When it was answered, by the same clock as `started`.
-        """
-        if self.is_pending:
-            return
-        values = self.connection, self.number, self.name, self.started, finished
-        log.request(*values, self.error, self.params)
+    def logged(self, log: RequestLog) -> Answered:
+        """What the request log is to say of it, now that it is answered."""
+        return log.request(self.name, self.started, self.error, self.params)
 
     def give_up(self, error: str) -> None:
         """Ends what it runs; its client gets this error."""

@@ -9,8 +9,8 @@ What they are made of is gathered, and the lines are made together, at the lates
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
 from ..connection.connection import Connection
@@ -22,26 +22,19 @@ from .writer import LogWriter
 
 FLUSH_SECONDS: Final = 0.5
 FLUSH_LINES: Final = 1024
-"""About as many lines wait in memory at most."""
+"""About as many lines wait in memory at most, ready to be written."""
 
 PIECE_LINES: Final = 256
-"""Lines that are put together at once. Larger pieces take memory from the system each time,
-which costs eight times as much as the copying."""
+"""About as many lines are made at once. Larger pieces take memory from the system each time, which
+costs eight times as much as the copying, and what waits longer costs the garbage collector."""
 
-_MILLISECONDS: Final = [f"0.{microseconds:03d}" for microseconds in range(1000)]
-"""Most requests take less than one. To format a float costs twice as much as to look it up."""
+Answered = str | tuple[str, float, float, str | None] | None
+"""What there is to say of a request: the name of a verb that was answered without an error; what
+`RequestLog.request` gives; or None where it is not logged, or not yet."""
 
-Item = str | tuple[str, str] | float | None
-"""One of the items that tell what a client's requests were, in order of their numbers.
-
-A text is the name of a request that was answered. With a second text it is a name and an
-outcome that is not merely ``ok``. None is a request that is not logged, or not yet. A number is
-the time when those before it were answered: one alone where it is known by itself, or several
-one after the other, each of which has taken an equal share.
-"""
-
-_Entry = tuple[Connection | None, int, float, Sequence[Item]]
-"""Who, the first request's number, when it came, and what followed; or a line's time and text."""
+_Entry = tuple[Connection | None, int, Sequence[Any], float, float]
+"""A client, the number of its first request, what there is to say of each, when the first came and
+when the last was answered; or a line's text and time."""
 
 
 class RequestLog:
@@ -74,7 +67,9 @@ class RequestLog:
         self._filter = filter or ParamFilter()
         self._selection = selection
         self._entries: list[_Entry] = []
-        self._waiting = 0
+        self._waiting = self._lines = 0
+        self._pieces: list[bytes] = []
+        self._made: _Lines | None = None
         self._timer: Timer | None = None
         self.writer = writer
 
@@ -92,66 +87,65 @@ class RequestLog:
         self._add(self._form.turned_away(remote_address, reason, error))
 
     def request(
+        self, name: str, started: float, error: str | None, params: dict[str, Any] | None
+    ) -> Answered:
+        """What there is to say of a request that was answered just now; for `answered`.
+
+        Args:
+            name: The verb or the action; empty where the line named none.
+            started: When it came, in seconds by the monotonic clock.
+            error: What was wrong; None where nothing was.
+            params: The action's params, as they are now.
+
+        Returns:
+            Its name, when it came, when it was answered, and its outcome as text; None for a
+            mere ``ok``.
+        """
+        finished = time.monotonic()
+        selection = self._selection
+        if selection is not None and not selection.keeps(error is not None, finished - started):
+            return None
+        if error is None and not (self._with_params and params):
+            return name, started, finished, None
+        return name, started, finished, self._outcome(name, error, params)
+
+    def answered(
         self,
         connection: Connection,
         number: int,
-        name: str,
+        requests: Sequence[Answered],
         started: float,
         finished: float,
-        error: str | None = None,
-        params: dict[str, object] | None = None,
     ) -> None:
-        """Writes what a client asked, and what came of it.
+        """Writes requests of a client that followed one another, and what came of them.
 
         Args:
             connection: The client.
-            number: The request's number.
-            name: The verb or the action; empty where the line named none.
-            started: When it came, in seconds by the monotonic clock.
-            finished: When it was answered.
-            error: What was wrong; None where nothing was.
-            params: The action's params.
-        """
-        self.answered(
-            connection, number, started, (self.item(name, error, params), finished)
-        )
-
-    def item(self, name: str, error: str | None, params: dict[str, object] | None) -> Item:
-        """What tells of a request that was answered.
-
-        Args:
-            name: The verb or the action; empty where the line named none.
-            error: What was wrong; None where nothing was.
-            params: The action's params, as they are now.
-        """
-        if error is None and not (params and self._with_params):
-            return name
-        return name, self._outcome(name, error, params)
-
-    def answered(
-        self, connection: Connection, number: int, started: float, items: Sequence[Item]
-    ) -> None:
-        """Writes what a client's requests were, and what came of them.
-
-        Args:
-            connection: The client.
-            number: The first request's number.
-            started: When it came, in seconds by the monotonic clock.
-            items: What followed, up to a time; see `Item`.
+            number: The first one's number.
+            requests: What there is to say of each. Verbs between two times have taken equal
+                shares of what is between these.
+            started: When the first came, in seconds by the monotonic clock.
+            finished: When the last was answered.
         """
         if self._selection is not None:
-            items = _selected(items, started, self._selection)
-        self._entries.append((connection, number, started, items))
-        self._entries_came(len(items))
+            requests = self._selected(requests, (finished - started) / len(requests))
+        self._entries.append((connection, number, requests, started, finished))
+        self._waiting += len(requests)
+        if self._timer is None or self._waiting >= PIECE_LINES:
+            self._entries_came()
 
     def flush(self) -> None:
         """Hands what waits to the writer."""
         stop(self._timer)
         self._timer = None
-        entries, self._entries, self._waiting = self._entries, [], 0
-        if entries:
-            pieces, lines = self._pieces(entries)
-            self.writer.put(*pieces, lines=lines)
+        if self._entries:
+            self._make_piece()
+        # It keeps clients and names that may have gone.
+        self._made = None
+        if self._pieces:
+            self.writer.put(*self._pieces, lines=self._lines)
+            self._pieces.clear()
+            self._lines = 0
 
     def _outcome(self, name: str, error: str | None, params: object) -> str:
         """What came of a request, with no value in it that is to be hidden."""
@@ -173,91 +167,115 @@ class RequestLog:
 
     def _add(self, text: str) -> None:
         now = time.monotonic()
-        self._entries.append((None, 0, now, (text,)))
-        self._entries_came(1)
+        self._entries.append((None, 0, (text,), now, now))
+        self._waiting += 1
+        self._entries_came()
 
-    def _entries_came(self, lines: int) -> None:
-        self._waiting += lines
+    def _entries_came(self) -> None:
         if self._timer is None:
             self._timer = self._clock.callLater(FLUSH_SECONDS, self.flush)
-        if self._waiting >= FLUSH_LINES:
-            self.flush()
+        if self._waiting >= PIECE_LINES:
+            self._make_piece()
+            if self._lines >= FLUSH_LINES:
+                self.flush()
 
-    def _pieces(self, entries: Sequence[_Entry]) -> tuple[list[bytes], int]:
-        """The lines of entries, many together, and how many they are.
+    def _selected(self, requests: Sequence[Answered], seconds: float) -> list[Answered]:
+        """Requests without the verbs that are not to be written.
 
-        To make them at once costs half of one at a time.
+        Args:
+            requests: The requests.
+            seconds: How long a verb has taken.
         """
-        form, ok = self._form, self._form.ok
-        pieces: list[bytes] = []
+        keeps = cast(Selection, self._selection).keeps
+        return [
+            None if type(each) is str and not keeps(False, seconds) else each for each in requests
+        ]
+
+    def _make_piece(self) -> None:
+        """Makes the lines of the entries, all at once: that costs half of one at a time."""
         lines: list[str] = []
-        count = 0
-        earliest = latest = 0.0
+        if self._made is None:
+            self._made = _Lines(self._form, self._name)
+        for entry in self._entries:
+            self._made.add(lines, entry)
+        self._entries.clear()
+        self._waiting = 0
+        self._pieces.append("".join(lines).encode("utf-8", "backslashreplace"))
+        self._lines += len(lines)
+
+
+class _Texts(dict[Any, str]):
+    """Texts by what they are made of, each made once."""
+
+    def __init__(self, make: Callable[[Any], str]) -> None:
+        self._make = make
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = self._make(key)
+        return text
+
+
+class _Lines:
+    """Makes lines, which have many parts in common.
+
+    Args:
+        form: How they look.
+        name: Makes the text of a name.
+    """
+
+    def __init__(self, form: Form, name: Callable[[str], str]) -> None:
+        self._ok = form.ok
+        self._names = _Texts(name)
+        self._clients = _Texts(lambda connection: form.request + form.who(connection))
+        self._stamps = _Texts(lambda milliseconds: form.start + stamp(milliseconds))
         # The wall clock as it is set now, for all of them.
-        since_1970 = time.time() - time.monotonic()
-        stamp_text = begin = who = ""
-        last: Connection | None = None
-        whos: dict[Connection, str] = {}
-        names: dict[str, str] = {}
-        for connection, number, started, items in entries:
-            if len(lines) >= PIECE_LINES:
-                count += len(lines)
-                pieces.append(_encoded(lines))
-                lines.clear()
-            if connection is None:
-                (text,) = items
-                lines.append(f"{form.start}{stamp(int((started + since_1970) * 1000))}{text}")
-                continue
-            if connection is not last:
-                last = connection
-                who = whos.get(connection) or whos.setdefault(connection, form.who(connection))
-                earliest = latest
-            group: list[tuple[int, str, str]] = []
-            for item in items:
-                if type(item) is not float:
-                    if item is not None:
-                        name, outcome = (item, ok) if type(item) is str else item
-                        text = names.get(name) or names.setdefault(name, self._name(name))
-                        group.append((number, text, outcome))
-                    number += 1
-                    continue
-                if not group:
-                    started = item
-                    continue
-                if not earliest <= item < latest:
-                    now = int((item + since_1970) * 1000)
-                    earliest, latest = now / 1000 - since_1970, (now + 1) / 1000 - since_1970
-                    begin = f"{form.start}{stamp(now)}{form.request}{who}"
-                microseconds = int((item - started) / len(group) * 1e6 + 0.5)
-                if 0 <= microseconds < 1000:
-                    taken = _MILLISECONDS[microseconds]
-                else:
-                    taken = f"{microseconds / 1000:.3f}"
-                for one, text, outcome in group:
-                    lines.append(f"{begin}{one}{text}{taken}{outcome}")
-                group.clear()
-                started = item
-        pieces.append(_encoded(lines))
-        return pieces, count + len(lines)
+        self._since_1970 = time.time() - time.monotonic()
+
+    def add(self, lines: list[str], entry: _Entry) -> None:
+        """Add the lines of an entry to others."""
+        connection, number, requests, started, finished = entry
+        begin = self._stamps[int((finished + self._since_1970) * 1000)]
+        if connection is None:
+            lines.append(begin + requests[0])
+            return
+        begin += self._clients[connection]
+        names, ok = self._names, self._ok
+        if len(requests) == 1 and type(requests[0]) is str:
+            taken = _TAKEN[int((finished - started) * 1e6 + 0.5)]
+            lines.append(f"{begin}{number}{names[requests[0]]}{taken}{ok}")
+            return
+        verbs: list[str] = []
+        for request in requests:
+            if type(request) is str:
+                verbs.append(f"{begin}{number}{names[request]}")
+            elif request is not None:
+                name, came, ended, outcome = request
+                if verbs:
+                    lines += self._ended(verbs, came - started)
+                    verbs.clear()
+                started = ended
+                taken = _TAKEN[int((ended - came) * 1e6 + 0.5)]
+                lines.append(f"{begin}{number}{names[name]}{taken}{outcome or ok}")
+            number += 1
+        if verbs:
+            lines += self._ended(verbs, finished - started)
+
+    def _ended(self, verbs: Sequence[str], seconds: float) -> list[str]:
+        """The lines of verbs that took so many seconds together."""
+        end = _TAKEN[int(seconds / len(verbs) * 1e6 + 0.5)] + self._ok
+        return [verb + end for verb in verbs]
 
 
-def _selected(items: Sequence[Item], started: float, selection: Selection) -> list[Item]:
-    """Items without the requests that are not to be written."""
-    kept: list[Item] = []
-    first = 0
-    for item in items:
-        if type(item) is float:
-            names = [each for each in kept[first:] if each is not None]
-            seconds = (item - started) / max(len(names), 1)
-            for place in range(first, len(kept)):
-                each = kept[place]
-                if each is not None and not selection.keeps(type(each) is tuple, seconds):
-                    kept[place] = None
-            started = item
-            first = len(kept) + 1
-        kept.append(item)
-    return kept
+class _Taken(dict[int, str]):
+    """Milliseconds to the microsecond, by microseconds; those of short times are kept."""
+
+    def __missing__(self, microseconds: int) -> str:
+        text = f"{microseconds / 1000:.3f}"
+        if 0 <= microseconds < 1000:
+            self[microseconds] = text
+        return text
 
 
-def _encoded(lines: Sequence[str]) -> bytes:
-    return "".join(lines).encode("utf-8", "backslashreplace")
+_TAKEN: Final = _Taken()
+"""To format a number costs twice as much as to look it up, and most requests take less than one
+millisecond."""

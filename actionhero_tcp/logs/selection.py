@@ -11,11 +11,11 @@ SLOW: Final = "slow"
 class Selection(Protocol):
     """Says of each request whether it is written."""
 
-    def keeps(self, error: str | None, seconds: float) -> bool:
+    def keeps(self, failed: bool, seconds: float) -> bool:
         """Whether a request is written.
 
         Args:
-            error: What was wrong; None where nothing was.
+            failed: Whether it was answered with an error.
             seconds: How long it took.
         """
 
@@ -23,9 +23,9 @@ class Selection(Protocol):
 class Failed:
     """The requests that were answered with an error."""
 
-    def keeps(self, error: str | None, seconds: float) -> bool:
+    def keeps(self, failed: bool, seconds: float) -> bool:
         """See `Selection.keeps`."""
-        return error is not None
+        return failed
 
 
 class Slow:
@@ -38,9 +38,9 @@ class Slow:
     def __init__(self, least_seconds: float) -> None:
         self._least_seconds = least_seconds
 
-    def keeps(self, error: str | None, seconds: float) -> bool:
+    def keeps(self, failed: bool, seconds: float) -> bool:
         """See `Selection.keeps`."""
-        return error is not None or seconds >= self._least_seconds
+        return failed or seconds >= self._least_seconds
 
 
 class Share:
@@ -54,7 +54,7 @@ class Share:
         self._share = share
         self._sum = 0.0
 
-    def keeps(self, error: str | None, seconds: float) -> bool:
+    def keeps(self, failed: bool, seconds: float) -> bool:
         """See `Selection.keeps`."""
         self._sum += self._share
         if self._sum < 1.0:
