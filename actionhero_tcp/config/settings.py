@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .sections import Config
@@ -31,9 +32,10 @@ class LiveSettings:
         default_params: ``limit`` and ``offset`` of requests that do not set them.
     """
 
-    __slots__ = ("current", "default_params", "general", "limits")
+    __slots__ = ("_on_change", "current", "default_params", "general", "limits")
 
     def __init__(self, settings: Settings) -> None:
+        self._on_change: list[Callable[[], object]] = []
         self.swap(settings)
 
     @property
@@ -50,3 +52,9 @@ class LiveSettings:
             "limit": self.general.default_limit,
             "offset": self.general.default_offset,
         }
+        for call in self._on_change:
+            call()
+
+    def on_change(self, call: Callable[[], object]) -> None:
+        """Has a function called after each swap; for values that are derived from settings."""
+        self._on_change.append(call)

@@ -26,9 +26,12 @@ from ..config import sections as configuration
 from ..config.sections import Config
 from ..config.settings import LiveSettings, Settings
 from ..connection.connection import Connection
+from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
+from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon import systemd
+from ..daemon.memory_limit import available
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
@@ -49,6 +52,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
+from ..net import asyncio_loop
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -56,6 +60,7 @@ from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
 from ..redis.endpoint import TlsFiles
+from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
 from ..redis.rights import Rights
@@ -106,6 +111,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    asyncio_loop.prepare(reactor)
     calls: dict[int, Callable[[], object]] = {
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
@@ -224,6 +230,7 @@ def build(
     starter = starter or ParentProcess({})
     stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
     live = LiveSettings(Settings(config))
+    memory = MemoryBudget(live, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
     hooks = Hooks(filter, live, reactor)
@@ -237,14 +244,23 @@ def build(
     application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
-        reactor, limits.max_cache_entries, limits.max_cache_bytes
+        reactor, memory.account(), limits.max_cache_entries, limits.max_cache_bytes
     )
     cluster = None
     if config.redis.is_on:
         keys = Keys(config.redis.prefix)
         link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
-        cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+        cluster = _cluster(
+            link,
+            keys,
+            reactor,
+            stats,
+            write_batch,
+            rooms,
+            connections,
+            config.redis.max_pending_bytes,
+        )
     own_threads = blocking_threads(reactor)
     threads = FairThreadPool(own_threads, reactor, live)
     api = Api(
@@ -271,7 +287,7 @@ def build(
     diagnostics = None if library is None else DiagnosticDialect(dialect)
     dialect = diagnostics or dialect
     runner = Runner(dialect, api, write_batch, filter, log)
-    admission = Admission(live, raise_descriptor_limit(), reactor, stats)
+    admission = Admission(live, raise_descriptor_limit(), reactor, stats, memory)
     context = ServerContext(
         dialect=dialect,
         router=Router(dialect, runner, stats, log),
@@ -281,6 +297,8 @@ def build(
         hooks=hooks,
         stats=stats,
         write_batch=write_batch,
+        queue=FairQueue(write_batch.later, reactor.seconds),
+        memory=memory,
         admission=admission,
         clock=reactor,
         connections=connections,
@@ -355,6 +373,7 @@ def _cluster(
     write_batch: WriteBatch,
     rooms: Rooms,
     connections: Mapping[str, Connection],
+    max_pending_bytes: int,
 ) -> Cluster:
     """This process as a node of a cluster."""
 
@@ -362,7 +381,17 @@ def _cluster(
         if client in connections:
             connections[client].outbox.say(line)
 
-    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
+    def hold(client: str) -> None:
+        if client in connections:
+            stats.limited["redisShare"] += 1
+            connections[client].owner.hold_for_cluster()
+
+    def release(client: str) -> None:
+        if client in connections:
+            connections[client].owner.release_for_cluster()
+
+    in_flight = InFlight(max_pending_bytes, hold, release)
+    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus

@@ -2,9 +2,10 @@
 
 - *control* carries the heartbeat and the questions whether Redis is there, apart from all bulk;
 - *commands* carries what rooms tell;
+- *cache* carries the calls of the cache, whose values are large;
 - *subscriber* hears what is published.
 
-Redis is *reachable* while all three are ready; otherwise every call fails at once.
+Redis is *reachable* while all of them are ready; otherwise every call fails at once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..errors import printable
 from .address import RedisAddress
 from .connection import RedisConnection
 from .endpoint import TlsFiles, connector
-from .protocol import Batch, Command, RedisProtocol, client_library
+from .protocol import Batch, Call, Command, RedisProtocol, client_library
 from .rights import Rights
 
 REACH_SECONDS: Final = 5.0
@@ -30,11 +31,14 @@ REACH_SECONDS: Final = 5.0
 SAME_ERROR_SECONDS: Final = 60.0
 """An error that stays the same is logged once in so many seconds."""
 
+MAX_ERRORS: Final = 8
+"""So many different errors are logged until Redis is reachable, each of them now and then."""
+
 _log = Logger()
 
 
 class RedisLink:
-    """The three connections.
+    """The connections.
 
     Args:
         address: Where Redis is.
@@ -68,7 +72,7 @@ class RedisLink:
         self._ready = 0
         self.failures = 0
         self._error = ""
-        self._logged_at = float("-inf")
+        self._logged: dict[str, float] = {}
         self._waiting: Deferred[None] | None = None
         self._clock: Clock = reactor
         batch = write_batch or nullcontext()
@@ -84,7 +88,8 @@ class RedisLink:
                 owner, batch, lambda channel, message: self._on_message(channel, message)
             )
         )
-        self._connections = (self._control, self._commands, self._subscriber)
+        self._cache = connect(lambda owner: RedisProtocol(owner, batch))
+        self._connections = (self._control, self._commands, self._cache, self._subscriber)
 
     @property
     def is_reachable(self) -> bool:
@@ -154,8 +159,18 @@ class RedisLink:
         """Like `call`, but past all that waits there."""
         return self._control.call(*command)
 
+    def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
+        """Like `call`, beside all that rooms tell.
+
+        Args:
+            command: The command.
+            on_done: Called once Redis has answered, or never will; also where the Deferred was
+                cancelled long before.
+        """
+        return self._cache.make_call(command, Call(on_done))
+
     def send(
-        self, commands: Sequence[Command], on_done: Callable[[], object] = lambda: None
+        self, commands: Sequence[Command], on_done: Callable[[int], object] = lambda errors: None
     ) -> None:
         """Sends commands in one piece, without waiting for replies.
 
@@ -163,16 +178,16 @@ class RedisLink:
 
         Args:
             commands: At least one.
-            on_done: Called once Redis has executed them all, or never will.
+            on_done: Called once Redis has executed them all, or never will; with how many of
+                them have failed.
         """
 
         def done(errors: Sequence[str] | None) -> None:
-            if errors is None:
-                self.failures += len(commands)
-            elif errors:
-                self.failures += len(errors)
+            failed = len(commands) if errors is None else len(errors)
+            self.failures += failed
+            if errors:
                 self._check_rights_again(errors)
-            on_done()
+            on_done(failed)
 
         batch = Batch(len(commands), done)
         if not self._commands.send(commands, [batch]):
@@ -203,8 +218,9 @@ class RedisLink:
     def report(self, error: str) -> None:
         """See `connection.ConnectionOwner`: logs an error when it is new, and now and then."""
         now = self._clock.seconds()
-        if error != self._error or now - self._logged_at >= SAME_ERROR_SECONDS:
-            self._logged_at = now
+        known = error in self._logged or len(self._logged) >= MAX_ERRORS
+        if not known or now - self._logged.get(error, now) >= SAME_ERROR_SECONDS:
+            self._logged[error] = now
             _log.warn(
                 "Redis unreachable ({address}): {error}; running standalone",
                 address=self._address,
@@ -239,6 +255,9 @@ class RedisLink:
         self._reachable = reachable
         if reachable:
             self._error = ""
+            self._logged.clear()
+            for each in self._connections:
+                each.reset_backoff()
             _log.info("Redis connected ({address})", address=self._address)
             self._on_connected()
             self._is_known()

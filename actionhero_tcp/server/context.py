@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..config.settings import LiveSettings
     from ..connection.connection import Connection
+    from ..connection.fair_queue import FairQueue
+    from ..connection.memory import MemoryBudget
     from ..connection.write_batch import WriteBatch
     from ..dispatch.dialect import Dialect
     from ..dispatch.router import Router
@@ -34,6 +36,8 @@ class ServerContext:
         hooks: The application's hooks.
         stats: The counters.
         write_batch: The write batch of all outboxes.
+        queue: The clients whose lines wait for their turn.
+        memory: What all clients hold.
         admission: Decides who may connect.
         clock: Calls later.
         connections: The connected clients by id.
@@ -49,6 +53,8 @@ class ServerContext:
     hooks: Hooks
     stats: Stats
     write_batch: WriteBatch
+    queue: FairQueue
+    memory: MemoryBudget
     admission: Admission
     clock: Clock
     connections: dict[str, Connection]

@@ -57,7 +57,7 @@ def joined(cluster: Nodes, members: Sequence[Member], what: str) -> None:
     """Within the time promised all is as before, and nothing was doubled."""
     within(cluster.agree(members, what), what)
     for member in members:
-        wait_for(lambda m=member: m.status["redis"] == {"connected": True}, "a status that says so")
+        wait_for(lambda m=member: m.status["redis"]["connected"] is True, "a status that says so")
         peers = len(cluster.running) - 1
         wait_for(lambda m=member, p=peers: len(m.status["peers"]) == p, "all peers")
     converse(members, f"again {what}")
@@ -185,9 +185,9 @@ def redis_wants_another_password() -> None:
     """Nodes with a wrong one serve alone, and join when it is right."""
     redis = RedisServer("--requirepass", "right")
     redis.start()
-    with nodes(password="wrong", redis=redis) as three:
+    with nodes(login=":wrong", redis=redis) as three:
         members = [three.member(index) for index in (0, 0, 1, 1, 2, 2)]
-        alone(members, "auth")
+        alone(members, "WRONGPASS")
         assert "wrong" not in "".join(node.log for node in three.running)
         redis.kill()
         redis.options = ("--requirepass", "wrong")

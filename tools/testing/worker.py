@@ -15,10 +15,12 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import IO, Any, Final
 
 from twisted.python import log
+from twisted.python.failure import Failure
 from twisted.trial.reporter import TestResult
 from twisted.trial.runner import LoggedSuite, TestLoader, TrialSuite
 
@@ -33,12 +35,13 @@ class EventResult(TestResult):
 
     Args:
         events: Where to.
+        guard: Notices what a unit test may not do.
     """
 
-    def __init__(self, events: IO[str]) -> None:
+    def __init__(self, events: IO[str], guard: Guard) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._events = events
-        self._guard = Guard()
+        self._guard = guard
         self._current = ""
         self._problems: list[str] = []
         self._began = 0.0
@@ -96,9 +99,15 @@ class EventResult(TestResult):
             self.send(test=test.id(), seconds=0.0, problems=[problem])
 
 
-def _shown(failure: Any) -> str:
+def _shown(failure: object) -> str:
     """Format a failure, without the frames of the test library."""
-    lines = failure.getTraceback().splitlines() if hasattr(failure, "getTraceback") else [failure]
+    if not isinstance(failure, Failure):
+        return str(failure)
+    if isinstance(failure.value, BaseExceptionGroup):
+        # Only Python shows the exceptions in a group.
+        lines = "".join(traceback.format_exception(failure.value)).splitlines()
+    else:
+        lines = failure.getTraceback().splitlines()
     shown: list[str] = []
     skip = False
     for line in lines:
@@ -125,7 +134,9 @@ def main() -> None:
     with open("test.log", "w", encoding="utf-8") as file:
         log.startLoggingWithObserver(log.FileLogObserver(file).emit, setStdout=False)
         loader = TestLoader()
-        result = EventResult(events)
+        guard = Guard()
+        guard.install()
+        result = EventResult(events, guard)
         for line in jobs:
             suite = LoggedSuite([loader.loadByName(name) for name in json.loads(line)])
             suite.run(result)

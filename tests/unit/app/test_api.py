@@ -22,7 +22,7 @@ from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.rooms.rooms import Rooms
 from actionhero_tcp.stats import Stats
-from tests.support import make_connection, make_live
+from tests.support import make_account, make_connection, make_live
 
 
 class SendSocketMessageTests(SynchronousTestCase):
@@ -36,7 +36,7 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             live=self.live,
             application=self.application,
-            cache=LocalCache(clock),
+            cache=LocalCache(clock, make_account()),
             rooms=Rooms(WriteBatch(lambda call: None), 10),
             files=Files(".", "index.html"),
             stats=Stats(),
