@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..clock import Timer, stop
-from ..connection.connection import Connection
+from ..connection.connection import Connection, JsonParams, Params
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
@@ -45,7 +45,7 @@ class Request:
     """
 
     # As attributes of the class these cost a request that is answered at once nothing.
-    params: dict[str, Any] | None = None
+    params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
@@ -77,6 +77,13 @@ class Request:
     def logged(self, log: RequestLog) -> Answered:
         """What the request log is to say of it, now that it is answered."""
         return log.request(self.name, self.started, self.error, self.params)
+
+    def read_params(self) -> dict[str, Any]:
+        """The action's params, read where they were not; for a verb, the sticky ones."""
+        params = self.params
+        if isinstance(params, JsonParams):
+            return params.read()
+        return params or self.connection.params
 
     def give_up(self, error: str) -> None:
         """Ends what it runs; its client gets this error."""

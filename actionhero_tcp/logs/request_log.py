@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
-from ..connection.connection import Connection
+from ..connection.connection import Connection, JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter
@@ -87,7 +87,7 @@ class RequestLog:
         self._add(self._form.turned_away(remote_address, reason, error))
 
     def request(
-        self, name: str, started: float, error: str | None, params: dict[str, Any] | None
+        self, name: str, started: float, error: str | None, params: Params | None
     ) -> Answered:
         """What there is to say of a request that was answered just now; for `answered`.
 
@@ -147,8 +147,10 @@ class RequestLog:
             self._pieces.clear()
             self._lines = 0
 
-    def _outcome(self, name: str, error: str | None, params: object) -> str:
+    def _outcome(self, name: str, error: str | None, params: Params | None) -> str:
         """What came of a request, with no value in it that is to be hidden."""
+        if isinstance(params, JsonParams):
+            params = params.read()
         if error is not None:
             error = self._filter.text(error, params)
             if not name.isidentifier():
