@@ -34,6 +34,11 @@ CONNECTION_BYTES: Final = 4096
 TLS_BYTES: Final = 48 * 1024
 """What its TLS takes beside that: 27 KiB at rest, 47 in a handshake."""
 
+TLS_BUFFER_BYTES: Final = 88 * 1024
+"""What its TLS keeps beside that once it has got much at once: OpenSSL's input never shrinks."""
+LARGE_READ_BYTES: Final = 8192
+"""So much at once is much."""
+
 LIGHT_BYTES: Final = 4096
 """A client that holds no more than this, beside what its connection takes, is read from always."""
 
