@@ -107,7 +107,7 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self._context.limits.max_line_length)
+        self._splitter = LineSplitter(self._context.live.limits.max_line_length)
         base = CONNECTION_BYTES
         if transports.is_secure(self.transport):
             base += TLS_BYTES
@@ -137,7 +137,7 @@ class ActionHeroProtocol(LineReceiver):
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """See `entry.entrance.EntranceOwner.arrive`."""
         context = self._context
-        most = context.limits.max_outbox_bytes
+        most = context.live.limits.max_outbox_bytes
         self._outbox = Outbox(context.write_batch, self, most, self._account)
         connection = Connection(self._outbox, self, remote_address, self._account)
         connection.attributes.update(attributes)
@@ -147,7 +147,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
-        context, limits = self._context, self._context.limits
+        context, limits = self._context, self._context.live.limits
         self._outbox.open(self._transport)
         self.connection = connection
         if limits.request_rate:
@@ -277,7 +277,7 @@ class ActionHeroProtocol(LineReceiver):
             return
         if self._memory_hold or self._transport_hold or self._cluster_hold:
             return
-        if len(connection.pending) >= self._context.limits.max_pending_actions:
+        if len(connection.pending) >= self._context.live.limits.max_pending_actions:
             return
         connection.halted = (
             self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
@@ -329,7 +329,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `outbox.OutboxOwner.outbox_blocked`."""
         if self._write_timer is None:
             self._progress = transports.progress(self.transport)
-            seconds = self._context.limits.write_timeout
+            seconds = self._context.live.limits.write_timeout
             self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
 
     def outbox_filled(self) -> None:
@@ -464,7 +464,7 @@ class ActionHeroProtocol(LineReceiver):
         elif self._backlog is None:
             self.close(close_reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
-                seconds = self._context.limits.close_timeout
+                seconds = self._context.live.limits.close_timeout
                 error = "the client has closed the connection"
                 self._timer = self._context.clock.callLater(seconds, self.give_up, error)
 
@@ -509,7 +509,7 @@ class ActionHeroProtocol(LineReceiver):
     def _close_transport(self) -> None:
         self._stop_timers()
         context = self._context
-        seconds = context.limits.close_timeout
+        seconds = context.live.limits.close_timeout
         self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 
