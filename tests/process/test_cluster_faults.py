@@ -185,9 +185,9 @@ def redis_wants_another_password() -> None:
     """Nodes with a wrong one serve alone, and join when it is right."""
     redis = RedisServer("--requirepass", "right")
     redis.start()
-    with nodes(password="wrong", redis=redis) as three:
+    with nodes(login=":wrong", redis=redis) as three:
         members = [three.member(index) for index in (0, 0, 1, 1, 2, 2)]
-        alone(members, "auth")
+        alone(members, "WRONGPASS")
         assert "wrong" not in "".join(node.log for node in three.running)
         redis.kill()
         redis.options = ("--requirepass", "wrong")

@@ -111,7 +111,7 @@ class Nodes:
         count: How many nodes.
         options: More options of each.
         proxied: Whether each reaches Redis through a proxy of its own.
-        password: What they take for Redis' password.
+        login: The user and the password that they log in to Redis with.
         redis: The Redis; one of its own, that runs, by default.
 
     Attributes:
@@ -126,7 +126,7 @@ class Nodes:
         count: int = 3,
         *options: str,
         proxied: bool = False,
-        password: str = "",
+        login: str = ":",
         redis: RedisServer | None = None,
     ) -> None:
         self.redis = redis or RedisServer()
@@ -142,7 +142,7 @@ class Nodes:
                 self.proxies.append(Proxy(port))
                 stack.callback(self.proxies[-1].close)
                 port = self.proxies[-1].port
-            url = f"redis://:{password}@127.0.0.1:{port}"
+            url = f"redis://{login}@127.0.0.1:{port}"
             self.running.append(self.start("--redis", url, *options))
 
     def start(self, *options: str) -> Daemon:
