@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -37,6 +38,7 @@ from ..wire.framing import LineSplitter
 from .newcomer import Newcomer
 
 if TYPE_CHECKING:
+    from ..errors import FileCutError
     from .clients import Clients
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
@@ -47,6 +49,8 @@ MAX_BUFFERED: Final = 128 * 1024
 beyond is one large answer, or what TLS itself has to say."""
 
 IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
+
+_log = Logger()
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
@@ -378,6 +382,13 @@ class ActionHeroProtocol(LineReceiver):
         self._context.stats.limited["maxOutboxBytes"] += 1
         self._abort(close_reasons.SLOW_CONSUMER)
 
+    def outbox_file_cut(self, error: FileCutError) -> None:
+        """See `outbox.OutboxOwner.outbox_file_cut`."""
+        if self.connection is not None:
+            client = self.connection.id
+            _log.error("file cut short for client {client}: {error}", client=client, error=error)
+        self._abort(close_reasons.FILE_CUT)
+
     def ping(self) -> None:
         """See `heartbeat.HeartbeatOwner.ping`."""
         if self._reason is None and self.connection is not None and not self._outbox.blocked:
@@ -480,7 +491,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._closing is not None:
             self._closing.stop()
         if connection is None:
-            self._clients.lost(self, None, self._reason or self.handshake.lost_reason)
+            self._clients.lost(self, None, self._reason or self.handshake.lost(reason.value))
         else:
             self._outbox.close()
             done = reason.check(ConnectionDone) is not None
