@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
+from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
@@ -49,6 +50,7 @@ class Request:
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
+    _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
@@ -73,6 +75,19 @@ class Request:
         self._outcome = outcome
         self._owner = owner
         self.connection.pending.add(self)
+
+    def charge(self, line: bytes) -> None:
+        """Charges its client with what it takes while it runs, which is estimated from above.
+
+        Args:
+            line: The line that it is.
+        """
+        if self.is_pending:
+            size = REQUEST_BYTES + len(line) + json_bytes(line)
+            if type(self.params) is dict and not line.lstrip().startswith(b"{"):
+                size += params_bytes(self.params)
+            self._charged = size
+            self.connection.account.charge(size)
 
     def logged(self, log: RequestLog) -> Answered:
         """What the request log is to say of it, now that it is answered."""
@@ -104,3 +119,6 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
         stop(self.timer)
+        if self._charged:
+            connection.account.release(self._charged)
+            self._charged = 0
