@@ -38,9 +38,8 @@ ENTERED = "I have entered the room"
 LEFT = "I have left the room"
 
 PROMISED = 15.0
-"""Seconds after which all is consistent again; the machine may make it longer, see `SLACK`."""
-
-SLACK = 15.0
+"""Seconds after which all is consistent again, which only `make faults` checks: a machine that is
+busy makes it longer."""
 
 
 class Member(Talker):
@@ -329,9 +328,3 @@ def nodes(count: int = 3, *options: str, **more: Any) -> Iterator[Nodes]:
     """Some nodes that end with the context."""
     with ExitStack() as stack:
         yield Nodes(stack, count, *options, **more)
-
-
-def within(seconds: float, what: str) -> float:
-    """Checks that something did not take longer than promised."""
-    assert seconds < PROMISED + SLACK, f"{what} took {seconds:.1f} s"
-    return seconds
