@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from ..wire import json_lines
 from .cluster import Cluster, NoCluster
+from .room import Room
 
 if TYPE_CHECKING:
     from ..config.sections import Config
@@ -70,6 +71,10 @@ class Api(Generic[State]):
     def actions(self) -> Mapping[str, Action]:
         """All actions by name."""
         return self.application.actions
+
+    def room(self, name: str) -> Room:
+        """A room: its members, and a way to speak to them."""
+        return Room(self.rooms, name)
 
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]

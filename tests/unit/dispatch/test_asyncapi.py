@@ -30,14 +30,17 @@ class Point(Struct):
     inner: list[Point] = []
 
 
-def made(function: Any, **options: Any) -> Action:
-    """The action that a function becomes."""
-    found: Action = getattr(action(**options)(function), MARK)
+def move_action(**options: Any) -> Action:
+    """An action, made anew."""
+
+    def move(api: Any, connection: Any, *, to: Point, by: Pair = (1, "a")) -> Point | None:
+        """Move a point."""
+
+    found: Action = getattr(action(**options)(move), MARK)
     return found
 
 
-def move(api: Any, connection: Any, *, to: Point, by: tuple[int, str] = (1, "a")) -> Point | None:
-    """Move a point."""
+Pair = tuple[int, str]
 
 
 VERBS = (
@@ -76,14 +79,14 @@ class DocumentTests(SynchronousTestCase):
         return found
 
     def test_an_action_is_an_operation(self) -> None:
-        found = self.document(made(move, errors={404: "no such point"}))
+        found = self.document(move_action(errors={404: "no such point"}))
         operation = found["operations"]["move"]
         self.assertEqual(("receive", "Move a point."), (operation["action"], operation["summary"]))
         replies = [m["$ref"].rpartition("/")[2] for m in operation["reply"]["messages"]]
         self.assertEqual(["move.response", "error", "move.error.404"], replies)
 
     def test_the_payloads_fit_what_is_sent(self) -> None:
-        found = self.document(made(move, errors={404: "no such point"}))
+        found = self.document(move_action(errors={404: "no such point"}))
         for name, fits, misfits in (
             ("move.request", {**MOVE, "params": {"to": {"x": 1}, "by": [1, "b"]}}, {**MOVE}),
             ("move.request", {**MOVE, "params": {"to": {"x": 1}}}, {"params": {"to": {"x": 1}}}),
@@ -102,7 +105,7 @@ class DocumentTests(SynchronousTestCase):
 
     def test_names_of_any_characters(self) -> None:
         names = ("grüß/dich", "gr__/dich", "welcome")
-        found = self.document(*(made(move, name=name) for name in names))
+        found = self.document(*(move_action(name=name) for name in names))
         keys = [key for key in found["operations"] if re.match("gr|welcome", key)]
         self.assertEqual(["welcome", "gr___dich", "gr___dich-2", "welcome-2"], keys)
 
