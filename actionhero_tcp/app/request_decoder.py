@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect as introspection
 
 from .actions import Action
-from .conversion import base, check_numbers, decode_other, kinds, without_none
+from .conversion import check_numbers, decode_other, kinds, without_none
 from .runnable import Runnable
 
 _as_dict: Final = msgspec.structs.asdict
@@ -118,7 +118,7 @@ def _target(action: Action, runnable: Runnable) -> _Target:
     looks = False
     for declared in action.inputs.declared:
         annotation = without_none(declared.annotation)
-        if base(annotation) is str:
+        if annotation is str:
             # An empty one counts as missing, which is not for msgspec to decide.
             annotation = Annotated[annotation, msgspec.Meta(min_length=1)]
         else:
@@ -127,8 +127,9 @@ def _target(action: Action, runnable: Runnable) -> _Target:
         fields.append((declared.name, annotation, *default))
     try:
         inputs = msgspec.defstruct("Inputs", fields, kw_only=True, forbid_unknown_fields=True)
+        msgspec.json.Decoder(inputs, dec_hook=decode_other)
     except Exception:
-        # A name that a Struct has itself.
+        # An input has a name that a Struct has itself.
         return _Target(runnable, None)
     return _Target(runnable, inputs, looks)
 
