@@ -59,7 +59,8 @@ nitpick_ignore_regex = [
     (
         r"py:class",
         r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
-        r"|.*\.Function|.*\.Given)",
+        r"|.*\.Function|.*\.Given|.*\._Options|.*\._Decorator"
+        r"|State|LiveSettings|Application|FairThreadPool)",
     ),
 ]
 

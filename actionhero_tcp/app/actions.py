@@ -37,7 +37,7 @@ class Action:
         line: The line there.
         strict: Whether it refuses params that it does not declare.
         errors: What it raises for clients: texts by code.
-        output: The type of its response; see `outputs.read_output`.
+        output: The type of its response, of its return annotation.
         simple: Whether it has no inputs to look at, and runs in the reactor's thread.
         kind: What it is called in the log.
         in_order: Whether its client's next requests wait for it.

@@ -44,7 +44,7 @@ class Api(Generic[State]):
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
         threads: The threads of blocking actions.
-        cluster: This process as a node of a cluster; `NoCluster` where it is alone.
+        cluster: This process as a node of a cluster; ``NoCluster`` where it is alone.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
             and the server does nothing with it.

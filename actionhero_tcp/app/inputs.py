@@ -67,7 +67,7 @@ class InputError(ClientError):
 
     def __init__(self, faults: list[Fault]) -> None:
         told = [{"param": fault.param, "error": fault.error} for fault in faults]
-        # A client that sent nothing wrong, only too little, is told of the first one missing.
+        # Where inputs are only missing, the error names the first one.
         is_long = len(faults) > 1 and not all(fault.is_missing for fault in faults)
         super().__init__(faults[0].error, {"errors": told} if is_long else None)
 
@@ -91,7 +91,7 @@ class Inputs:
         """The keyword arguments for the function, made of a request's params.
 
         Args:
-            params: What the client sent. None and "" count as missing.
+            params: The params of the request. None and "" count as missing.
             strict: Whether a param that is not declared is an error.
 
         Raises:
@@ -120,7 +120,7 @@ class Inputs:
         return arguments
 
     def refuse_beside(self, document: Mapping[str, Any]) -> None:
-        """Refuse a request in JSON whose inputs stand beside ``action``, and so are missing.
+        """Refuse a request in JSON with inputs beside ``action``, which are missing for that.
 
         Args:
             document: The request, which has no ``params``.

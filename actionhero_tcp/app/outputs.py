@@ -35,7 +35,7 @@ NO_RESPONSE: Final = NoResponse()
 """What an action returns that has answered by itself: its client gets no response."""
 
 _WRAPPERS: Final = (Awaitable, Deferred, Coroutine, AsyncIterator, AsyncIterable, AsyncGenerator)
-"""What an action's annotation may name around the type of its response."""
+"""Types that an annotation may have around that of the response."""
 
 _NO_OBJECTS: Final = (
     introspection.BoolType,
@@ -131,6 +131,6 @@ def check_response(outcome: object, annotation: Any) -> str | None:
         wrong: ConversionError = explain(error, annotation)
         return str(wrong).removeprefix(".")
     except (UnserializableError, TypeError, UnicodeError):
-        # The runner tells of the first; the others can be written, not read.
+        # The runner logs the first; the others can be written, not read.
         return None
     return None

@@ -2,8 +2,8 @@
 
 One decoder of msgspec knows all actions: each is a `Struct` whose tag is the action's name and
 whose field ``params`` has the types of the action's inputs. So a line is parsed, its action is
-found, and its inputs are checked and converted in one call. What that refuses, and what it
-could not know (a null, an empty string, a number as text), is left to the general way.
+found, and its inputs are checked and converted in one call. All that it refuses, and values whose
+meaning it does not know (null, an empty string, a number as text), is left to the general way.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class RequestDecoder:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a request is read into.
+    """The target of a request.
 
     Attributes:
-        runnable: What runs for it.
+        runnable: The action, or its wrapper with hooks.
         inputs: A type whose fields are the action's inputs; None where there can be none.
         looks: Whether a value that has an input's type may still count as missing, or as no
             number.
