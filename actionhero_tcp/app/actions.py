@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from ..connection.connection import ActionConnection
 from ..errors import StartError, UnserializableError
-from ..wire import json_writer
+from ..wire import json_lines, json_writer
 from . import coroutines
 from .inputs import Inputs, read_signature
 
@@ -132,7 +132,9 @@ class _ThreadConnection(ActionConnection):
         self._reactor = reactor
 
     def send(self, message: Mapping[str, object]) -> None:
-        self._reactor.callFromThread(super().send, message)
+        # Encoded here: the action may change it before the reactor's thread gets to it.
+        line = json_lines.message_line(message)
+        self._reactor.callFromThread(self._connection.outbox.say, line)
 
     def send_file(self, reader: FileReader) -> None:
         self._reactor.callFromThread(super().send_file, reader)

@@ -227,7 +227,9 @@ class HookedAction(Action):
             call.error = error
             self._end(connection, call)
             raise
-        except Exception as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             call.error = error
         for hook in self.after:
             await self._run_after(hook, api, connection, call)
@@ -242,9 +244,9 @@ class HookedAction(Action):
             if call.error is None and call.response is None:
                 call.response = {"status": "OK"}
             await _result(hook.function(api, connection, call))
-        except CANCELLATIONS:
+        except (*CANCELLATIONS, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             call.response, call.error = None, error
 
     def _end(self, connection: ActionConnection, call: ActionCall) -> None:

@@ -188,6 +188,14 @@ class Limits:
     proxy_header_timeout: float = option(
         5.0, "seconds that a proxy has to send the whole PROXY header", minimum=0.001, live=True
     )
+    announce_delay: float = option(
+        1.0,
+        "seconds after its welcome until a client that sends nothing is announced to its room; one "
+        "that leaves before is never announced; 0 = announced at once",
+        minimum=0,
+        maximum=60,
+        live=True,
+    )
     idle_timeout: float = option(
         0.0,
         "seconds of silence after which a client gets a goodbye and is closed; running actions "

@@ -80,6 +80,8 @@ class Connection:
         halted: Whether its lines have to wait, since it is closing, too many of its
             actions run, too much waits to be sent to it, or
         waits_for: this request has to end first; None where none has to.
+        announced: Whether the members of its rooms hear of it when it comes and goes.
+        removed: Whether it has left its rooms for good.
     """
 
     __slots__ = (
@@ -87,6 +89,7 @@ class Connection:
         "_most_param_bytes",
         "_params_charge",
         "account",
+        "announced",
         "attributes",
         "connected_at",
         "halted",
@@ -97,6 +100,7 @@ class Connection:
         "params",
         "pending",
         "remote_address",
+        "removed",
         "requests",
         "rooms",
         "waits_for",
@@ -118,6 +122,8 @@ class Connection:
         self._params_charge = 0
         self.halted = False
         self.waits_for: Pending | None = None
+        self.announced = True
+        self.removed = False
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
         self._most_param_bytes = 0
@@ -270,3 +276,8 @@ class ActionConnection:
     def close(self) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""
         self._connection.close()
+
+
+def state_of(connection: Connection | ActionConnection) -> Connection:
+    """The client's state, also of the face of it that actions and hooks get."""
+    return connection._connection if isinstance(connection, ActionConnection) else connection

@@ -18,7 +18,7 @@ from ..errors import printable
 from ..rooms.broker import Match
 from . import message
 from .keys import Keys
-from .message import JOINED, LEFT, SAID, is_same_process
+from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, SAID, WITHDRAWN, is_same_process
 from .roster import Listener, Roster
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class RedisBus:
                 ("SREM", self._keys.held(self.node), f"{client} "),
             )
 
-    def joined(self, room: str, client: str) -> None:
+    def joined(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.joined`."""
         state = self._rooms.get(room)
         if state is None:
@@ -127,14 +127,18 @@ class RedisBus:
         else:
             self._tell(state, *self._enrolment(room, [client]))
 
-    def left(self, room: str, client: str) -> None:
+    def announced(self, room: str, client: str) -> None:
+        """See `Bus.announced`."""
+        self._tell(self._rooms.get(room), self._publication(room, ANNOUNCED, [client]))
+
+    def left(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.left`."""
         state = self._rooms.get(room)
         self._tell(
             state,
             ("HDEL", self._keys.room(room), client),
             ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
-            ("PUBLISH", self._keys.said(room), message.head(self.node, LEFT, [client])),
+            self._publication(room, LEFT if announced else WITHDRAWN, [client]),
         )
         if state is not None and not self._listener.members_here(room):
             del self._rooms[room]
@@ -281,12 +285,22 @@ class RedisBus:
         if not clients or self.node is None:
             return []
         members, held = self._keys.room(room), self._keys.held(self.node)
+        unannounced = self._listener.unannounced_here(room)
+        arrived = [client for client in clients if client in unannounced]
+        joined = [client for client in clients if client not in unannounced]
         return [
             ("HSET", members, *(word for client in clients for word in (client, self.node))),
             ("EXPIRE", members, EXPIRY_SECONDS),
             ("SADD", held, *(f"{client} {room}" for client in clients)),
-            ("PUBLISH", self._keys.said(room), message.head(self.node, JOINED, list(clients))),
+            *(
+                self._publication(room, event, some)
+                for event, some in ((JOINED, joined), (ARRIVED, arrived))
+                if some
+            ),
         ]
+
+    def _publication(self, room: str, event: str, clients: list[str]) -> Command:
+        return "PUBLISH", self._keys.said(room), message.head(self.node, event, clients)
 
     def _tell(self, state: _Room | None, *commands: Command) -> None:
         """Sends commands; after those that wait for the room's subscription, if it is not there."""

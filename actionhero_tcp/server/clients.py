@@ -90,7 +90,7 @@ class Clients:
             if context.log is not None and not handshake.refused:
                 context.log.turned_away(handshake.remote_address, reason, handshake.error)
         else:
-            context.rooms.leave_all(connection)
+            context.rooms.remove(connection)
             context.rooms.bus.disconnected(connection.id)
             del context.connections[connection.id]
             context.stats.ended(reason)

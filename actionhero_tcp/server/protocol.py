@@ -28,6 +28,7 @@ from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
 from ..wire import json_lines
 from ..wire.framing import LineSplitter
+from .newcomer import Newcomer
 
 if TYPE_CHECKING:
     from .clients import Clients
@@ -67,6 +68,7 @@ class ActionHeroProtocol(LineReceiver):
     _backlog: Backlog | None = None
     _rate_limit: RateLimit | None = None
     _heartbeat: Heartbeat | None = None
+    _newcomer: Newcomer | None = None
     _closing: Closing | None = None
     _heard = False
     _reason: str | None = None
@@ -145,6 +147,9 @@ class ActionHeroProtocol(LineReceiver):
             self._heartbeat = Heartbeat(
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
+        seconds = limits.announce_delay
+        connection.announced = not seconds
+        self._newcomer = Newcomer(connection, context.rooms, context.clock, seconds)
         # In no turn: where many come at once, their room hears of all of them in one write.
         self._clients.welcome(connection)
 
@@ -162,6 +167,8 @@ class ActionHeroProtocol(LineReceiver):
         lines = splitter.feed(data)
         if splitter.size or self._line_charge:
             self._line_charge = self._account.change(self._line_charge, splitter.held)
+        if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
+            return
         if lines:
             context = self._context
             queue, write_batch = context.queue, context.write_batch
@@ -172,6 +179,13 @@ class ActionHeroProtocol(LineReceiver):
             spent = queue.seconds() - began
             if spent >= COSTLY_SECONDS:
                 queue.spent(self, spent)
+
+    def _meet(self, newcomer: Newcomer, data: bytes, lines: list[bytes]) -> bool:
+        """Has a newcomer look at what came; gives whether lines are to be served."""
+        with self._context.write_batch:
+            if newcomer.received(data, lines):
+                self._newcomer = None
+        return self._reason is None
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
@@ -383,11 +397,12 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._reason = reason
         self._splitter.forget()
+        self._forget_newcomer()
         if reason is not close_reasons.SERVER_STOPPED:
             connection.halted = True
             self._drop_backlog()
             with self._context.write_batch:
-                self._context.rooms.leave_all(connection)
+                self._context.rooms.remove(connection)
         self._context.write_batch.afterwards(self._finish_if_done)
 
     def drain(self) -> None:
@@ -477,6 +492,11 @@ class ActionHeroProtocol(LineReceiver):
             self._outbox.close()
         self._transport.abortConnection()
 
+    def _forget_newcomer(self) -> None:
+        if self._newcomer is not None:
+            self._newcomer.stop()
+            self._newcomer = None
+
     @property
     def _transport(self) -> Any:
         return self.transport
@@ -488,6 +508,7 @@ class ActionHeroProtocol(LineReceiver):
         stop(self._write_timer)
         self._write_timer = None
         stop(self._rate_timer)
+        self._forget_newcomer()
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None

@@ -237,6 +237,8 @@ def make_service(
 ) -> tuple[ActionHeroService, Any]:
     """The daemon of a configuration, wired as `tap` does it, on a clock that stands still.
 
+    Clients are announced at once, unless the values say otherwise.
+
     Args:
         values: Values by (section, field), as `config.build` takes them.
         reactor: A reactor of the test's own.
@@ -245,7 +247,12 @@ def make_service(
         The service, not started, and the reactor.
     """
     reactor = Reactor() if reactor is None else reactor
-    settings = {("log", "requests"): False, ("log", "blocked_seconds"): 0.0, **(values or {})}
+    settings = {
+        ("log", "requests"): False,
+        ("log", "blocked_seconds"): 0.0,
+        ("limits", "announce_delay"): 0.0,
+        **(values or {}),
+    }
     return tap.build(sections.build(settings), reactor), reactor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,38 @@ class ActionHookTests(RouterTestCase):
         (answer,) = client.lines()
         self.assertIn("did not finish within 5 seconds", answer["error"])
         self.assertEqual([CancelledError], seen)
+
+    def test_hooks_hear_of_an_action_that_asyncio_cancels(self) -> None:
+        seen: list[Any] = []
+
+        async def act(api: Any, connection: Any) -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                raise asyncio.CancelledError from None
+
+        @after_action
+        def note(api: Any, connection: Any, call: ActionCall) -> None:
+            seen.append(type(call.error))
+
+        client = self.start(act, note, values={("limits", "action_timeout"): 5.0})
+        client.send(b"act\n")
+        self.reactor.advance(5)
+        self.assertIn("did not finish", client.lines()[0]["error"])
+        self.assertEqual([asyncio.CancelledError], seen)
+
+    def test_hooks_hear_of_an_action_that_raises_what_is_no_exception(self) -> None:
+        seen: list[Any] = []
+
+        def act(api: Any, connection: Any) -> None:
+            raise SystemExit(1)
+
+        @after_action
+        def note(api: Any, connection: Any, call: ActionCall) -> None:
+            seen.append(type(call.error))
+
+        self.assertEqual(SERVER_ERROR, self.start(act, note).ask("act")["error"])
+        self.assertEqual([SystemExit], seen)
 
     def test_hooks_hear_of_an_action_whose_client_hung_up(self) -> None:
         seen: list[Any] = []

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.redis import broker, roster
 from actionhero_tcp.rooms.rooms import ENTERED, LEFT
-from tests.support import PROPERTY
+from tests.support import PROPERTY, make_connection
 from tests.support.redis_model import KEYS, Node, RedisModel, heard, settle
 
 
@@ -83,6 +83,26 @@ class ConversationTests(BusTestCase):
         self.agree()
         self.assertEqual([ENTERED, LEFT], heard(ada))
         self.assertEqual([], heard(bob))
+
+    def test_who_is_not_announced_is_a_member_that_nobody_hears_of(self) -> None:
+        ada = self.a.client("r")
+        self.agree()
+        bob, cleo = make_connection(), make_connection()
+        for client in (bob, cleo):
+            self.b.clients[client.id] = client
+            client.announced = False
+            self.b.join(client, "r")
+        self.agree()
+        self.assertEqual({ada.id, bob.id, cleo.id}, set(self.a.rooms.members("r")))
+        self.assertEqual([], heard(ada))
+        self.b.leave(cleo, "r")
+        self.b.rooms.announce(bob)
+        self.agree()
+        self.assertEqual([ENTERED], heard(ada))
+        self.b.leave(bob, "r")
+        self.agree()
+        self.assertEqual([LEFT], heard(ada))
+        self.assertEqual([ada.id], self.a.rooms.members("r"))
 
     def test_what_is_said_is_heard_once_and_not_by_the_speaker(self) -> None:
         ada, bob = self.a.client("r"), self.b.client("r")
