@@ -56,7 +56,7 @@ def handwritten() -> Iterator[Row]:
     for reactor in REACTORS:
         with (
             servers.peer() as peer,
-            servers.ours("--no-log-requests", reactor=reactor) as ours,
+            servers.ours("--no-log-requests", "--announce-limit=0", reactor=reactor) as ours,
         ):
             for work, (line, *targets) in WORKS.items():
                 if reactor == "epoll" and work in ASYNCIO_ONLY:
