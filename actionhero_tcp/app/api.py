@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
 
 from ..wire import json_lines
 from .cluster import Cluster, NoCluster
@@ -21,8 +23,12 @@ if TYPE_CHECKING:
     from .thread_pool import FairThreadPool
 
 
+State = TypeVar("State", default=Any)
+"""The type of ``api.state``, as an action's annotation says it: ``api: Api[State]``."""
+
+
 @dataclass(frozen=True, slots=True)
-class Api:
+class Api(Generic[State]):
     """What an action may use of the server.
 
     Attributes:
@@ -51,7 +57,7 @@ class Api:
     reactor: Any
     threads: FairThreadPool
     cluster: Cluster = field(default_factory=NoCluster)
-    state: SimpleNamespace = field(default_factory=SimpleNamespace)
+    state: State = field(default_factory=SimpleNamespace)  # type: ignore[assignment]
 
     def renew(self, config: Config) -> None:
         """A reload has changed the configuration."""

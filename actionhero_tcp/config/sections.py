@@ -358,6 +358,13 @@ class Redis:
         "what all keys and channels begin with; servers of different prefixes are apart",
         option="redis-prefix",
     )
+    max_pending_bytes: int = option(
+        33554432,
+        "bytes of commands that wait for Redis to execute them, of all clients together; messages "
+        "beyond it do not reach the other processes, and are counted",
+        option="redis-max-pending-bytes",
+        minimum=65536,
+    )
     secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
     ca_file: str = option(
         "",

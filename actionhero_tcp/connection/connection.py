@@ -50,6 +50,12 @@ class Owner(Protocol):
     def action_done(self) -> None:
         """An action of this connection has ended."""
 
+    def hold_for_cluster(self) -> None:
+        """Reads no more: too much of what it has asked for is on its way to other processes."""
+
+    def release_for_cluster(self) -> None:
+        """Reads again."""
+
 
 class Pending(Protocol):
     """A request whose action still runs: a `dispatch.request.Request`."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..app.actions import NO_RESPONSE
+from ..app.outputs import NO_RESPONSE
 from ..connection.connection import ActionConnection, Connection
 from ..errors import (
     CacheError,

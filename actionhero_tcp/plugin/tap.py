@@ -57,6 +57,7 @@ from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
 from ..redis.endpoint import TlsFiles
+from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
 from ..redis.rights import Rights
@@ -247,7 +248,16 @@ def build(
         keys = Keys(config.redis.prefix)
         link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
-        cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+        cluster = _cluster(
+            link,
+            keys,
+            reactor,
+            stats,
+            write_batch,
+            rooms,
+            connections,
+            config.redis.max_pending_bytes,
+        )
     own_threads = blocking_threads(reactor)
     threads = FairThreadPool(own_threads, reactor, limits)
     api = Api(
@@ -369,6 +379,7 @@ def _cluster(
     write_batch: WriteBatch,
     rooms: Rooms,
     connections: Mapping[str, Connection],
+    max_pending_bytes: int,
 ) -> Cluster:
     """This process as a node of a cluster."""
 
@@ -376,7 +387,17 @@ def _cluster(
         if client in connections:
             connections[client].outbox.say(line)
 
-    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
+    def hold(client: str) -> None:
+        if client in connections:
+            stats.limited["redisShare"] += 1
+            connections[client].owner.hold_for_cluster()
+
+    def release(client: str) -> None:
+        if client in connections:
+            connections[client].owner.release_for_cluster()
+
+    in_flight = InFlight(max_pending_bytes, hold, release)
+    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus

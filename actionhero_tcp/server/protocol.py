@@ -73,6 +73,7 @@ class ActionHeroProtocol(LineReceiver):
     _heard = False
     _reason: str | None = None
     _peer_finished = False
+    _cluster_hold = False
     _timer: Timer | None = None
     _write_timer: Timer | None = None
     _rate_timer: Timer | None = None
@@ -175,6 +176,7 @@ class ActionHeroProtocol(LineReceiver):
             began = queue.seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
+                write_batch.client = self.connection.id
                 self._take(lines)
             spent = queue.seconds() - began
             if spent >= COSTLY_SECONDS:
@@ -261,7 +263,7 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if self._memory_hold or self._transport_hold:
+        if self._memory_hold or self._transport_hold or self._cluster_hold:
             return
         if len(connection.pending) >= self._context.limits.max_pending_actions:
             return
@@ -271,8 +273,12 @@ class ActionHeroProtocol(LineReceiver):
         if backlog is not None:
             stop(self._rate_timer)
             self._backlog = None
-            with self._context.write_batch:
+            write_batch = self._context.write_batch
+            with write_batch:
+                # It may be within the batch of another one, or of what has come from Redis.
+                before, write_batch.client = write_batch.client, connection.id
                 self._serve(backlog)
+                write_batch.client = before
             if self._backlog is not None or self._closing is not None:
                 return
             self._drop_backlog()
@@ -291,6 +297,16 @@ class ActionHeroProtocol(LineReceiver):
         if self._reason is not None:
             # The action's answer is written at the end of this turn.
             self._context.write_batch.afterwards(self._finish_if_done)
+
+    def hold_for_cluster(self) -> None:
+        """See `connection.Owner.hold_for_cluster`."""
+        self._cluster_hold = True
+        self._hold()
+
+    def release_for_cluster(self) -> None:
+        """See `connection.Owner.release_for_cluster`."""
+        self._cluster_hold = False
+        self._context.write_batch.later(self._resume)
 
     def outbox_drained(self) -> None:
         """See `outbox.OutboxOwner.outbox_drained`."""

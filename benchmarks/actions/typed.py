@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import Api, Connection, action
 
 sys.path.append(str(Path(__file__).parents[2]))
 
@@ -18,7 +18,7 @@ async def report(api: Api, connection: ActionConnection, *, reading: Reading) ->
 
 
 @action
-async def sleepNothing(api: Api, connection: ActionConnection) -> dict[str, bool]:
+async def sleepNothing(api: Api, connection: Connection) -> dict[str, bool]:
     """Wait for the loop's next pass."""
     await asyncio.sleep(0)
     return {"done": True}

@@ -11,7 +11,9 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from actionhero_tcp.app.actions import MARK, NO_RESPONSE, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
+from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
 from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.connection import ActionConnection

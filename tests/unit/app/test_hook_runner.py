@@ -19,7 +19,8 @@ from actionhero_tcp import (
     on_disconnect,
 )
 from actionhero_tcp.app import hook_runner
-from actionhero_tcp.app.actions import MARK, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hook_runner import HookedAction, Hooks
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.logs.param_filter import ParamFilter

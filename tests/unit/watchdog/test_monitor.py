@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app.actions import MARK, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.stats import Stats
 from actionhero_tcp.watchdog.block_detector import BlockDetector
