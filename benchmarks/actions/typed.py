@@ -12,7 +12,7 @@ from benchmarks.reading import Reading
 
 
 @action
-async def report(api: Api, connection: ActionConnection, *, reading: Reading) -> dict[str, int]:
+async def report(api: Api, connection: Connection, *, reading: Reading) -> dict[str, int]:
     """Take a typed input of ten fields."""
     return {"stored": len(reading.values)}
 
