@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from ..clock import Clock, Timer, stop
 
 if TYPE_CHECKING:
-    from ..config.sections import Limits
+    from ..config.settings import LiveSettings
     from ..stats import Stats
 
 RELAX: Final = 0.5
@@ -33,6 +33,11 @@ CONNECTION_BYTES: Final = 4096
 """What a client takes by being connected."""
 TLS_BYTES: Final = 48 * 1024
 """What its TLS takes beside that: 27 KiB at rest, 47 in a handshake."""
+
+TLS_BUFFER_BYTES: Final = 88 * 1024
+"""What its TLS keeps beside that once it has got much at once: OpenSSL's input never shrinks."""
+LARGE_READ_BYTES: Final = 8192
+"""So much at once is much."""
 
 LIGHT_BYTES: Final = 4096
 """A client that holds no more than this, beside what its connection takes, is read from always."""
@@ -112,7 +117,7 @@ class MemoryBudget:
     """What all clients hold together.
 
     Args:
-        limits: ``maxMemory``, ``maxConnectionMemory`` and ``memoryTimeout``.
+        live: ``maxMemory``, ``maxConnectionMemory`` and ``memoryTimeout``.
         default: What ``maxMemory`` is where it is 0.
         clock: Calls later.
         stats: Counts how often a limit took effect.
@@ -122,7 +127,8 @@ class MemoryBudget:
         refuses: Whether new clients are refused.
     """
 
-    def __init__(self, limits: Limits, default: int, clock: Clock, stats: Stats) -> None:
+    def __init__(self, live: LiveSettings, default: int, clock: Clock, stats: Stats) -> None:
+        self._live = live
         self._default = default
         self._clock = clock
         self._stats = stats
@@ -134,16 +140,11 @@ class MemoryBudget:
         self._heaviest: dict[Account, float] = {}
         self._timer: Timer | None = None
         self._log = _Report()
-        self.limits = limits
+        self._set_marks()
+        live.on_change(self._set_marks)
 
-    @property
-    def limits(self) -> Limits:
-        """The limits; a reload may replace them."""
-        return self._limits
-
-    @limits.setter
-    def limits(self, limits: Limits) -> None:
-        self._limits = limits
+    def _set_marks(self) -> None:
+        limits = self._live.limits
         self.most = limits.max_memory or self._default
         self._most_each = limits.max_connection_memory
         self._hold_at, self._refuse_at = self.most * HOLD, self.most * REFUSE
@@ -248,7 +249,8 @@ class MemoryBudget:
 
     def _close_heaviest(self) -> None:
         for account in self._by_weight():
-            if self.held <= self._refuse_at:
+            # To close those who hold next to nothing would release next to nothing.
+            if self.held <= self._refuse_at or account.held - account.base <= LIGHT_BYTES:
                 break
             self._close(account)
 
@@ -268,7 +270,7 @@ class MemoryBudget:
         """Closes who was held for too long: else memory that nobody gives back were lost."""
         self._timer = None
         now = self._clock.seconds()
-        longest = self._limits.memory_timeout
+        longest = self._live.limits.memory_timeout
         for account in [a for a, since in self._heaviest.items() if now - since >= longest]:
             self._close(account)
         self._log.write(now, self.held, self.most)

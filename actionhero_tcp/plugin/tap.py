@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 
 from ..app import loader
 from ..app.api import Api
+from ..app.application import Application
 from ..app.cache import LocalCache
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
@@ -23,6 +25,7 @@ from ..app.loader import Loaded
 from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
+from ..config.settings import LiveSettings, Settings
 from ..connection.connection import Connection
 from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
@@ -34,10 +37,11 @@ from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
 from ..development.changes import Development, Subscribers
-from ..development.diagnostics import DiagnosticRunner
+from ..development.diagnostics import DiagnosticDialect
 from ..development.module_cache import ModuleCache
 from ..dispatch.commands import Commands
-from ..dispatch.hooked_commands import HookedCommands
+from ..dispatch.dialect import Dialect
+from ..dispatch.dialect_2012 import Dialect2012
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
@@ -49,7 +53,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
-from ..net import asyncio_loop
+from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -148,7 +152,7 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
-        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.limits))
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.live.limits))
     return service
 
 
@@ -189,6 +193,9 @@ def check(config: Config, reactor: Any) -> None:
         shared_listeners(config, reactor)
     quiet = dataclasses.replace(config.log, requests=False)
     build(dataclasses.replace(config, log=quiet), reactor)
+    server = config.tcp_server
+    for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
     print(configuration.as_json(config))
 
 
@@ -226,19 +233,20 @@ def build(
     general, limits = config.general, config.limits
     starter = starter or ParentProcess({})
     stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
-    memory = MemoryBudget(limits, available() // 2 // general.workers, reactor, stats)
+    live = LiveSettings(Settings(config))
+    memory = MemoryBudget(live, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
-    hooks = Hooks((), filter)
-    commands = HookedCommands(rooms, limits, hooks, write_batch)
+    hooks = Hooks(filter, live, reactor)
+    commands = Commands(rooms, live, hooks, write_batch)
+    completed = _completed(commands, general.strict_params)
     library = None
     if general.development_mode:
-        library = ModuleCache(general.actions_directory, _completed(commands))
+        library = ModuleCache(general.actions_directory, completed)
         loaded = library.loaded
     else:
-        loaded = _load(general.actions_directory, _completed(commands))
-    hooks.know(loaded.hooks)
-    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
+        loaded = _load(general.actions_directory, completed)
+    application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
         reactor, memory.account(), limits.max_cache_entries, limits.max_cache_bytes
@@ -259,10 +267,10 @@ def build(
             config.redis.max_pending_bytes,
         )
     own_threads = blocking_threads(reactor)
-    threads = FairThreadPool(own_threads, reactor, limits)
+    threads = FairThreadPool(own_threads, reactor, live)
     api = Api(
-        config=config,
-        actions=MappingProxyType(actions),
+        live=live,
+        application=application,
         cache=cache,
         rooms=rooms,
         files=Files(general.flat_file_directory, general.directory_file_type),
@@ -272,7 +280,6 @@ def build(
         threads=threads,
         cluster=cluster or NoCluster(),
     )
-    hooks.api = api
     certificates = certificates_of(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
@@ -281,14 +288,16 @@ def build(
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
         log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
-    runner_class = Runner if library is None else DiagnosticRunner
-    runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
-    defaults = {"limit": general.default_limit, "offset": general.default_offset}
-    router = Router(runner, actions, commands.table, stats, limits, defaults, log)
-    admission = Admission(limits, raise_descriptor_limit(), reactor, stats, memory)
+    dialect: Dialect = Dialect2012(commands.table, application, live)
+    diagnostics = None if library is None else DiagnosticDialect(dialect)
+    dialect = diagnostics or dialect
+    runner = Runner(dialect, api, write_batch, filter, log)
+    admission = Admission(live, raise_descriptor_limit(), reactor, stats, memory)
     context = ServerContext(
-        router=router,
+        dialect=dialect,
+        router=Router(dialect, runner, stats, log),
         runner=runner,
+        api=api,
         rooms=rooms,
         hooks=hooks,
         stats=stats,
@@ -298,26 +307,16 @@ def build(
         admission=admission,
         clock=reactor,
         connections=connections,
-        limits=limits,
+        live=live,
         log=log,
     )
-    clients = Clients(context, general.welcome_message, general.default_chat_room)
-    parts = Parts(
-        api,
-        rooms,
-        cache,
-        commands,
-        runner,
-        router,
-        admission,
-        context,
-        clients,
-        proxies,
-        certificates,
-    )
+    clients = Clients(context)
+    parts = Parts(live, rooms, cache, admission, proxies, certificates)
     watch = None
     if config.log.blocked_seconds:
-        watch = Monitor(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
+        watch = Monitor(
+            reactor, config.log.blocked_seconds, loaded.actions.values(), loaded.hooks, stats
+        )
     service = ActionHeroService(
         general.server_name,
         ActionHeroFactory(context, clients),
@@ -335,8 +334,8 @@ def build(
     )
     service.api = api
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
-    if library is not None and isinstance(runner, DiagnosticRunner):
-        users = Subscribers(api, hooks, router, runner, watch)
+    if library is not None and diagnostics is not None:
+        users = Subscribers(application, diagnostics, watch)
         service.development = Development(library, users, config_file, service.reload, reactor)
     return service
 
@@ -404,11 +403,12 @@ def _cluster(
     return cluster
 
 
-def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
+def _completed(commands: Commands, strict: bool) -> Callable[[Loaded], Loaded]:
     """Puts what a user's files define together with what comes with the server."""
     builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
-    return partial(loader.complete, builtin, [word.decode() for word in commands.table])
+    verbs = [word.decode() for word in commands.table]
+    return partial(loader.complete, builtin, verbs, strict=strict)
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
-    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
+    return completed(loader.load_folder(folder))

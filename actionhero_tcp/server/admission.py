@@ -16,7 +16,7 @@ from ..errors import StartError
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..config.sections import Limits
+    from ..config.settings import LiveSettings
     from ..connection.memory import MemoryBudget
     from ..stats import Stats
 
@@ -72,28 +72,30 @@ class Admission:
     """Counts the clients, and says who may connect.
 
     Args:
-        limits: ``maxConnections`` and ``maxConnectionsPerIP``.
+        live: ``maxConnections`` and ``maxConnectionsPerIP``.
         descriptors: The process's limit of open files.
         clock: Tells the time.
         stats: Counts the refusals.
         memory: What all clients hold.
-
-    Attributes:
-        limits: The limits; a reload may replace them.
 
     Raises:
         StartError: ``maxConnections`` is more than the process can hold.
     """
 
     def __init__(
-        self, limits: Limits, descriptors: int, clock: Clock, stats: Stats, memory: MemoryBudget
+        self,
+        live: LiveSettings,
+        descriptors: int,
+        clock: Clock,
+        stats: Stats,
+        memory: MemoryBudget,
     ) -> None:
         self._memory = memory
-        self.limits = limits
+        self._live = live
         self._descriptors = descriptors
         reserve = min(max(RESERVED_DESCRIPTORS, descriptors // 100), descriptors // 2)
         self._most = descriptors - reserve
-        self.check(limits.max_connections)
+        self.check(live.limits.max_connections)
         self._clock = clock
         self._stats = stats
         self._admitted = 0
@@ -150,7 +152,7 @@ class Admission:
         Returns:
             None, or why it may not stay; then it counts as refused from now on.
         """
-        limit = self.limits.max_connections_per_ip
+        limit = self._live.limits.max_connections_per_ip
         if limit and self._by_network[network] >= limit:
             self._admitted -= 1
             self._refused += 1
@@ -178,7 +180,7 @@ class Admission:
     @property
     def _refusal(self) -> Refusal | None:
         """Why nobody may connect now; None where clients may."""
-        if self._admitted >= (self.limits.max_connections or self._most):
+        if self._admitted >= (self._live.limits.max_connections or self._most):
             return TOO_MANY
         return NO_MEMORY if self._memory.refuses else None
 

@@ -20,10 +20,14 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
+from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.config import sections
-from actionhero_tcp.config.sections import Limits
+from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.memory import Account, MemoryBudget
+from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.dispatch.commands import Commands
+from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.plugin import tap
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -35,7 +39,7 @@ PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[Heal
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken to have failed."""
 
 
@@ -179,6 +183,9 @@ class OutboxOwner:
     def outbox_drained(self) -> None:
         self.told.append("drained")
 
+    def outbox_file_cut(self, error: Exception) -> None:
+        self.told.append(f"cut: {error}")
+
     def outbox_overflowed(self) -> None:
         self.told.append("overflowed")
 
@@ -203,6 +210,18 @@ class Soon:
             pass
 
 
+def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
+    """The settings in force that have these values, by (section, field)."""
+    return LiveSettings(Settings(sections.build(values or {})))
+
+
+def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
+    """The verbs, with no hooks around them, in settings of these values."""
+    live = make_live(values)
+    hooks = Hooks(ParamFilter(()), live, Clock())
+    return Commands(rooms, live, hooks, WriteBatch(lambda call: None))
+
+
 def make_connection() -> Connection:
     """A connection with a `ListOutlet` and a `StubOwner`."""
     return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
@@ -211,7 +230,8 @@ def make_connection() -> Connection:
 def make_budget(**limits: int) -> MemoryBudget:
     """A memory budget with these limits, or with wide ones."""
     wide = {"max_memory": 1 << 40, "max_connection_memory": 1 << 40}
-    return MemoryBudget(Limits(**{**wide, **limits}), 1, Clock(), Stats())  # type: ignore[arg-type]
+    live = make_live({("limits", name): value for name, value in {**wide, **limits}.items()})
+    return MemoryBudget(live, 1, Clock(), Stats())
 
 
 def make_account() -> Account:

@@ -15,7 +15,6 @@ from actionhero_tcp.app.actions import MARK, Action
 from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.connection import ActionConnection
 from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support
@@ -50,7 +49,7 @@ class DecoratorTests(SynchronousTestCase):
             return {"a": a}
 
         self.assertIs(plain, action(plain))
-        self.assertIs(plain, action(name="other")(plain))
+        self.assertIn("is an action already", str(self.assertRaises(StartError, action, plain)))
         self.assertEqual({"a": 3}, plain(None, None))
 
     def test_what_cannot_be_shown(self) -> None:
@@ -199,8 +198,8 @@ class BlockingTests(TestCase):
         from twisted.internet import reactor
 
         self.reactor: Any = reactor
-        self.limits = Limits(threads=2)
-        threads = FairThreadPool(reactor.getThreadPool(), self.reactor, self.limits)  # type: ignore[attr-defined]
+        live = support.make_live({("limits", "threads"): 2})
+        threads = FairThreadPool(reactor.getThreadPool(), self.reactor, live)  # type: ignore[attr-defined]
         self.api = SimpleNamespace(reactor=reactor, threads=threads)
         self.connection = support.make_connection()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import (
@@ -53,14 +54,19 @@ class Recorder:
         return note
 
 
+def make_hooks(*hooks: Hook) -> Hooks:
+    """These hooks."""
+    made = Hooks(ParamFilter(()), support.make_live(), Clock())
+    made.set_hooks(hooks)
+    return made
+
+
 class AroundTests(SynchronousTestCase):
     """Which actions have hooks around them."""
 
     def test_an_action_without_hooks_is_left_as_it_is(self) -> None:
         act: Action = getattr(action(name="act")(lambda api, connection: None), MARK)
-        hooks = Hooks(
-            [Hook("before_action", len, ("other",)), Hook("on_say", len)], ParamFilter(())
-        )
+        hooks = make_hooks(Hook("before_action", len, ("other",)), Hook("on_say", len))
         self.assertIs(act, hooks.around(act))
 
     def test_an_action_with_hooks_is_the_same_for_all_others(self) -> None:
@@ -68,9 +74,9 @@ class AroundTests(SynchronousTestCase):
         def act(api: Any, connection: Any, *, x: int) -> None: ...
 
         plain: Action = getattr(act, MARK)
-        around = Hooks([Hook("before_action", len)], ParamFilter(())).around(plain)
+        around = make_hooks(Hook("before_action", len)).around(plain)
         self.assertIsInstance(around, HookedAction)
-        for name in ("name", "inputs", "description", "output_example", "place", "function"):
+        for name in ("kind", "name", "place", "in_order", "sends_file"):
             self.assertEqual(getattr(plain, name), getattr(around, name), name)
 
 

@@ -8,7 +8,8 @@ from twisted.internet.testing import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config.sections import Limits
+from actionhero_tcp.config.sections import Config, Limits
+from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.memory import Account, MemoryBudget
 from actionhero_tcp.stats import Stats
 from tests.support import PROPERTY
@@ -58,7 +59,8 @@ class MemoryTestCase(SynchronousTestCase):
 
     def start(self, most: int = 16 * MIB, most_each: int = 8 * MIB, timeout: float = 30.0) -> None:
         limits = Limits(max_memory=most, max_connection_memory=most_each, memory_timeout=timeout)
-        self.budget = MemoryBudget(limits, 1, self.clock, self.stats)
+        self.live = LiveSettings(Settings(Config(limits=limits)))
+        self.budget = MemoryBudget(self.live, 1, self.clock, self.stats)
 
     def client(self, held: int = 0) -> Client:
         client = Client(self.budget)
@@ -155,6 +157,12 @@ class ProcessTests(MemoryTestCase):
         self.assertEqual([True, False, False], [each.closed for each in heavy])
         self.assertLessEqual(self.budget.held, 16 * MIB)
 
+    def test_those_who_hold_next_to_nothing_are_not_closed(self) -> None:
+        self.start()
+        light, heavy = self.client(1000), self.client(10_000)
+        self.budget.account().charge(20 * MIB)
+        self.assertEqual((False, True), (light.closed, heavy.closed))
+
     def test_a_part_of_the_server_counts_and_is_never_held_or_closed(self) -> None:
         self.start()
         part = self.budget.account()
@@ -191,13 +199,13 @@ class ProcessTests(MemoryTestCase):
     def test_a_reload_may_change_the_limit(self) -> None:
         self.start()
         self.client(5 * MIB)
-        self.budget.limits = Limits(max_memory=4 * MIB)
+        self.live.swap(Settings(Config(limits=Limits(max_memory=4 * MIB))))
         other = self.client(2 * MIB)
         self.assertLessEqual(self.budget.held, 4 * MIB)
         self.assertFalse(other.closed)
 
     def test_without_a_limit_of_its_own_the_default_holds(self) -> None:
-        budget = MemoryBudget(Limits(), 5 * MIB, self.clock, self.stats)
+        budget = MemoryBudget(LiveSettings(Settings(Config())), 5 * MIB, self.clock, self.stats)
         self.assertEqual(5 * MIB, budget.most)
 
     @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-3 * MIB, 3 * MIB)), max_size=60))

@@ -65,6 +65,7 @@ class DevelopmentTestCase(LibraryTestCase):
         fixed = {
             ("general", "development_mode"): True,
             ("general", "actions_directory"): str(self.folder),
+            ("limits", "announce_delay"): 0.0,
             ("log", "requests"): False,
         }
         return sections.build(config_file.read_file(str(self.config_file)), fixed)
@@ -235,7 +236,7 @@ class LoadTests(DevelopmentTestCase):
         self.look()
         watch = self.service._watch
         assert watch is not None
-        action = self.service.factory.context.runner._api.actions["fresh"]
+        action = self.service.factory.context.api.actions["fresh"]
         self.assertEqual("action fresh", watch._stacks._names[action.function.__code__])
 
     def test_many_files_are_not_all_named(self) -> None:
@@ -422,6 +423,7 @@ class ConfigTests(DevelopmentTestCase):
             {
                 ("general", "development_mode"): True,
                 ("general", "actions_directory"): str(self.folder),
+                ("limits", "announce_delay"): 0.0,
             }
         )
         assert service.development is not None

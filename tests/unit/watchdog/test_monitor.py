@@ -242,7 +242,7 @@ class WatchTests(SynchronousTestCase):
 
         watch = self.watch(0.25, old)
         self.assertEqual(["action old"], list(watch._stacks._names.values()))
-        watch.know([made(new)], ())
+        watch.set_actions([made(new)], ())
         self.assertEqual(["action new"], list(watch._stacks._names.values()))
 
     def test_one_that_was_closed_before_the_first_pass_has_no_thread(self) -> None:
