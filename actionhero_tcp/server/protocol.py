@@ -23,7 +23,13 @@ from ..connection.closing import Closing
 from ..connection.connection import Connection
 from ..connection.fair_queue import COSTLY_SECONDS
 from ..connection.heartbeat import Heartbeat
-from ..connection.memory import CONNECTION_BYTES, TLS_BYTES, Account
+from ..connection.memory import (
+    CONNECTION_BYTES,
+    LARGE_READ_BYTES,
+    TLS_BUFFER_BYTES,
+    TLS_BYTES,
+    Account,
+)
 from ..connection.outbox import Outbox
 from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
@@ -88,6 +94,7 @@ class ActionHeroProtocol(LineReceiver):
     _line_charge = 0
     _backlog_charge = 0
     _transport_charge = 0
+    _counts_input = False
     _paused = False
     _memory_hold = False
     _transport_hold = False
@@ -105,8 +112,10 @@ class ActionHeroProtocol(LineReceiver):
     def connectionMade(self) -> None:
         """A client is there."""
         self._splitter = LineSplitter(self._context.live.limits.max_line_length)
-        secure = transports.is_secure(self.transport)
-        base = CONNECTION_BYTES + TLS_BYTES * secure
+        base = CONNECTION_BYTES
+        if transports.is_secure(self.transport):
+            base += TLS_BYTES
+            self._counts_input = True
         self._account = self._context.memory.account(self, base)
         transports.count_buffered(self.transport, self._buffered)
         self._clients.opened(self)
@@ -168,6 +177,9 @@ class ActionHeroProtocol(LineReceiver):
             self.handshake.received(data)
             return
         self._heard = True
+        if self._counts_input and len(data) >= LARGE_READ_BYTES:
+            self._counts_input = False
+            self._account.charge(TLS_BUFFER_BYTES)
         splitter = self._splitter
         lines = splitter.feed(data)
         if splitter.size or self._line_charge:
