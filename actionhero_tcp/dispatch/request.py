@@ -9,10 +9,11 @@ from twisted.logger import Logger
 
 from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
+from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
-    from ..logs.request_log import RequestLog
+    from ..logs.request_log import Answered, RequestLog
 
 _log = Logger()
 
@@ -49,6 +50,7 @@ class Request:
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
+    _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
@@ -74,17 +76,22 @@ class Request:
         self._owner = owner
         self.connection.pending.add(self)
 
-    def log(self, log: RequestLog, finished: float) -> None:
-        """Logs it and what came of it, unless it is still pending.
+    def charge(self, line: bytes) -> None:
+        """Charges its client with what it takes while it runs, which is estimated from above.
 
         Args:
-            log: The request log.
-            finished: When it was answered, by the same clock as `started`.
+            line: The line that it is.
         """
         if self.is_pending:
-            return
-        values = self.connection, self.number, self.name, self.started, finished
-        log.request(*values, self.error, self.params)
+            size = REQUEST_BYTES + len(line) + json_bytes(line)
+            if type(self.params) is dict and not line.lstrip().startswith(b"{"):
+                size += params_bytes(self.params)
+            self._charged = size
+            self.connection.account.charge(size)
+
+    def logged(self, log: RequestLog) -> Answered:
+        """What the request log is to say of it, now that it is answered."""
+        return log.request(self.name, self.started, self.error, self.params)
 
     def read_params(self) -> dict[str, Any]:
         """The action's params, read where they were not; for a verb, the sticky ones."""
@@ -112,3 +119,6 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
         stop(self.timer)
+        if self._charged:
+            connection.account.release(self._charged)
+            self._charged = 0

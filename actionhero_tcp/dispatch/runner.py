@@ -57,12 +57,13 @@ class Runner:
         self._filter = filter
         self._log = log
 
-    def run(self, request: Request, runnable: Runnable) -> bytes | None:
+    def run(self, request: Request, runnable: Runnable, line: bytes) -> bytes | None:
         """Runs an action, or a verb with hooks.
 
         Args:
             request: The request for it.
             runnable: What runs.
+            line: The line that asks for it.
 
         Returns:
             The response; empty where the action answers by itself; None where it still runs.
@@ -89,6 +90,7 @@ class Runner:
             if runnable.sends_file:
                 face._place = request.slot = request.connection.outbox.hold()
             self._wait(request, runnable, outcome)
+            request.charge(line)
             return None
         return self._response(request, runnable, outcome)
 
@@ -207,7 +209,9 @@ class Runner:
             elif response:
                 connection.outbox.send(response)
             if self._log is not None:
-                request.log(self._log, monotonic())
+                now = monotonic()
+                logged = (request.logged(self._log),)
+                self._log.answered(connection, request.number, logged, now, now)
             connection.owner.action_done()
 
     def _time_out(self, request: Request, error: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
-from ..net import asyncio_loop
+from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -81,6 +82,7 @@ from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
 from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
+from .output import print_json
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
 """The folder of the actions that come with the server."""
@@ -122,7 +124,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
 
 def _starter(twistd: Mapping[str, Any] | None) -> int | None:
     """This process, where it only starts a daemon in the background."""
-    return None if twistd is None or twistd["nodaemon"] else os.getpid()
+    # `twist` and `python -m twisted` know no daemon in the background.
+    return None if twistd is None or twistd.get("nodaemon", True) else os.getpid()
 
 
 def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
@@ -192,7 +195,10 @@ def check(config: Config, reactor: Any) -> None:
         shared_listeners(config, reactor)
     quiet = dataclasses.replace(config.log, requests=False)
     build(dataclasses.replace(config, log=quiet), reactor)
-    print(configuration.as_json(config))
+    server = config.tcp_server
+    for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
+    print_json(configuration.as_json(config))
 
 
 def build(
@@ -407,4 +413,4 @@ def _completed(commands: Commands, strict: bool) -> Callable[[Loaded], Loaded]:
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
-    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
+    return completed(loader.load_folder(folder))

@@ -71,7 +71,7 @@ class ListOutlet:
     @property
     def heard(self) -> list[dict[str, Any]]:
         """All that others said, parsed."""
-        return [json.loads(line) for line in self.said]
+        return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
 class StubOwner:
@@ -182,6 +182,9 @@ class OutboxOwner:
 
     def outbox_drained(self) -> None:
         self.told.append("drained")
+
+    def outbox_file_cut(self, error: Exception) -> None:
+        self.told.append(f"cut: {error}")
 
     def outbox_overflowed(self) -> None:
         self.told.append("overflowed")
