@@ -113,9 +113,6 @@ class Action:
         """
         if self.simple:
             return self.function(api, connection)
-        params = connection._params
-        if type(params) is JsonParams:
-            return self.function(api, connection, **params.arguments)
         arguments = self.inputs.arguments(connection.params, strict=self.strict)
         if self.blocking:
             return self._start_in_thread(api, connection, arguments)
