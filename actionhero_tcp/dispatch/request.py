@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ..clock import Timer, stop
 from ..connection.connection import Connection
+from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
@@ -104,4 +105,5 @@ class Request:
         connection.pending.discard(self)
         if connection.waits_for is self:
             connection.waits_for = None
+            connection.release(ReadHold.ORDER)
         stop(self.timer)

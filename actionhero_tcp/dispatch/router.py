@@ -40,7 +40,7 @@ class Router:
         Args:
             connection: Who sent them.
             lines: The lines, without their ends; `TOO_LONG` for one that was skipped. What
-                follows when the connection is halted stays in the iterator.
+                follows when the connection is on hold stays in the iterator.
         """
         verbs, stats, log, send = (
             self._dialect.verbs,
@@ -82,5 +82,5 @@ class Router:
                 else:
                     log.request(connection, number, name, started, finished)
                 started = finished
-            if connection.halted:
+            if connection.holds:
                 return
