@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.testing import StringTransport
-from twisted.protocols.tls import TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,7 +33,6 @@ from actionhero_tcp.app.loader import Loaded
 from actionhero_tcp.connection import state as states
 from actionhero_tcp.connection.state import TRANSITIONS, State
 from actionhero_tcp.net import tls
-from actionhero_tcp.server import protocol
 from tests import support
 from tools import certs
 
@@ -71,8 +79,6 @@ class Bottom(StringTransport):
 
 class Life(RuleBasedStateMachine):
     """One client of a server, over a transport without a network."""
-
-    secure = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -278,10 +284,7 @@ class Life(RuleBasedStateMachine):
             assert not [name for name in names if "Clients" not in name], names
 
 
-Life.TestCase.settings = settings(support.PROPERTY, max_examples=150, stateful_step_count=40)
-
-
-class Other(Protocol):
+class Received(Protocol):
     """The client's end of TLS, which keeps what it gets."""
 
     def __init__(self) -> None:
@@ -290,3 +293,77 @@ class Other(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """Keeps it."""
         self.data += data
+
+
+@cache
+def certificates() -> tls.Certificates:
+    """A certificate for all examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        return tls.Certificates(tls.load(*map(str, certs.make(Path(folder)))))
+
+
+class SecureLife(Life):
+    """The same over TLS, whose bytes go to and fro when the rules say so."""
+
+    def build(self) -> None:
+        """Makes the client and both ends of its TLS."""
+        wrapper = TLSMemoryBIOFactory(certificates(), False, self.service.factory, self.reactor)
+        wrapper.protocol = TLSMemoryBIOProtocol
+        self.tls: Any = wrapper.buildProtocol(None)
+        self.server = self.tls.wrappedProtocol
+        self.transport = Bottom()
+        self.transport.protocol = self.tls
+        self.wire = StringTransport()
+        client = TLSMemoryBIOFactory(
+            CertificateOptions(), True, Factory.forProtocol(Received), self.reactor
+        )
+        client._creatorInterface = None  # type: ignore[assignment]
+        self.client: Any = client.buildProtocol(None)
+        self.tls.makeConnection(self.transport)
+        self.client.makeConnection(self.wire)
+
+    def deliver(self, data: bytes) -> None:
+        """Has the client send something, and the server read it if it reads at all."""
+        self.client.write(data)
+        self.pump()
+
+    def received(self) -> bytes:
+        """What the client has read since the last call."""
+        self.pump()
+        end = self.client.wrappedProtocol
+        data, end.data = end.data, b""
+        return data
+
+    @rule()
+    def pump(self) -> None:
+        """Bytes go to and fro until there are none."""
+        while True:
+            down = self.transport.value()
+            self.transport.clear()
+            if down:
+                self.client.dataReceived(down)
+            up = self.wire.value() if self.reads else b""
+            if up:
+                self.wire.clear()
+                self.tls.dataReceived(up)
+            if not up and not down:
+                return
+
+    def lose(self) -> None:
+        """The connection is reset."""
+        self.lost = True
+        self.transport.connected = False
+        self.tls.connectionLost(Failure(ConnectionLost()))
+
+
+EXAMPLES = settings(support.PROPERTY, max_examples=100, stateful_step_count=40)
+
+
+class LifeTests(SynchronousTestCase):
+    """One answer for each request, one reason for each close, and nothing afterwards."""
+
+    def test_over_a_plain_transport(self) -> None:
+        run_state_machine_as_test(Life, settings=EXAMPLES)
+
+    def test_over_tls(self) -> None:
+        run_state_machine_as_test(SecureLife, settings=settings(EXAMPLES, max_examples=40))
