@@ -9,7 +9,7 @@ import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import SourceFileLoader
 from importlib.util import decode_source
 from pathlib import Path
@@ -94,19 +94,24 @@ def combine(parts: Iterable[Loaded]) -> Loaded:
     return whole
 
 
-def complete(builtin: Loaded, verbs: Collection[str], own: Loaded) -> Loaded:
+def complete(
+    builtin: Loaded, verbs: Collection[str], own: Loaded, *, strict: bool = False
+) -> Loaded:
     """The actions that come with the server, and those of the user, which replace them.
 
     Args:
         builtin: What comes with the server.
         verbs: The words that no action can have as its name.
         own: What the user's files define.
+        strict: Whether all actions refuse params that they do not declare.
 
     Raises:
         StartError: An action has the name of a verb, or a hook is for an action that there
             is not; the text names the file and the line.
     """
     whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
+    if strict:
+        whole.actions = {n: replace(action, strict=True) for n, action in whole.actions.items()}
     check_names(whole.hooks, whole.actions)
     refuse_verbs(whole.actions.values(), verbs)
     return whole

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..clock import Timer, stop
-from ..connection.connection import Connection
+from ..connection.connection import Connection, JsonParams, Params
 from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Request:
     """
 
     # As attributes of the class these cost a request that is answered at once nothing.
-    params: dict[str, Any] | None = None
+    params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
@@ -86,6 +86,13 @@ class Request:
             return
         values = self.connection, self.number, self.name, self.started, finished
         log.request(*values, self.error, self.params)
+
+    def read_params(self) -> dict[str, Any]:
+        """The action's params, read where they were not; for a verb, the sticky ones."""
+        params = self.params
+        if isinstance(params, JsonParams):
+            return params.read()
+        return params or self.connection.params
 
     def give_up(self, error: str) -> None:
         """Ends what it runs; its client gets this error."""

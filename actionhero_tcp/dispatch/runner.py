@@ -80,7 +80,7 @@ class Runner:
         except ClientError:
             raise
         except BaseException:
-            raise self._failed(runnable, Failure(), params) from None
+            raise self._failed(runnable, Failure(), face.params) from None
         if type(outcome) is dict:
             try:
                 return self._dialect.result(request, outcome)
@@ -192,8 +192,7 @@ class Runner:
         try:
             if isinstance(outcome, Failure):
                 if not isinstance(outcome.value, ClientError):
-                    params = request.params or request.connection.params
-                    raise self._failed(runnable, outcome, params)
+                    raise self._failed(runnable, outcome, request.read_params())
                 raise outcome.value
             response = self._response(request, runnable, outcome)
         except ClientError as reason:

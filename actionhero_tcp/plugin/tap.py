@@ -235,12 +235,13 @@ def build(
     filter = ParamFilter(config.log.filter_params)
     hooks = Hooks(filter, live, reactor)
     commands = Commands(rooms, live, hooks, write_batch)
+    completed = _completed(commands, general.strict_params)
     library = None
     if general.development_mode:
-        library = ModuleCache(general.actions_directory, _completed(commands))
+        library = ModuleCache(general.actions_directory, completed)
         loaded = library.loaded
     else:
-        loaded = _load(general.actions_directory, _completed(commands))
+        loaded = _load(general.actions_directory, completed)
     application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
@@ -398,10 +399,11 @@ def _cluster(
     return cluster
 
 
-def _completed(commands: Commands) -> Callable[[Loaded], Loaded]:
+def _completed(commands: Commands, strict: bool) -> Callable[[Loaded], Loaded]:
     """Puts what a user's files define together with what comes with the server."""
     builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
-    return partial(loader.complete, builtin, [word.decode() for word in commands.table])
+    verbs = [word.decode() for word in commands.table]
+    return partial(loader.complete, builtin, verbs, strict=strict)
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:

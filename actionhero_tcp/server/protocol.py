@@ -258,10 +258,11 @@ class ActionHeroProtocol(Protocol):
     def drained(self) -> None:
         """Closes our end when there is nothing left to answer or to send."""
         connection = self.connection
-        if self.state in (State.DRAINING, State.CLOSING) and connection is not None:
-            if not (self._reader.has_backlog or connection.pending) and self._outbox.empty:
-                self._outbox.release()
-                self._enter(State.LINGERING)
+        if connection is None or self.state not in (State.DRAINING, State.CLOSING):
+            return
+        if not self._reader.has_backlog and not connection.pending and self._outbox.empty:
+            self._outbox.release()
+            self._enter(State.LINGERING)
 
     # LINGERING and CLOSED
 

@@ -39,7 +39,7 @@ PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[Heal
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken to have failed."""
 
 

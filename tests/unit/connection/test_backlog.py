@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE, TURN_SECONDS, Backlog
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.rate_limit import RateLimit
+from actionhero_tcp.connection.state import ReadHold
 from tests.support import make_connection
 
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -82,8 +83,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = self.answered = 0
-        self.files = 0
+        self.steps = self.answered = 0
         self.lost = self.finished = self.draining = False
         self.waiting: list[Deferred[Any]] = []
         self.deciding: list[Deferred[Any]] = []
@@ -99,7 +99,6 @@ class Life(RuleBasedStateMachine):
             self.check(before, after)
 
         states.check = check
-        self.build()
 
     def teardown(self) -> None:
         states.check = self.check
@@ -130,7 +129,11 @@ class Life(RuleBasedStateMachine):
 
         return Loaded({"wait": getattr(wait, MARK)}, list(getattr(decide, hooks.MARK)))
 
-    asks_hook = True
+    @initialize(asks_hook=st.booleans())
+    def connect(self, asks_hook: bool) -> None:
+        """The client connects; in half of the examples a hook takes its time to let it in."""
+        self.asks_hook = asks_hook
+        self.build()
 
     def build(self) -> None:
         """Makes the client."""
@@ -152,7 +155,13 @@ class Life(RuleBasedStateMachine):
         return data
 
     @property
+    def is_late(self) -> bool:
+        """Whether enough has happened for the connection to come to an end."""
+        return self.steps > 8
+
+    @property
     def reads(self) -> bool:
+        """Whether the server reads what the client sends."""
         return not self.lost and self.transport.producerState == "producing" and not self.finished
 
     @rule(line=st.sampled_from(LINES))
@@ -169,6 +178,12 @@ class Life(RuleBasedStateMachine):
         if self.reads:
             self.deliver(line[cut:])
 
+    @rule(lines=st.lists(st.sampled_from(LINES[:4]), max_size=20))
+    @precondition(lambda self: self.reads)
+    def several(self, lines: list[bytes]) -> None:
+        """The client sends several lines at once, none of which closes."""
+        self.deliver(b"".join(lines))
+
     @rule(count=st.integers(17, 40))
     @precondition(lambda self: self.reads)
     def burst(self, count: int) -> None:
@@ -176,14 +191,14 @@ class Life(RuleBasedStateMachine):
         self.deliver(b"paramsView\n" * count)
 
     @rule()
-    @precondition(lambda self: self.reads)
+    @precondition(lambda self: self.reads and self.is_late)
     def fin(self) -> None:
         """The client closes its end."""
         self.finished = True
         self.server.readConnectionLost()
 
     @rule()
-    @precondition(lambda self: not self.lost)
+    @precondition(lambda self: not self.lost and self.is_late)
     def lose(self) -> None:
         """The connection is reset."""
         self.lost = True
@@ -203,7 +218,7 @@ class Life(RuleBasedStateMachine):
         self.transport.producer.resumeProducing()
 
     @rule()
-    @precondition(lambda self: not self.draining)
+    @precondition(lambda self: not self.draining and self.is_late)
     def drain(self) -> None:
         """The server stops."""
         self.draining = True
@@ -222,7 +237,7 @@ class Life(RuleBasedStateMachine):
         if not waiting.called:
             waiting.errback(ActionError("no")) if fails else waiting.callback({"a": 1})
 
-    @rule(refuses=st.booleans())
+    @rule(refuses=st.sampled_from((False, False, False, True)))
     @precondition(lambda self: self.deciding)
     def hook_decides(self, refuses: bool) -> None:
         """The hook of a client that connects ends."""
@@ -231,7 +246,7 @@ class Life(RuleBasedStateMachine):
             deciding.errback(ActionError("no")) if refuses else deciding.callback(None)
 
     @rule()
-    @precondition(lambda self: self.server.connection is not None)
+    @precondition(lambda self: self.server.connection is not None and self.is_late)
     def application_closes(self) -> None:
         """The application closes the connection."""
         self.server.connection.close()
@@ -252,6 +267,10 @@ class Life(RuleBasedStateMachine):
     @property
     def leaves(self) -> bool:
         return self.transport.half_closed or self.transport.aborted or self.transport.disconnecting
+
+    @invariant()
+    def a_step_is_counted(self) -> None:
+        self.steps += 1
 
     @invariant()
     def each_request_has_at_most_one_answer(self) -> None:
@@ -356,7 +375,7 @@ class SecureLife(Life):
         self.tls.connectionLost(Failure(ConnectionLost()))
 
 
-EXAMPLES = settings(support.PROPERTY, max_examples=100, stateful_step_count=40)
+EXAMPLES = settings(support.PROPERTY, max_examples=150, stateful_step_count=50)
 
 
 class LifeTests(SynchronousTestCase):
