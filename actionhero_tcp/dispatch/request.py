@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
+from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Request:
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
+    _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
@@ -74,6 +76,19 @@ class Request:
         self._outcome = outcome
         self._owner = owner
         self.connection.pending.add(self)
+
+    def charge(self, line: bytes) -> None:
+        """Charges its client with what it takes while it runs, which is estimated from above.
+
+        Args:
+            line: The line that it is.
+        """
+        if self.is_pending:
+            size = REQUEST_BYTES + len(line) + json_bytes(line)
+            if type(self.params) is dict and not line.lstrip().startswith(b"{"):
+                size += params_bytes(self.params)
+            self._charged = size
+            self.connection.account.charge(size)
 
     def log(self, log: RequestLog, finished: float) -> None:
         """Logs it and what came of it, unless it is still pending.
@@ -114,3 +129,6 @@ class Request:
             connection.waits_for = None
             connection.release(ReadHold.ORDER)
         stop(self.timer)
+        if self._charged:
+            connection.account.release(self._charged)
+            self._charged = 0

@@ -58,12 +58,13 @@ class Runner:
         self._filter = filter
         self._log = log
 
-    def run(self, request: Request, runnable: Runnable) -> bytes | None:
+    def run(self, request: Request, runnable: Runnable, line: bytes) -> bytes | None:
         """Runs an action, or a verb with hooks.
 
         Args:
             request: The request for it.
             runnable: What runs.
+            line: The line that asks for it.
 
         Returns:
             The response; empty where the action answers by itself; None where it still runs.
@@ -90,6 +91,7 @@ class Runner:
             if runnable.sends_file:
                 face._place = request.slot = request.connection.outbox.hold()
             self._wait(request, runnable, outcome)
+            request.charge(line)
             return None
         return self._response(request, runnable, outcome)
 

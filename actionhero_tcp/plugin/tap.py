@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -52,7 +53,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
-from ..net import asyncio_loop
+from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -192,6 +193,9 @@ def check(config: Config, reactor: Any) -> None:
         shared_listeners(config, reactor)
     quiet = dataclasses.replace(config.log, requests=False)
     build(dataclasses.replace(config, log=quiet), reactor)
+    server = config.tcp_server
+    for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
     print(configuration.as_json(config))
 
 
@@ -407,4 +411,4 @@ def _completed(commands: Commands, strict: bool) -> Callable[[Loaded], Loaded]:
 
 
 def _load(folder: str, completed: Callable[[Loaded], Loaded]) -> Loaded:
-    return completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
+    return completed(loader.load_folder(folder))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from twisted.logger import Logger
+
 from .. import close_reasons
-from ..connection.memory import CONNECTION_BYTES, TLS_BYTES
+from ..connection.memory import CONNECTION_BYTES, TLS_BUFFER_BYTES, TLS_BYTES
 from ..connection.state import ReadHold
 from ..connection.write_timeout import WriteTimeout
 from ..net import transport as transports
@@ -13,12 +15,16 @@ from ..net import transport as transports
 if TYPE_CHECKING:
     from ..connection.connection import Connection
     from ..connection.outbox import Outbox
+    from ..errors import FileCutError
     from .context import ServerContext
     from .line_reader import LineReader
 
 MAX_BUFFERED: Final = 128 * 1024
 """More bytes in the transport itself hold reading; an outbox leaves it half as many, and what is
 beyond is one large answer, or what TLS itself has to say."""
+
+
+_log = Logger()
 
 
 class BackPressureOwner(Protocol):
@@ -52,6 +58,8 @@ class BackPressure:
         "_connection",
         "_context",
         "_early_holds",
+        "_is_secure",
+        "_large_read_charged",
         "_outbox",
         "_owner",
         "_reader",
@@ -71,7 +79,9 @@ class BackPressure:
         self._early_holds = ReadHold.NONE
         self._transport_charge = 0
         self._write_timeout: WriteTimeout | None = None
-        base = CONNECTION_BYTES + TLS_BYTES * transports.is_secure(transport)
+        self._is_secure = transports.is_secure(transport)
+        self._large_read_charged = False
+        base = CONNECTION_BYTES + TLS_BYTES * self._is_secure
         self.account = context.memory.account(self, base)
         transports.count_buffered(transport, self._buffered)
 
@@ -80,6 +90,12 @@ class BackPressure:
         self._connection, self._outbox, self._reader = connection, outbox, reader
         if self._early_holds:
             self._hold(self._early_holds)
+
+    def large_read(self) -> None:
+        """Charges what TLS keeps, once it has read `LARGE_READ_BYTES` at once."""
+        if self._is_secure and not self._large_read_charged:
+            self._large_read_charged = True
+            self.account.charge(TLS_BUFFER_BYTES)
 
     def resume(self) -> None:
         """Has lines that had to wait served, unless there is still a reason to wait."""
@@ -140,6 +156,13 @@ class BackPressure:
         """See `outbox.OutboxOwner.outbox_overflowed`."""
         self._context.stats.limited["maxOutboxBytes"] += 1
         self._owner.overflowed(close_reasons.SLOW_CONSUMER)
+
+    def outbox_file_cut(self, error: FileCutError) -> None:
+        """See `outbox.OutboxOwner.outbox_file_cut`."""
+        if self._connection is not None:
+            client = self._connection.id
+            _log.error("file cut short for client {client}: {error}", client=client, error=error)
+        self._owner.overflowed(close_reasons.FILE_CUT)
 
     def _write_timed_out(self) -> None:
         if self._outbox is not None and self._outbox.blocked:

@@ -22,6 +22,7 @@ from ..connection import state as states
 from ..connection.closing import Closing
 from ..connection.connection import Connection
 from ..connection.heartbeat import Heartbeat
+from ..connection.memory import LARGE_READ_BYTES
 from ..connection.outbox import Outbox
 from ..connection.state import ReadHold, State
 from ..wire import json_lines
@@ -139,6 +140,8 @@ class ActionHeroProtocol(Protocol):
         """Takes in some bytes, in which lines begin and end anywhere."""
         if self.state is _OPEN:
             self._heard = True
+            if len(data) >= LARGE_READ_BYTES:
+                self._back_pressure.large_read()
             self._reader.feed(data)
         elif self.state is State.ENTERING:
             self.handshake.received(data)
@@ -312,7 +315,7 @@ class ActionHeroProtocol(Protocol):
 
     def _lost_reason(self, reason: Failure) -> str:
         if self.connection is None:
-            return self.handshake.lost_reason
+            return self.handshake.lost(reason.value)
         done = reason.check(ConnectionDone) is not None
         return close_reasons.CLIENT_CLOSED if done else close_reasons.CONNECTION_LOST
 

@@ -183,6 +183,9 @@ class OutboxOwner:
     def outbox_drained(self) -> None:
         self.told.append("drained")
 
+    def outbox_file_cut(self, error: Exception) -> None:
+        self.told.append(f"cut: {error}")
+
     def outbox_overflowed(self) -> None:
         self.told.append("overflowed")
 
