@@ -5,9 +5,43 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from bisect import bisect_left
 from collections import Counter
+from typing import Final
+
+BOUNDS: Final = (
+    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+"""The upper ends of the buckets of `ActionTimes`, in seconds."""
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+
+
+class ActionTimes:
+    """How often one action has run, and how long it took.
+
+    Attributes:
+        buckets: How many runs took as long as each of `BOUNDS` at most, and longer than the one
+            before it; the last counts those that took longer than all.
+        count: How many runs have ended.
+        errors: How many of them with an error.
+        seconds: How long all of them took together.
+    """
+
+    __slots__ = ("buckets", "count", "errors", "seconds")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.count = 0
+        self.errors = 0
+        self.seconds = 0.0
+
+    def observe(self, seconds: float, count: int = 1) -> None:
+        """Counts runs that took so long each."""
+        self.buckets[bisect_left(BOUNDS, seconds)] += count
+        self.count += count
+        self.seconds += seconds * count
 
 
 class Stats:
