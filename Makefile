@@ -16,7 +16,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## run the daemon on port 5000, in the foreground; ARGS="--port 6000" passes options on
-	$(BIN)/twistd --nodaemon --pidfile= actionhero $(ARGS)
+	@$(BIN)/python -c 'import uvloop' 2>/dev/null || echo 'uvloop cannot be installed here: running on the epoll reactor'
+	$(BIN)/twistd $$($(BIN)/python -c 'import uvloop; print("--reactor uvloop")' 2>/dev/null) --nodaemon --pidfile= actionhero $(ARGS)
 
 install: $(VENV)/.installed ## install into .venv, so that .venv/bin/twistd actionhero works anywhere
 
@@ -74,6 +75,7 @@ $(VENV)/.made: FORCE
 $(VENV)/.installed: $(VENV)/.made $(SOURCES) $(CONSTRAINTS)
 	rm -rf build
 	$(PIP) install .
+	$(PIP) install '.[fast]' || echo 'uvloop cannot be installed here'
 	rm -rf build *.egg-info
 	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
 	touch $@

@@ -91,18 +91,25 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        if self.simple:
-            outcome = self.function(api, connection)
-        else:
-            arguments = self.inputs.arguments(connection.params)
-            if self.blocking:
-                return self._start_in_thread(api, connection, arguments)
-            outcome = self.function(api, connection, **arguments)
+        outcome = self.call(api, connection)
         if type(outcome) is dict:
             return outcome
         if inspect.iscoroutine(outcome):
             return coroutines.start(outcome)
         return outcome
+
+    def call(self, api: Any, connection: ActionConnection) -> Any:
+        """Calls the function with its inputs; see `start`.
+
+        Returns:
+            What it returned, which may be a coroutine; or a Deferred where it runs in a thread.
+        """
+        if self.simple:
+            return self.function(api, connection)
+        arguments = self.inputs.arguments(connection.params)
+        if self.blocking:
+            return self._start_in_thread(api, connection, arguments)
+        return self.function(api, connection, **arguments)
 
     def _start_in_thread(
         self, api: Any, connection: ActionConnection, arguments: dict[str, Any]

@@ -1,40 +1,74 @@
-"""Coroutines that run at once, as far as they go without having to wait."""
+"""Coroutines of applications: they run at once, and may await Deferreds and asyncio alike.
+
+Where an asyncio event loop runs, on the reactors `asyncio` and `uvloop`, a coroutine that has to
+wait becomes an asyncio task, and Deferreds are handed to it as futures. Elsewhere it becomes a
+Deferred, and what belongs to asyncio fails with an error that says what to start with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
-from contextvars import copy_context
-from typing import Any
+import asyncio
+from asyncio import AbstractEventLoop, Future, Task
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, copy_context
+from typing import Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+
+from ..net import current_task
+
+CANCELLATIONS: Final = (CancelledError, asyncio.CancelledError)
+"""What a coroutine gets that is cancelled: Twisted's error, or on an asyncio reactor asyncio's."""
+
+NEEDS_ASYNCIO: Final = (
+    "this awaits asyncio, which the reactor in use does not run; "
+    "start with: twistd --reactor uvloop actionhero (or --reactor asyncio)"
+)
+
+
+class AsyncioNeededError(RuntimeError):
+    """A coroutine awaited something of asyncio on a reactor that does not run asyncio."""
+
+    def __init__(self) -> None:
+        super().__init__(NEEDS_ASYNCIO)
 
 
 def start(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Runs a coroutine up to the first thing it has to wait for.
+    """Run a coroutine up to the first thing it has to wait for.
 
-    One that waits for nothing costs no Deferred, which would take 3 µs. It runs in a
-    context of its own, as under `Deferred.fromCoroutine`.
+    One that waits for nothing costs neither a Deferred nor a task. It runs in a context of its
+    own.
 
     Returns:
-        What it returned, or a Deferred of that where it has to wait.
+        What it returned, or a Deferred of that where it has to wait. To cancel the Deferred
+        cancels the coroutine.
 
     Raises:
         BaseException: Whatever it raised without having had to wait.
     """
+    loop = current_task.running_loop()
+    if loop is not None:
+        return _starter(loop).start(coroutine)
     context = copy_context()
     try:
         awaited = context.run(coroutine.send, None)
     except StopIteration as stop:
         return stop.value
+    except RuntimeError as error:
+        raise _explained(error) from error.__cause__
     return context.run(Deferred.fromCoroutine, _continued(coroutine, awaited))
 
 
 def _continued(
     coroutine: Coroutine[Any, Any, Any], awaited: Any
 ) -> Generator[Deferred[Any], Any, Any]:
-    """The rest of a coroutine that already waits for something, as a generator."""
+    """Run the rest of a coroutine that waits for a Deferred, where no asyncio loop runs."""
     try:
         while True:
+            if not isinstance(awaited, Deferred):
+                awaited = coroutine.throw(AsyncioNeededError())
+                continue
             try:
                 value = yield awaited
             except GeneratorExit:
@@ -46,3 +80,251 @@ def _continued(
                 awaited = coroutine.send(value)
     except StopIteration as stop:
         return stop.value
+    except RuntimeError as error:
+        raise _explained(error) from error.__cause__
+
+
+def _explained(error: RuntimeError) -> RuntimeError:
+    """Replace an error of asyncio, or of sniffio, which find no loop, by one that says why."""
+    if str(error) == "no running event loop" or type(error).__name__ == "AsyncLibraryNotFoundError":
+        return AsyncioNeededError().with_traceback(error.__traceback__)
+    return error
+
+
+class _Bridged(Coroutine[Any, Any, Any]):
+    """A coroutine as an asyncio task can run it: a Deferred that it awaits becomes a future.
+
+    Args:
+        coroutine: The coroutine.
+        loop: The event loop.
+    """
+
+    __slots__ = ("_coroutine", "_deferred", "_loop")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], loop: AbstractEventLoop) -> None:
+        self._coroutine = coroutine
+        self._loop = loop
+        self._deferred: Deferred[Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        # What debuggers and anyio ask of a task's coroutine, such as `cr_running`.
+        return getattr(self._coroutine, name)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        """Nobody awaits it but a task, which uses `send`."""
+        raise NotImplementedError
+
+    def send(self, value: Any) -> Any:
+        """Run it up to the next thing it has to wait for, and return what a task can await."""
+        return self.awaitable(self._coroutine.send(None))
+
+    def throw(self, error: Any, *rest: Any) -> Any:
+        """Raise an error in it; a Deferred that it awaits is cancelled."""
+        deferred, self._deferred = self._deferred, None
+        if deferred is not None and not deferred.called:
+            deferred.addErrback(lambda failure: failure.trap(CancelledError) and None)
+            deferred.cancel()
+        return self.awaitable(self._coroutine.throw(error))
+
+    def close(self) -> None:
+        """End it."""
+        self._coroutine.close()
+
+    def awaitable(self, awaited: Any) -> Any:
+        """Return what a task can wait for in place of what the coroutine awaits."""
+        if not isinstance(awaited, Deferred):
+            return awaited
+        self._deferred = awaited
+        future = self._loop.create_future()
+
+        def fired(outcome: Any) -> Any:
+            if not future.done():
+                future.set_result(None)
+            # The coroutine takes it from the Deferred.
+            return outcome
+
+        awaited.addBoth(fired)
+        return _yielded(future)
+
+
+def _yielded(future: Future[Any]) -> Any:
+    """Return the future in the state in which a coroutine hands it to its task."""
+    return next(iter(future))
+
+
+class _Run(Coroutine[Any, Any, None]):
+    """What an asyncio task runs: nothing at first, then the rest of a coroutine.
+
+    The task is there before the coroutine starts, so that it can be asyncio's current task
+    during the first step. Where that was the last step the task serves the next coroutine.
+
+    Args:
+        loop: The event loop.
+
+    Attributes:
+        task: The task.
+        coroutine: The coroutine; None while there is none.
+    """
+
+    __slots__ = ("_awaited", "_bridged", "_context", "_deferred", "_idle", "coroutine", "task")
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.coroutine: Coroutine[Any, Any, Any] | None = None
+        self._idle: Future[None] | None = None
+        self._bridged: _Bridged | None = None
+        self._awaited: tuple[Any, ...] = ()
+        self._deferred: Deferred[Any]
+        self._context: Context
+        self.task: Task[None] = Task(self, loop=loop)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith(("cr_", "__")) and self.coroutine is not None:
+            return getattr(self.coroutine, name)
+        raise AttributeError(name)
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """Nobody awaits it but its task, which uses `send`."""
+        raise NotImplementedError
+
+    def continue_with(self, awaited: Any, context: Context) -> Deferred[Any]:
+        """Have the task run the rest of the coroutine.
+
+        Args:
+            awaited: What the coroutine waits for.
+            context: The context in which it runs.
+        """
+        assert self.coroutine is not None
+        self._bridged = _Bridged(self.coroutine, self.task.get_loop())
+        self._awaited = (awaited,)
+        self._context = context
+        self._deferred = Deferred(self._cancel)
+        if self._idle is not None:
+            current_task.set_quiet(self.task, False)
+            self._idle.set_result(None)
+            self._idle = None
+        return self._deferred
+
+    def send(self, value: Any) -> Any:
+        """See `Coroutine.send`; called by the task."""
+        bridged = self._bridged
+        if bridged is None:
+            self._idle = self.task.get_loop().create_future()
+            current_task.set_quiet(self.task, True)
+            return _yielded(self._idle)
+        if self._awaited:
+            (awaited,) = self._awaited
+            self._awaited = ()
+            # A bare None asks for the loop's next pass, which this is.
+            if awaited is not None:
+                return bridged.awaitable(awaited)
+        return self._step(bridged.send, None)
+
+    def throw(self, error: Any, *rest: Any) -> Any:
+        """See `Coroutine.throw`; called by the task."""
+        bridged = self._bridged
+        if bridged is None:
+            raise error
+        if self._awaited:
+            (awaited,) = self._awaited
+            self._awaited = ()
+            if isinstance(awaited, Deferred):
+                bridged._deferred = awaited
+            elif isinstance(awaited, Future):
+                awaited.cancel()
+        return self._step(bridged.throw, error)
+
+    def _step(self, step: Callable[[Any], Any], argument: Any) -> Any:
+        """Take a step; the last one fires the Deferred at once, not in the loop's next pass."""
+        outcome: Any
+        try:
+            return self._context.run(step, argument)
+        except StopIteration as stop:
+            outcome = stop.value
+        except BaseException as error:
+            outcome = Failure(error)
+        # The task knows this object: without the circle both are freed at once.
+        del self.task
+        # One that was cancelled has fired already, and nobody waits for its cleanup.
+        if not self._deferred.called:
+            self._deferred.callback(outcome)
+        if isinstance(outcome, Failure) and outcome.check(asyncio.CancelledError):
+            outcome.raiseException()
+        raise StopIteration
+
+    def _cancel(self, _: Deferred[Any]) -> None:
+        self.task.cancel()
+
+    def close(self) -> None:
+        """End the coroutine."""
+        if self.coroutine is not None:
+            self.coroutine.close()
+
+
+class _Starter:
+    """Starts coroutines on one event loop, whose tasks may await Deferreds from then on.
+
+    Args:
+        loop: The event loop.
+
+    Attributes:
+        loop: See above.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self.loop = loop
+        self._spare: _Run | None = None
+        if loop.get_task_factory() is None:
+            loop.set_task_factory(_bridged_task)  # type: ignore[arg-type]
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """See the function of this name."""
+        enter, leave, loop = current_task.enter, current_task.leave, self.loop
+        run = self._spare
+        if run is None or run.task.cancelling() or run.task.done():
+            run = _Run(loop)
+        run.coroutine = coroutine
+        context = copy_context()
+        if enter is None or leave is None:
+            self._spare = None
+            return run.continue_with(None, context)
+        # A coroutine that starts another one has a spare task of its own.
+        self._spare = None
+        task, outer = run.task, None
+        try:
+            enter(loop, task)
+        except RuntimeError:
+            outer = asyncio.current_task(loop)
+            assert outer is not None
+            leave(loop, outer)
+            enter(loop, task)
+        try:
+            awaited = context.run(coroutine.send, None)
+        except BaseException as error:
+            run.coroutine = None
+            self._spare = run
+            if isinstance(error, StopIteration):
+                return error.value
+            raise
+        finally:
+            leave(loop, task)
+            if outer is not None:
+                enter(loop, outer)
+        return run.continue_with(awaited, context)
+
+
+def _bridged_task(
+    loop: AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **keywords: Any
+) -> Task[Any]:
+    """Make a task that may await Deferreds."""
+    return Task(_Bridged(coroutine, loop), loop=loop, **keywords)
+
+
+_latest: _Starter | None = None
+
+
+def _starter(loop: AbstractEventLoop) -> _Starter:
+    """What starts coroutines on a loop; a process has one, and its tests one after the other."""
+    global _latest
+    if _latest is None or _latest.loop is not loop:
+        _latest = _Starter(loop)
+    return _latest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -20,6 +20,7 @@ from ..connection.connection import ActionConnection, Connection
 from ..errors import printable_lines
 from . import coroutines
 from .actions import Action
+from .coroutines import CANCELLATIONS
 from .hooks import (
     AFTER_ACTION,
     BEFORE_ACTION,
@@ -220,9 +221,9 @@ class HookedAction(Action):
         try:
             for hook in self.before:
                 await _result(hook.function(api, connection, call))
-            response = await _result(Action.start(self, api, connection))
+            response = await _result(self.call(api, connection))
             call.response = dict(response) if type(response) is dict else response
-        except CancelledError as error:
+        except CANCELLATIONS as error:
             call.error = error
             self._end(connection, call)
             raise
@@ -241,7 +242,7 @@ class HookedAction(Action):
             if call.error is None and call.response is None:
                 call.response = {"status": "OK"}
             await _result(hook.function(api, connection, call))
-        except CancelledError:
+        except CANCELLATIONS:
             raise
         except Exception as error:
             call.response, call.error = None, error

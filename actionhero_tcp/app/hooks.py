@@ -52,9 +52,10 @@ class ActionCall:
         response: For `after_action`: what the client is going to get, or None where that is an
             error; `NO_RESPONSE` where the action answers by itself. A hook may change the dict,
             which is a copy of its own, or put another in its place.
-        error: For `after_action`: what the action or a hook raised, or None. It is Twisted's
-            ``CancelledError`` where the action was ended: its time was up, its client hung up,
-            or the server stopped. A hook that sets it to None, and a response, mends the error.
+        error: For `after_action`: what the action or a hook raised, or None. It is a
+            ``CancelledError`` where the action was cancelled: its time was up, its client hung
+            up, or the server stopped. That is Twisted's class, on an asyncio reactor asyncio's.
+            A hook that sets it to None, and a response, mends the error.
     """
 
     action: Action

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, stop
 from ..errors import ClientError, StartError, printable, printable_lines
+from . import coroutines
+from .coroutines import CANCELLATIONS
 from .hooks import ON_START, ON_STOP, Hook
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class Course:
             A Deferred that fires when the hook has ended, or was cancelled. One that goes on
             all the same keeps nobody waiting.
         """
-        work = Deferred.fromCoroutine(_called(hook, api))
+        work = maybeDeferred(coroutines.start, _called(hook, api))
         ended: Deferred[None] = Deferred(lambda _: work.cancel())
         work.addBoth(_hand_on, hook, ended)
         self._current = ended
@@ -99,7 +102,7 @@ class Lifecycle:
             hook = self._to_start[0]
             try:
                 await course.run(hook, self._api)
-            except (Exception, SystemExit) as error:
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
                 if not course.is_over:
                     raise _refusal(hook, error) from None
             if course.is_over:
@@ -134,8 +137,8 @@ class Lifecycle:
         for hook in hooks:
             try:
                 await course.run(hook, self._api)
-            except (Exception, SystemExit) as error:
-                if course.is_over and isinstance(error, CancelledError):
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                if course.is_over and isinstance(error, CANCELLATIONS):
                     _log.warn("{hook} was cancelled: its time is up", hook=_named(hook))
                 else:
                     _tell(hook, Failure())
@@ -160,7 +163,7 @@ def _hand_on(outcome: Any, hook: Hook, ended: Deferred[None]) -> None:
             ended.callback(None)
     elif not ended.called:
         ended.errback(outcome)
-    elif not outcome.check(CancelledError):
+    elif not outcome.check(*CANCELLATIONS):
         _tell(hook, outcome)
 
 

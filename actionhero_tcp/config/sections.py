@@ -288,6 +288,13 @@ class Log:
         "params whose values no log shows, in upper or lower case; may be given several times",
         option="filter-param",
     )
+    max_queued_bytes: int = option(
+        4 * 1024 * 1024,
+        "bytes of lines that wait for each log while its reader or disk takes none; lines "
+        "beyond it are dropped, counted, and the log tells how many once it flows again",
+        minimum=4096,
+        option="log-max-queued-bytes",
+    )
     blocked_seconds: float = option(
         0.25,
         "seconds that an action may block all others before it is logged with its stack, "

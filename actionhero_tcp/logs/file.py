@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 from collections.abc import Iterator
 from select import PIPE_BUF
 from typing import Final
@@ -11,7 +13,7 @@ from ..errors import StartError, printable
 
 STANDARD_OUTPUT: Final = 1
 
-FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+FLAGS: Final = os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
 
 MODE: Final = 0o640
 """Of a file that is made: its group may read it, others not."""
@@ -24,6 +26,9 @@ class LogFile:
         path: The file to append to; empty for standard output.
         what: What is written there, for errors, such as ``the request log``.
 
+    Attributes:
+        what: See above.
+
     Raises:
         StartError: The file cannot be opened; the text names it.
     """
@@ -31,7 +36,7 @@ class LogFile:
     def __init__(self, path: str, what: str) -> None:
         # The working folder may be another one when the file is opened anew.
         self._path = os.path.join(os.getcwd(), path) if path else ""
-        self._what = what
+        self.what = what
         self._descriptor = self._open() if path else STANDARD_OUTPUT
 
     @property
@@ -39,8 +44,15 @@ class LogFile:
         """Whether it is /dev/null, as a daemon's standard output is."""
         return os.fstat(self._descriptor).st_rdev == os.stat(os.devnull).st_rdev
 
+    @property
+    def takes_more(self) -> bool:
+        """Whether a write would not wait for a reader; a file takes more at any time."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        return bool(poll.poll(0))
+
     def write(self, data: bytes) -> None:
-        """Appends bytes.
+        """Appends bytes; waits for as long as the reader of a pipe, or a disk, takes none.
 
         Raises:
             OSError: The system took only a part of them, or none.
@@ -73,7 +85,7 @@ class LogFile:
             reason = error.strerror
         except ValueError as error:
             reason = str(error)
-        raise StartError(f"{printable(self._path)}: cannot open {self._what}: {reason}")
+        raise StartError(f"{printable(self._path)}: cannot open {self.what}: {reason}")
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
@@ -90,9 +102,21 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _open(path: str) -> int:
     try:
-        descriptor = os.open(path, FLAGS | os.O_EXCL, MODE)
+        descriptor = os.open(path, FLAGS | os.O_WRONLY | os.O_EXCL, MODE)
     except FileExistsError:
-        return os.open(path, FLAGS, MODE)
-    # A daemon's umask would take the group's right away.
-    os.fchmod(descriptor, MODE)
+        descriptor = _open_existing(path)
+    else:
+        # A daemon's umask would take the group's right away.
+        os.fchmod(descriptor, MODE)
+    os.set_blocking(descriptor, True)
     return descriptor
+
+
+def _open_existing(path: str) -> int:
+    try:
+        return os.open(path, FLAGS | os.O_WRONLY, MODE)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+    # Nobody reads this FIFO yet; open both ways, it takes lines all the same.
+    return os.open(path, FLAGS | os.O_RDWR, MODE)

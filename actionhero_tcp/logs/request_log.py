@@ -11,14 +11,12 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from twisted.logger import Logger
-
 from ..clock import Clock, Timer, stop
 from ..connection.connection import Connection
 from ..errors import shorten
-from .file import LogFile
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter
+from .writer import LogWriter
 
 FLUSH_SECONDS: Final = 0.5
 FLUSH_LINES: Final = 1000
@@ -30,27 +28,25 @@ _MILLISECONDS: Final = [f"0.{microseconds:03d}" for microseconds in range(1000)]
 _Entry = tuple[Connection | None, int, str, float, float, str | None]
 """Who, the request's number, its name, when it came, when it was answered, its outcome."""
 
-_log = Logger()
-
 
 class RequestLog:
     """Writes who connected, who asked what, how long it took and what came of it.
 
     Args:
         clock: Calls later.
-        path: The file to append to; empty for standard output.
+        writer: Writes the lines.
         with_params: Whether the params of requests are written too.
         form: How the lines look.
         filter: Hides the values of some params.
 
-    Raises:
-        StartError: The file cannot be opened; the text names it.
+    Attributes:
+        writer: See above.
     """
 
     def __init__(
         self,
         clock: Clock,
-        path: str = "",
+        writer: LogWriter,
         with_params: bool = False,
         form: Form | None = None,
         filter: ParamFilter | None = None,
@@ -61,13 +57,7 @@ class RequestLog:
         self._filter = filter or ParamFilter()
         self._entries: list[_Entry] = []
         self._timer: Timer | None = None
-        self._failing = False
-        self._file = LogFile(path, "the request log")
-
-    @property
-    def goes_nowhere(self) -> bool:
-        """Whether the lines go to /dev/null, as a daemon's standard output does."""
-        return self._file.goes_nowhere
+        self.writer = writer
 
     def connected(self, connection: Connection) -> None:
         """Writes that a client has come."""
@@ -111,35 +101,13 @@ class RequestLog:
             self._entries_came()
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Hands what waits to the writer."""
         stop(self._timer)
         self._timer = None
-        data = "".join(self._lines()).encode("utf-8", "backslashreplace")
-        self._entries.clear()
-        try:
-            self._file.write(data)
-            self._failing = False
-        except OSError as error:
-            if not self._failing:
-                self._failing = True
-                _log.error(
-                    "the request log cannot be written, its lines are lost: {reason}",
-                    reason=error.strerror,
-                )
-
-    def reopen(self) -> None:
-        """Writes what waits, opens the file anew and goes on there.
-
-        Raises:
-            StartError: It cannot be opened; the old file is written on.
-        """
-        self.flush()
-        self._file.reopen()
-
-    def close(self) -> None:
-        """Writes what waits, and closes the file."""
-        self.flush()
-        self._file.close()
+        if self._entries:
+            lines = self._lines()
+            self._entries.clear()
+            self.writer.put("".join(lines).encode("utf-8", "backslashreplace"), len(lines))
 
     def _outcome(self, name: str, error: str | None, params: object) -> str:
         """What came of a request, with no value in it that is to be hidden."""

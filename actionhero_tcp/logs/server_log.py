@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 from twisted.logger import ILogObserver, LogEvent, eventAsText, formatEventAsClassicLogText
@@ -14,6 +13,7 @@ from zope.interface import implementer
 from ..errors import StartError, printable
 from .file import LogFile
 from .lines import as_json, stamp
+from .writer import MAX_QUEUED_BYTES, LogWriter
 
 BACKGROUND_FILE: Final = "twistd.log"
 """Where twistd logs in the background unless it is told otherwise; in the working folder."""
@@ -23,39 +23,46 @@ _BETWEEN_BLANKS: Final = re.compile(r"[^\n\t]+")
 
 @implementer(ILogObserver)
 class ServerLog:
-    """Writes events, each at once.
+    """Writes events, each at once, in a thread once the server runs.
 
     Args:
         path: The file to append to; empty for standard output.
         json: Whether to write JSON, one object a line, instead of text.
         worker: The number of the worker that writes; 0 where there are none.
+        max_queued_bytes: See `LogWriter`.
+
+    Attributes:
+        writer: Writes the lines.
 
     Raises:
         StartError: The file cannot be opened; the text names it.
     """
 
-    def __init__(self, path: str = "", json: bool = False, worker: int = 0) -> None:
+    def __init__(
+        self,
+        path: str = "",
+        json: bool = False,
+        worker: int = 0,
+        max_queued_bytes: int = MAX_QUEUED_BYTES,
+    ) -> None:
         self._format = json_line if json else text_line
         self._worker = worker
-        self._file = LogFile(path, "the server's log")
+        self.writer = LogWriter(LogFile(path, "the server's log"), max_queued_bytes)
 
     def __call__(self, event: LogEvent) -> None:
         """Writes an event."""
         data = self._format(event, self._worker).encode("utf-8", "backslashreplace")
-        # There is no other log to tell that this one cannot be written.
-        with suppress(OSError):
-            self._file.write(data)
-
-    def reopen(self) -> None:
-        """Opens the file anew, and goes on there.
-
-        Raises:
-            StartError: It cannot be opened; the old file is written on.
-        """
-        self._file.reopen()
+        if data:
+            self.writer.put(data)
 
 
-def start(file: str, format: str, twistd: Mapping[str, Any], worker: int = 0) -> ServerLog | None:
+def start(
+    file: str,
+    format: str,
+    twistd: Mapping[str, Any],
+    worker: int = 0,
+    max_queued_bytes: int = MAX_QUEUED_BYTES,
+) -> ServerLog | None:
     """The server's own log, for `twistd` to take as its observer.
 
     Args:
@@ -63,6 +70,7 @@ def start(file: str, format: str, twistd: Mapping[str, Any], worker: int = 0) ->
         format: ``text`` or ``json``.
         twistd: The options of twistd, which say where it goes otherwise.
         worker: The number of the worker that writes; 0 where there are none.
+        max_queued_bytes: See `LogWriter`.
 
     Returns:
         The log; None where the options of twistd take it elsewhere.
@@ -71,7 +79,9 @@ def start(file: str, format: str, twistd: Mapping[str, Any], worker: int = 0) ->
         StartError: Its file cannot be opened.
     """
     path = destination(file, twistd)
-    return None if path is None else ServerLog(path, format == "json", worker)
+    if path is None:
+        return None
+    return ServerLog(path, format == "json", worker, max_queued_bytes)
 
 
 def destination(file: str, twistd: Mapping[str, Any]) -> str | None:

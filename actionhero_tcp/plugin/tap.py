@@ -39,11 +39,13 @@ from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
 from ..logs import server_log as server_logging
+from ..logs.file import LogFile
 from ..logs.lines import FORMS
 from ..logs.loggers import Loggers
 from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
+from ..logs.writer import LogWriter
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -117,7 +119,10 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     config, place = options.configuration, worker.place
     number = place.number if place is not None else 0
     twistd: Mapping[str, Any] = options.parent or {}
-    server_log = server_logging.start(config.log.file, config.log.format, twistd, number)
+    settings = config.log
+    server_log = server_logging.start(
+        settings.file, settings.format, twistd, number, settings.max_queued_bytes
+    )
     if place is None and config.general.workers > 1:
         return _supervisor(options, reactor, notifier, server_log)
     if place is not None and number != worker.REHEARSAL:
@@ -161,7 +166,7 @@ def _supervisor(
         listeners,
         partial(end_process, reactor, leave=_starter_of(options).leave),
         notifier,
-        Loggers(server_log),
+        Loggers(reactor, server_log, seconds=config.limits.close_timeout),
         reactor,
     )
 
@@ -259,7 +264,7 @@ def build(
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
-        log = RequestLog(reactor, config.log.request_file, config.log.params, form, filter)
+        log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
     runner_class = Runner if library is None else DiagnosticRunner
     runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
     defaults = {"limit": general.default_limit, "offset": general.default_offset}
@@ -302,7 +307,7 @@ def build(
         fail or partial(end_process, reactor, leave=starter.leave),
         notifier or Notifier(reactor),
         cache,
-        Loggers(server_log, log),
+        Loggers(reactor, server_log, log, limits.close_timeout),
         Lifecycle(loaded.hooks, api),
         stopped or partial(leave_threads, reactor, threads, limits.close_timeout),
         watch=watch,
@@ -316,6 +321,16 @@ def build(
         users = Subscribers(api, hooks, router, runner, watch)
         service.development = Development(library, users, config_file, service.reload, reactor)
     return service
+
+
+def _request_writer(config: Config, stats: Stats) -> LogWriter:
+    """What writes the request log."""
+
+    def dropped(lines: int) -> None:
+        stats.limited["maxQueuedBytes"] += lines
+
+    file = LogFile(config.log.request_file, "the request log")
+    return LogWriter(file, config.log.max_queued_bytes, dropped)
 
 
 def _redis_address(config: Config) -> RedisAddress:

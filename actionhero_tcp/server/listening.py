@@ -90,10 +90,15 @@ class ListeningService(Service):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
         self._listen()
 
+    def startService(self) -> None:
+        """Has the logs written by threads of their own."""
+        super().startService()  # type: ignore[no-untyped-call]
+        # Not sooner: a daemon has forked by now.
+        self.logs.start()
+
     def reopen_logs(self) -> None:
         """Opens the files of the logs anew, after they were moved away, and says so."""
-        if self._reopen_logs():
-            _log.info("opened the logs anew")
+        self.logs.reopen(self._logs_reopened)
 
     @property
     def _listens_everywhere(self) -> bool:
@@ -119,11 +124,14 @@ class ListeningService(Service):
         self.ports.clear()
         return DeferredList(closing, consumeErrors=True)
 
-    def _reopen_logs(self) -> bool:
-        errors = self.logs.reopen()
+    def _logs_reopened(self, errors: list[str]) -> None:
+        if not errors:
+            _log.info("opened the logs anew")
+        self._report_unopened(errors)
+
+    def _report_unopened(self, errors: list[str]) -> None:
         for error in errors:
             _log.error("{error}; the old file is written on", error=error)
-        return not errors
 
     def _listening(self, port: Any, listener: Listener) -> None:
         """A port listens."""
@@ -159,9 +167,9 @@ class ListeningService(Service):
 
 def stop_seconds(limits: Limits) -> float:
     """How long a stop in good order may take."""
-    # Four times the second one: hooks that still run, those of the stop, and blocking actions
-    # that do not return, each get as long again.
-    return limits.drain_timeout + 4 * limits.close_timeout + STOP_RESERVE_SECONDS
+    # Five times the second one: hooks that still run, those of the stop, the logs, and blocking
+    # actions that do not return, each get as long again.
+    return limits.drain_timeout + 5 * limits.close_timeout + STOP_RESERVE_SECONDS
 
 
 def address_text(host: Any) -> str:

@@ -91,7 +91,10 @@ class ActionHeroService(ListeningService):
         self._cluster = cluster
         self.lifecycle = lifecycle
         self.when_running: Callable[[Callable[[], object]], object] = lambda call: (
-            self.factory.context.clock.callWhenRunning(call)
+            # On asyncio reactors the loop runs one pass later than that.
+            self.factory.context.clock.callWhenRunning(
+                self.factory.context.clock.callLater, 0, call
+            )
         )
         self._call_starting = starting
         self._call_started = started
@@ -107,7 +110,7 @@ class ActionHeroService(ListeningService):
 
     def startService(self) -> None:
         """Serves, once the hooks of the start have ended."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         if self.logs.goes_nowhere:
             _log.warn("requests are not logged: standard output is /dev/null; set log.requestFile")
         if self._watch is not None:
@@ -129,7 +132,7 @@ class ActionHeroService(ListeningService):
         """
         self.notifier.reloading()
         try:
-            self._reopen_logs()
+            self.logs.reopen(self._report_unopened)
             return self.read_anew()
         finally:
             self._tell_if_ready()
@@ -152,12 +155,12 @@ class ActionHeroService(ListeningService):
         stopped.addCallback(lambda _: self.lifecycle.stop())
         if self._cluster is not None:
             stopped.addCallback(lambda _, cluster: cluster.leave(), self._cluster)
+        stopped.addCallback(lambda _: self._cache.close())
+        stopped.addCallback(lambda _: self.logs.close())
         stopped.addCallback(self._stopped)
         return stopped
 
     def _stopped(self, _: object) -> None:
-        self._cache.close()
-        self.logs.close()
         self.notifier.close()
         if self._watch is not None:
             self._watch.close()

@@ -80,7 +80,7 @@ class Supervisor(ListeningService):
 
     def startService(self) -> None:
         """Starts the workers."""
-        super().startService()  # type: ignore[no-untyped-call]
+        super().startService()
         _log.info("{name} starts {count} workers", name=self.name, count=len(self._numbers))
         for number in self._numbers:
             # The reactor has to run, to take notice of those that end.
@@ -115,7 +115,7 @@ class Supervisor(ListeningService):
         Returns:
             Whether the configuration was well.
         """
-        self._reopen_logs()
+        self.logs.reopen(self._report_unopened)
         try:
             self._config, _, _ = merge(self._config, self._read())
         except StartError as error:

@@ -9,18 +9,15 @@ import shlex
 import subprocess
 import tempfile
 from configparser import ConfigParser
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config import config_file, sections
 from actionhero_tcp.config.field import FieldInfo
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.logs.request_log import RequestLog
-from actionhero_tcp.logs.server_log import ServerLog
+from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.net import tls
 from actionhero_tcp.plugin import tap
 from tests import support
@@ -89,7 +86,7 @@ class DependencyTests(SynchronousTestCase):
         wanted = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (wanted["console"] + wanted["redis"], extras),
+            (wanted["console"] + wanted["fast"] + wanted["redis"], extras),
             (wanted["dev"] + wanted["docs"] + wanted["scan"], extras + development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}
@@ -197,8 +194,8 @@ class ExampleTests(SynchronousTestCase):
             self._shown(error.replace(key_file, "key.pem").replace(cert_file, "cert.pem"))
 
     def test_messages_about_logs(self) -> None:
-        for log, name in ((ServerLog, "server"), (partial(RequestLog, Clock()), "requests")):
-            self._shown(str(self.assertRaises(StartError, log, f"/nope/{name}.log")))
+        for what, name in (("the server's log", "server"), ("the request log", "requests")):
+            self._shown(str(self.assertRaises(StartError, LogFile, f"/nope/{name}.log", what)))
 
     def _shown(self, message: str) -> None:
         self.assertIn(f"\ntwistd actionhero: {message}\n", self.text)

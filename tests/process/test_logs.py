@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -474,3 +475,70 @@ class RotationTests(LogsTestCase):
         self.assertIn("has stopped", logs["own.log"])
         self.assertIn("name=paramsView", logs["requests.log.1"])
         self.assertIn("name=detailsView", logs["requests.log"])
+
+
+class StuckTests(LogsTestCase):
+    """Both logs go to a pipe that nobody reads."""
+
+    def setUp(self) -> None:
+        self.place = self.folder()
+        self.reader, writer = os.pipe()
+        self.addCleanup(os.close, self.reader)
+        self.addCleanup(os.close, writer)
+        os.set_blocking(writer, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b" " * 4096)
+        # Whoever inherits it shares this.
+        os.set_blocking(writer, True)
+        self.writer = writer
+
+    def serve(self, *options: str) -> subprocess.Popen[bytes]:
+        """A daemon that starts while its standard output takes nothing."""
+        process = subprocess.Popen(
+            [
+                *(str(TWISTD), "--nodaemon", "--pidfile=", "actionhero"),
+                *("--listen=unix:socket", "--close-timeout=1", *options),
+            ],
+            cwd=self.place,
+            stdin=subprocess.DEVNULL,
+            stdout=self.writer,
+            stderr=self.writer,
+        )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def enter(self) -> Talker:
+        """A client that has been welcomed, once the daemon listens."""
+        path = str(self.place / "socket")
+
+        def connected() -> socket.socket | None:
+            stream = socket.socket(socket.AF_UNIX)
+            stream.settimeout(PATIENCE)
+            try:
+                stream.connect(path)
+            except OSError:
+                stream.close()
+                return None
+            return stream
+
+        stream = wait_for(connected, "a port")
+        self.addCleanup(stream.close)
+        client = Talker(stream)
+        client.message()
+        return client
+
+    def check(self, process: subprocess.Popen[bytes], count: int = 5000) -> None:
+        """It serves, and ends when it is told to."""
+        client = self.enter()
+        client.pipeline(b"randomNumber\n" * count, count)
+        self.enter()
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(-signal.SIGTERM, process.wait(PATIENCE))
+
+    def test_it_starts_serves_and_stops(self) -> None:
+        self.check(self.serve())
+
+    def test_workers(self) -> None:
+        self.check(self.serve("--workers=2", "--redis=redis://127.0.0.1:1"))

@@ -328,14 +328,16 @@ def daemon(
     """A running daemon, on a free port of 127.0.0.1 unless the options say otherwise.
 
     Args:
-        options: More options for ``twistd actionhero``.
+        options: More options for ``twistd actionhero``; ``--reactor=`` is one of ``twistd``.
         folder: Its working folder; a new empty one by default.
         launcher: A command that becomes the command which follows it.
         descriptors: What the launcher inherits.
     """
     with tempfile.TemporaryDirectory() as temporary:
         where = Path(folder or temporary)
-        command = [*launcher, str(TWISTD), "--nodaemon", "--pidfile=", "actionhero"]
+        reactor = [option for option in options if option.startswith("--reactor=")]
+        options = tuple(option for option in options if option not in reactor)
+        command = [*launcher, str(TWISTD), *reactor, "--nodaemon", "--pidfile=", "actionhero"]
         command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
             command.append("--port=0")

@@ -262,6 +262,11 @@ def prepared_daemon(
             yield running
 
 
+def _told(reactor: str) -> list[str]:
+    """What tells twistd which reactor to use."""
+    return [f"--reactor={reactor}"] if reactor else []
+
+
 class DaemonTestCase(SynchronousTestCase):
     """Tests that share one daemon; each leaves a log with no traceback in it.
 
@@ -272,12 +277,14 @@ class DaemonTestCase(SynchronousTestCase):
         options: The daemon's options.
         files: What its working folder holds.
         pair: The kind of its key, for TLS.
+        reactor: The reactor that twistd is told to use; empty for its default.
         traceback_expected: Whether the test makes the server log a traceback.
     """
 
     options: tuple[str, ...] = ()
     files: Mapping[str, str | bytes] = {}
     pair = ""
+    reactor = ""
     traceback_expected = False
 
     def setUp(self) -> None:
@@ -304,7 +311,13 @@ class DaemonTestCase(SynchronousTestCase):
 
 
 class OwnDaemonTestCase(SynchronousTestCase):
-    """Tests each of which starts, and mostly stops, a daemon of its own."""
+    """Tests each of which starts, and mostly stops, a daemon of its own.
+
+    Attributes:
+        reactor: The reactor that twistd is told to use; empty for its default.
+    """
+
+    reactor = ""
 
     def start(
         self,
@@ -317,7 +330,9 @@ class OwnDaemonTestCase(SynchronousTestCase):
         stack = ExitStack()
         self.addCleanup(stack.close)
         return stack.enter_context(
-            prepared_daemon(files or {}, *options, pair=pair, launcher=launcher)
+            prepared_daemon(
+                files or {}, *_told(self.reactor), *options, pair=pair, launcher=launcher
+            )
         )
 
     def join(self, running: Daemon, receive_buffer: int = 0) -> Talker:
@@ -393,7 +408,7 @@ class _Shared:
         if self._owner is not owner or self._daemon is None or self._daemon.process.poll():
             self.stop()
             self._daemon = self._stack.enter_context(
-                prepared_daemon(owner.files, *owner.options, pair=owner.pair)
+                prepared_daemon(owner.files, *_told(owner.reactor), *owner.options, pair=owner.pair)
             )
             self._owner = owner
         return self._daemon

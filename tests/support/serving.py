@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.address import IPv4Address
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -42,14 +43,11 @@ class FakeEndpoint:
 
 
 class FakeCloser:
-    """A cache, the logs or a watch, which tell when they start and are closed."""
+    """A cache or a watch, which tell when they start and are closed."""
 
     def __init__(self, order: list[str], name: str) -> None:
         self.order = order
         self.name = name
-        self.goes_nowhere = False
-        self.server: ServerLog | None = None
-        self.errors: list[str] = []
 
     def start(self) -> None:
         self.order.append(f"start {self.name}")
@@ -57,8 +55,27 @@ class FakeCloser:
     def close(self) -> None:
         self.order.append(f"close {self.name}")
 
-    def reopen(self) -> list[str]:
-        return self.errors
+
+class FakeLogs:
+    """The logs, which tell when they are closed."""
+
+    def __init__(self, order: list[str]) -> None:
+        self.order = order
+        self.goes_nowhere = False
+        self.started = 0
+        self.server: ServerLog | None = None
+        self.errors: list[str] = []
+        self.closed: Deferred[None] = succeed(None)
+
+    def start(self) -> None:
+        self.started += 1
+
+    def close(self) -> Deferred[None]:
+        self.order.append("close logs")
+        return self.closed
+
+    def reopen(self, reopened: Callable[[list[str]], object]) -> None:
+        reopened(self.errors)
 
 
 class FakeNotifier:
@@ -89,7 +106,7 @@ class ServingTestCase(SynchronousTestCase):
         self.order: list[str] = []
         self.failures: list[str] = []
         self.notifier = FakeNotifier()
-        self.logs = FakeCloser(self.order, "logs")
+        self.logs = FakeLogs(self.order)
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)

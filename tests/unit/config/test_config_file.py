@@ -152,8 +152,8 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, params, "
-            "requestFile, requests",
+            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
+            "maxQueuedBytes, params, requestFile, requests",
         )
 
     def test_a_key_of_another_section(self) -> None:

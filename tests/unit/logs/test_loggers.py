@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
+import threading
 from pathlib import Path
 
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config.sections import Config
+from actionhero_tcp.logs import file as logfile
+from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.logs.lines import FORMS, UNSHOWN
 from actionhero_tcp.logs.loggers import Loggers
 from actionhero_tcp.logs.request_log import RequestLog
 from actionhero_tcp.logs.server_log import ServerLog
-from tests.support import ROOT, make_connection
+from actionhero_tcp.logs.writer import LogWriter
+from tests.support import PATIENCE, ROOT, Reactor, make_connection
 
 
 class LogsTests(SynchronousTestCase):
@@ -24,9 +30,20 @@ class LogsTests(SynchronousTestCase):
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()
         self.server = ServerLog(str(self.folder / "server.log"))
-        self.requests = RequestLog(Clock(), str(self.folder / "requests.log"))
-        self.addCleanup(self.requests.close)
-        self.logs = Loggers(self.server, self.requests)
+        self.requests = self.make("requests.log")
+        self.reactor = Reactor()
+        self.logs = Loggers(self.reactor, self.server, self.requests, PATIENCE)
+
+    def make(self, name: str) -> RequestLog:
+        """A request log in a file of this name."""
+        return RequestLog(Clock(), LogWriter(LogFile(str(self.folder / name), "the request log")))
+
+    def reopen(self, logs: Loggers | None = None) -> list[str]:
+        """Opens both anew; gives what went wrong."""
+        errors: list[list[str]] = []
+        (logs or self.logs).reopen(errors.append)
+        (told,) = errors
+        return told
 
     def write(self) -> None:
         """Writes to both."""
@@ -43,7 +60,7 @@ class LogsTests(SynchronousTestCase):
         for name in ("server.log", "requests.log"):
             (self.folder / name).rename(self.folder / f"{name}.1")
         self.write()
-        self.assertEqual([], self.logs.reopen())
+        self.assertEqual([], self.reopen())
         self.write()
         self.assertEqual(
             {"server.log.1": 2, "requests.log.1": 2, "server.log": 1, "requests.log": 1},
@@ -59,7 +76,7 @@ class LogsTests(SynchronousTestCase):
                 f"{self.folder}/requests.log: cannot open the request log: "
                 "No such file or directory",
             ],
-            self.logs.reopen(),
+            self.reopen(),
         )
         self.write()
         self.folder = moved
@@ -69,40 +86,84 @@ class LogsTests(SynchronousTestCase):
         (self.folder / "server.log").unlink()
         (self.folder / "server.log").mkdir()
         (self.folder / "requests.log").rename(self.folder / "requests.log.1")
-        (error,) = self.logs.reopen()
+        (error,) = self.reopen()
         self.assertEqual(
             f"{self.folder}/server.log: cannot open the server's log: Is a directory", error
         )
         self.assertTrue((self.folder / "requests.log").is_file())
 
     def test_either_may_be_missing(self) -> None:
-        for logs in (Loggers(), Loggers(server=self.server), Loggers(requests=self.requests)):
-            self.assertEqual([], logs.reopen())
-        Loggers().close()
+        for given in ({}, {"server": self.server}, {"requests": self.requests}):
+            logs = Loggers(self.reactor, **given)  # type: ignore[arg-type]
+            self.assertEqual([], self.reopen(logs))
+        self.assertIsNone(self.successResultOf(Loggers(self.reactor).close()))
 
     def test_closing_writes_the_requests_that_wait(self) -> None:
-        logs = Loggers(requests=RequestLog(Clock(), str(self.folder / "x.log")))
+        logs = Loggers(self.reactor, requests=self.make("x.log"))
         assert logs.requests is not None
         logs.requests.connected(make_connection())
-        logs.close()
+        closed = logs.close()
+        self.assertIsNone(self.successResultOf(closed))
+        self.assertEqual([], self.reactor.getDelayedCalls())
         self.assertEqual(1, (self.folder / "x.log").read_text().count("\n"))
 
     def test_what_is_closed_is_not_opened_anew(self) -> None:
-        logs = Loggers(requests=RequestLog(Clock(), str(self.folder / "x.log")))
+        logs = Loggers(self.reactor, requests=self.make("x.log"))
         logs.close()
         (self.folder / "x.log").unlink()
-        self.assertEqual([], logs.reopen())
+        self.assertEqual([], self.reopen(logs))
         self.assertFalse((self.folder / "x.log").exists())
 
     def test_the_server_has_more_to_say_after_closing(self) -> None:
-        Loggers(self.server).close()
+        Loggers(self.reactor, self.server).close()
         self.server({"log_format": "hello", "log_time": 0.0})
         self.assertEqual(1, (self.folder / "server.log").read_text().count("\n"))
 
     def test_knows_whether_requests_go_nowhere(self) -> None:
         self.assertFalse(self.logs.goes_nowhere)
-        self.assertFalse(Loggers(self.server).goes_nowhere)
-        self.assertTrue(Loggers(requests=RequestLog(Clock(), "/dev/null")).goes_nowhere)
+        self.assertFalse(Loggers(self.reactor, self.server).goes_nowhere)
+        nowhere = Loggers(self.reactor, requests=self.make("/dev/null"))
+        self.assertTrue(nowhere.goes_nowhere)
+
+    def test_once_started_threads_write_and_its_end_is_waited_for(self) -> None:
+        self.logs.start()
+        self.write()
+        (self.folder / "requests.log").rename(self.folder / "requests.log.1")
+        reopened = threading.Event()
+        self.logs.reopen(lambda errors: reopened.set())
+        self.assertTrue(reopened.wait(PATIENCE))
+        self.write()
+        closed = threading.Event()
+        self.logs.close().addCallback(lambda _: closed.set())
+        self.assertTrue(closed.wait(PATIENCE))
+        ((call, arguments, _),) = self.reactor.triggers["after"]["shutdown"]
+        self.server({"log_format": "stopped", "log_time": 0.0})
+        call(*arguments)
+        self.server({"log_format": "the reactor is gone", "log_time": 0.0})
+        self.assertEqual(
+            {"requests.log.1": 1, "requests.log": 1, "server.log": 4},
+            {path.name: path.read_text().count("\n") for path in self.folder.iterdir()},
+        )
+
+    def test_a_log_that_takes_nothing_is_waited_for_so_long(self) -> None:
+        reader, writer = os.pipe()
+        self.patch(logfile, "STANDARD_OUTPUT", writer)
+        stuck = RequestLog(Clock(), LogWriter(LogFile("", "the request log")))
+        logs = Loggers(self.reactor, requests=stuck, seconds=5)
+        logs.start()
+        stuck.writer.put(b"x" * 1_000_000)
+        closed = logs.close()
+        self.reactor.advance(4.9)
+        self.assertNoResult(closed)
+        self.reactor.advance(0.1)
+        self.assertIsNone(self.successResultOf(closed))
+        # What comes late changes nothing.
+        thread = stuck.writer._thread
+        assert thread is not None
+        while thread.is_alive():
+            os.read(reader, 1 << 20) if select.select([reader], [], [], 0.001)[0] else None
+        os.close(reader)
+        os.close(writer)
 
 
 class PageTests(SynchronousTestCase):
@@ -120,13 +181,14 @@ class PageTests(SynchronousTestCase):
         path = Path(self.mktemp())
         server = ServerLog(str(path), True, 3)
         server({"log_format": "x{traceback}", "traceback": "y", "log_time": 0.0})
-        requests = RequestLog(Clock(), str(path), True, FORMS["json"]())
+        writer = LogWriter(LogFile(str(path), "the request log"))
+        requests = RequestLog(Clock(), writer, True, FORMS["json"]())
         client = make_connection()
         requests.connected(client)
         for params in ({"a": 1}, UNSHOWN):
             requests.request(client, 1, "x", 0.0, 0.0, "no", params)  # type: ignore[arg-type]
         requests.disconnected(client, "quit")
-        requests.close()
+        requests.flush()
         table = self.text.partition("### JSON")[2].partition("\n### ")[0]
         documented = set(re.findall(r"(?m)^\| `(\w+)` \|", table))
         self.assertEqual(self.fields(*path.read_text().splitlines()), documented)

@@ -15,12 +15,12 @@ from twisted.internet.testing import Clock
 from twisted.logger import Logger
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.errors import StartError
-from actionhero_tcp.logs import file as logfile
-from actionhero_tcp.logs import request_log
+from actionhero_tcp.logs import request_log, writer
+from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.logs.lines import FORMS, MAX_PARAMS_CHARACTERS
 from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.logs.request_log import FLUSH_LINES, FLUSH_SECONDS, RequestLog
+from actionhero_tcp.logs.writer import LogWriter
 from tests.support import PROPERTY, make_connection
 
 ANY_TEXT = st.text(
@@ -53,7 +53,8 @@ class LogTestCase(SynchronousTestCase):
     ) -> RequestLog:
         """A log; flushed at the test's end unless the test does so."""
         path = str(self.path) if path is None else path
-        log = RequestLog(self.clock, path, with_params, FORMS[form](), ParamFilter(hidden))
+        writer = LogWriter(LogFile(path, "the request log"))
+        log = RequestLog(self.clock, writer, with_params, FORMS[form](), ParamFilter(hidden))
         self.addCleanup(log.flush)
         return log
 
@@ -185,7 +186,7 @@ class LinesTests(LogTestCase):
         log = self.make(with_params=True)
         log.request(self.client, 1, name, NOW - 0, NOW, text, params)
         log.disconnected(self.client, text)
-        log.close()
+        log.flush()
         lines = self.written().split("\n")
         kinds = [line.partition("Z ")[2].partition(" ")[0] for line in lines]
         self.assertEqual(["request", "disconnect", ""], kinds)
@@ -431,7 +432,7 @@ class FailureTests(LogTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.events: list[Any] = []
-        self.patch(request_log, "_log", Logger("test", observer=self.events.append))
+        self.patch(writer, "_log", Logger("test", observer=self.events.append))
         self.really_write = os.write
 
     def fail(self, *arguments: Any) -> Any:
@@ -466,89 +467,8 @@ class FailureTests(LogTestCase):
         self.assertEqual(1, self.written().count("\n"))
 
     def test_tells_so_again_after_it_went_well(self) -> None:
-        for writer in (self.fail, self.really_write, self.fail, self.fail):
-            self.patch(os, "write", writer)
+        for write in (self.fail, self.really_write, self.fail, self.fail):
+            self.patch(os, "write", write)
             self.flush()
-        self.assertEqual(2, len(self.events))
-
-
-class OpenAndCloseTests(LogTestCase):
-    """Where the lines go."""
-
-    def test_appends_to_a_file(self) -> None:
-        self.path.write_text("before\n")
-        log = self.make()
-        log.connected(self.client)
-        log.close()
-        self.assertTrue(self.written().startswith("before\n2012-"))
-
-    def test_a_folder_that_is_not_there_stops_the_start(self) -> None:
-        path = str(self.path / "nope" / "log")
-        error = self.assertRaises(StartError, RequestLog, self.clock, path)
-        self.assertEqual(f"{path}: cannot open the request log: Not a directory", str(error))
-
-    def test_a_folder_in_its_place_stops_the_start(self) -> None:
-        error = self.assertRaises(StartError, RequestLog, self.clock, "/")
-        self.assertEqual("/: cannot open the request log: Is a directory", str(error))
-
-    def test_a_name_that_no_file_can_have_stops_the_start(self) -> None:
-        for path in (f"{self.path}\0", f"{self.path}\ud800"):
-            self.assertRaises(StartError, RequestLog, self.clock, path)
-
-    def test_is_opened_anew_after_what_waits_is_written(self) -> None:
-        self.log.connected(self.client)
-        moved = self.path.rename(f"{self.path}.1")
-        self.log.connected(self.client)
-        self.log.reopen()
-        self.assertEqual(2, moved.read_text().count("\n"))
-        self.assertEqual("", self.written())
-        self.log.connected(self.client)
-        self.clock.advance(FLUSH_SECONDS)
-        self.assertEqual(1, self.written().count("\n"))
-
-    def test_goes_on_in_its_file_where_it_cannot_be_opened_anew(self) -> None:
-        moved = self.path.rename(f"{self.path}.1")
-        self.path.mkdir()
-        error = self.assertRaises(StartError, self.log.reopen)
-        self.assertEqual(f"{self.path}: cannot open the request log: Is a directory", str(error))
-        self.log.connected(self.client)
-        self.log.flush()
-        self.assertEqual(1, moved.read_text().count("\n"))
-
-    def test_closing_writes_what_waits(self) -> None:
-        self.log.connected(self.client)
-        self.log.close()
-        self.assertEqual(1, self.written().count("\n"))
-        self.assertEqual([], self.clock.getDelayedCalls())
-
-    def test_closing_closes_the_file(self) -> None:
-        before = len(os.listdir("/proc/self/fd"))
-        log = self.make()
-        self.assertEqual(before + 1, len(os.listdir("/proc/self/fd")))
-        log.close()
-        self.assertEqual(before, len(os.listdir("/proc/self/fd")))
-
-    def test_no_path_means_standard_output(self) -> None:
-        self.assertEqual(1, logfile.STANDARD_OUTPUT)
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        self.addCleanup(os.close, writer)
-        self.patch(logfile, "STANDARD_OUTPUT", writer)
-        log = self.make("")
-        log.connected(self.client)
-        log.close()
-        self.assertIn(b" connect client=", os.read(reader, 1000))
-
-    def test_standard_output_stays_open(self) -> None:
-        reader, writer = os.pipe()
-        self.addCleanup(os.close, reader)
-        self.addCleanup(os.close, writer)
-        self.patch(logfile, "STANDARD_OUTPUT", writer)
-        self.make("").close()
-        os.write(writer, b"open")
-        self.assertEqual(b"open", os.read(reader, 10))
-
-    def test_knows_whether_it_goes_nowhere(self) -> None:
-        self.assertFalse(self.log.goes_nowhere)
-        self.assertTrue(self.make("/dev/null").goes_nowhere)
-        self.assertFalse(self.make("/dev/full").goes_nowhere)
+        levels = [event["log_level"].name for event in self.events]
+        self.assertEqual(["error", "warn", "error"], levels)

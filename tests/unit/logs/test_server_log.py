@@ -240,7 +240,7 @@ class ServerLogTests(EventTestCase):
         log(self.event("first"))
         moved = self.path.rename(f"{self.path}.1")
         log(self.event("second"))
-        log.reopen()
+        log.writer.file.reopen()
         log(self.event("third"))
         self.assertEqual(2, moved.read_text().count("\n"))
         self.assertEqual(1, self.path.read_text().count("\n"))
@@ -250,7 +250,7 @@ class StartTests(SynchronousTestCase):
     """`start`: where the log goes, by its settings and the options of twistd."""
 
     def setUp(self) -> None:
-        self.patch(server_log, "ServerLog", lambda path, json, worker: (path, json))
+        self.patch(server_log, "ServerLog", lambda path, json, worker, most: (path, json))
 
     def start(self, file: str = "", format: str = "text", **twistd: Any) -> Any:
         """What is opened: the path, and whether JSON is written there."""

@@ -167,7 +167,7 @@ class ServiceTests(ServiceTestCase):
         service.privilegedStartService()
         service.startService()
         stopped = service.stopService()
-        stopping = ("stopping", "stopping, with 2 clients connected", 45.0)
+        stopping = ("stopping", "stopping, with 2 clients connected", 50.0)
         self.assertEqual([stopping], self.notifier.told[1:])
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
@@ -229,6 +229,7 @@ class LifecycleTests(ServiceTestCase):
         service.privilegedStartService()
         self.assertEqual([], self.order)
         service.startService()
+        self.factory.clock.advance(0)
         self.assertEqual((["open"], ["starting"]), (self.order, self.steps))
         self.assertEqual(([], [], []), (self.log, service.ports, self.notifier.told))
         self.opened.callback(None)
@@ -245,6 +246,7 @@ class LifecycleTests(ServiceTestCase):
         service = self.hooked(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         self.assertTrue(service.reload())
         self.assertEqual([("reloading",)], self.notifier.told)
 
@@ -253,9 +255,11 @@ class LifecycleTests(ServiceTestCase):
         service = self.hooked(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         self.assertEqual([], self.order)
         for call, arguments, keywords in self.factory.clock.whenRunningHooks:
             call(*arguments, **keywords)
+        self.factory.clock.advance(0)
         self.assertEqual(["open"], self.order)
 
     def test_they_do_not_run_in_one_that_has_been_stopped_before(self) -> None:
@@ -263,15 +267,18 @@ class LifecycleTests(ServiceTestCase):
         service = self.hooked(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         service.stopService()
         for call, arguments, keywords in self.factory.clock.whenRunningHooks:
             call(*arguments, **keywords)
+        self.factory.clock.advance(0)
         self.assertEqual(["drain"], self.order)
 
     def test_one_that_fails_ends_the_process_and_nothing_listens(self) -> None:
         service = self.hooked(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         self.opened.errback(ActionError("no database"))
         (error,) = self.failures
         self.assertIn("the hook 'open_it' (@on_start) refuses the start: no database", error)
@@ -284,6 +291,7 @@ class LifecycleTests(ServiceTestCase):
         service = self.hooked(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         stopped = service.stopService()
         self.factory.drained.callback(None)
         self.successResultOf(stopped)
@@ -295,6 +303,7 @@ class LifecycleTests(ServiceTestCase):
         service = self.hooked(fail(ValueError("taken")))
         service.privilegedStartService()
         service.startService()
+        self.factory.clock.advance(0)
         self.opened.callback(None)
         self.assertEqual(["cannot listen on place 1: taken"], self.failures)
         self.assertEqual(["starting"], self.steps)
@@ -309,6 +318,7 @@ class LifecycleTests(ServiceTestCase):
         self.hooks[1:] = [Hook("on_stop", lambda api: waiting, file="a")]
         service = self.service(FakePort(self.order))
         service.startService()
+        self.factory.clock.advance(0)
         self.opened.callback(None)
         stopped = service.stopService()
         self.factory.drained.callback(None)
