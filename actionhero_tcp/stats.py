@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Final
 
 BOUNDS: Final = (
@@ -56,18 +56,30 @@ class Stats:
         closed: How many connections ended, by reason.
         limited: How often each limit took effect, by its key in the config.
         blocked: How often the reactor was blocked for longer than ``log.blockedSeconds``.
+        actions: How each action has run, by its name.
+        verbs: How often each verb was served.
+        received_bytes: Bytes that clients have sent.
+        sent_bytes: Bytes handed to the transports of clients.
+        broadcasts: Messages to rooms that were delivered to members of this process.
+        deliveries: Deliveries of these to members.
     """
 
     __slots__ = (
         "_started",
+        "actions",
         "blocked",
+        "broadcasts",
         "closed",
         "connected_ever",
         "connections",
+        "deliveries",
         "elsewhere",
         "id",
         "limited",
+        "received_bytes",
         "requests",
+        "sent_bytes",
+        "verbs",
     )
 
     def __init__(self) -> None:
@@ -79,6 +91,12 @@ class Stats:
         self.closed: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
         self.blocked = 0
+        self.actions: defaultdict[str, ActionTimes] = defaultdict(ActionTimes)
+        self.verbs: Counter[str] = Counter()
+        self.received_bytes = 0
+        self.sent_bytes = 0
+        self.broadcasts = 0
+        self.deliveries = 0
         self._started = time.monotonic()
 
     def opened(self) -> None:

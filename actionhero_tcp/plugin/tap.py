@@ -316,6 +316,11 @@ def build(
         started=started or starter.tell,
     )
     service.api = api
+    if config.web.port:
+        from ..web.server import WebServer
+
+        web = WebServer(config.web, api, list, ActionHeroFactory(context, clients).buildProtocol, None)
+        reactor.callWhenRunning(web.start)
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     if library is not None and isinstance(runner, DiagnosticRunner):
         users = Subscribers(api, hooks, router, runner, watch)

@@ -1,1 +1,1 @@
-"""The HTTP side: health, metrics, the live page and WebSocket clients. Imported only where it is on."""
+"""The HTTP side: health, metrics, the live page and WebSocket; imported where it is on."""

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from twisted.web.server import Request
 
+from .resources import last_argument
+
 COOKIE: Final = "actionhero_token"
 """The cookie that holds the token of a browser."""
 
@@ -73,12 +75,9 @@ class Access:
         Returns:
             Whether the address had the right one.
         """
-        (given, *_) = request.args.get(b"token", [b""])
-        if not self._is_token(given):
+        if not self._is_token(last_argument(request, "token").encode()):
             return False
-        request.addCookie(
-            COOKIE, self.token, path=self._path, httpOnly=True, sameSite="strict"
-        )
+        request.addCookie(COOKIE, self.token, path=self._path, httpOnly=True, sameSite="strict")
         return True
 
     def _is_token(self, given: bytes) -> bool:

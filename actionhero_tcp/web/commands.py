@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from .site import Refusal, as_json
+from .resources import Leaf, Refusal, as_json, last_argument
 
 if TYPE_CHECKING:
     from ..app.api import Api
 
 
-class CloseConnection(Resource):
+class CloseConnection(Leaf):
     """Closes one connection: ``POST …/close?id=ID``.
 
     Args:
         api: The server's face to actions.
     """
-
-    isLeaf = True
 
     def __init__(self, api: Api) -> None:
         super().__init__()
@@ -28,8 +25,7 @@ class CloseConnection(Resource):
 
     def render_POST(self, request: Request) -> bytes:
         """Closes it after all that it has asked for is answered, as ``connection.close()``."""
-        (given, *_) = request.args.get(b"id", [b""])
-        connection = self._api.connections.get(given.decode("utf-8", "replace"))
+        connection = self._api.connections.get(last_argument(request, "id"))
         if connection is None:
             return Refusal(404, "no connection with this id is with this process").render(request)
         connection.close()

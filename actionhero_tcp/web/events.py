@@ -59,8 +59,8 @@ class RecentEvents:
 
     def start(self) -> None:
         """Listens to the log."""
-        self._publisher.addObserver(self)
+        self._publisher.addObserver(self)  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """Listens no more."""
-        self._publisher.removeObserver(self)
+        self._publisher.removeObserver(self)  # type: ignore[arg-type]

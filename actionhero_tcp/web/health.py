@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from .site import as_json
+from .resources import Leaf, as_json, as_text
 
 Reasons = Callable[[], list[str]]
 """Says why the server is not ready; an empty list where it is."""
 
 
-class Liveness(Resource):
+class Liveness(Leaf):
     """Answers 200 as long as the reactor runs: a process that is stuck answers nothing."""
-
-    isLeaf = True
 
     def render_GET(self, request: Request) -> bytes:
         """Answers one line of text."""
-        request.setHeader("Content-Type", "text/plain; charset=utf-8")
-        return b"alive\n"
+        return as_text(request, b"alive\n")
 
 
-class Readiness(Resource):
+class Readiness(Leaf):
     """Answers 200 where the server takes clients, else 503 with the reasons.
 
     The body is ``{"ready":true,"reasons":[]}``.
@@ -32,8 +28,6 @@ class Readiness(Resource):
     Args:
         reasons: Says why it is not ready.
     """
-
-    isLeaf = True
 
     def __init__(self, reasons: Reasons) -> None:
         super().__init__()

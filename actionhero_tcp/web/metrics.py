@@ -18,10 +18,10 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 from prometheus_client.registry import Collector
-from twisted.web.resource import Resource
 from twisted.web.server import Request
 
 from ..stats import BOUNDS
+from .resources import Leaf
 
 if TYPE_CHECKING:
     from ..app.api import Api
@@ -69,28 +69,154 @@ def _outcomes(api: Api) -> Samples:
 
 
 FAMILIES: Final = (
-    Family("actionhero_connections", "gauge", "Clients connected now.", (), _one(lambda a: a.stats.connections)),
-    Family("actionhero_connections_opened", "counter", "Clients that were welcomed.", (), _one(lambda a: a.stats.connected_ever)),
-    Family("actionhero_connections_closed", "counter", "Connections that ended, by reason.", ("reason",), _each(lambda a: a.stats.closed)),
-    Family("actionhero_requests", "counter", "Lines served: verbs, actions and what was refused.", (), _one(lambda a: a.stats.requests)),
-    Family("actionhero_verbs", "counter", "Verbs served, by name.", ("verb",), _each(lambda a: a.stats.verbs)),
-    Family("actionhero_actions", "counter", "Actions that ended, by name and outcome.", ("action", "outcome"), _outcomes),
-    Family("actionhero_received_bytes", "counter", "Bytes that clients have sent.", (), _one(lambda a: a.stats.received_bytes)),
-    Family("actionhero_sent_bytes", "counter", "Bytes handed to the transports of clients.", (), _one(lambda a: a.stats.sent_bytes)),
-    Family("actionhero_queued_bytes", "gauge", "Bytes that wait for clients that do not read.", (), _one(lambda a: sum(c.outbox.queued_bytes for c in a.connections.values()))),
-    Family("actionhero_rooms", "gauge", "Rooms that have members with this process.", (), _one(lambda a: len(a.rooms))),
-    Family("actionhero_room_broadcasts", "counter", "Messages to rooms that this process delivered.", (), _one(lambda a: a.stats.broadcasts)),
-    Family("actionhero_room_deliveries", "counter", "Deliveries of those messages to members.", (), _one(lambda a: a.stats.deliveries)),
-    Family("actionhero_limits_reached", "counter", "How often each limit took effect, by its key.", ("limit",), _each(lambda a: a.stats.limited)),
-    Family("actionhero_loop_blocked", "counter", "Times the event loop was blocked for longer than log.blockedSeconds.", (), _one(lambda a: a.stats.blocked)),
-    Family("actionhero_threads_busy", "gauge", "Blocking actions that have a thread.", (), _one(lambda a: a.threads.running)),
-    Family("actionhero_cluster_peers", "gauge", "Other nodes of the cluster that are alive.", (), _one(lambda a: len(a.cluster.peers))),
-    Family("actionhero_cluster_connected", "gauge", "1 where the node is part of its cluster, or has none; 0 where it runs alone.", (), _one(lambda a: float(not a.cluster.error))),
-    Family("actionhero_uptime_seconds", "gauge", "Seconds since the server started.", (), _one(lambda a: a.stats.uptime)),
-    Family("actionhero_process_resident_memory_bytes", "gauge", "Resident memory of the process.", (), _one(lambda a: a.stats.memory())),
-    Family("actionhero_process_cpu_seconds", "counter", "Processor time of the process.", (), _one(lambda a: _usage())),
-    Family("actionhero_process_threads", "gauge", "Threads of the process.", (), _one(lambda a: threading.active_count())),
-)  # fmt: skip
+    Family(
+        "actionhero_connections",
+        "gauge",
+        "Clients connected now.",
+        (),
+        _one(lambda a: a.stats.connections),
+    ),
+    Family(
+        "actionhero_connections_opened",
+        "counter",
+        "Clients that were welcomed.",
+        (),
+        _one(lambda a: a.stats.connected_ever),
+    ),
+    Family(
+        "actionhero_connections_closed",
+        "counter",
+        "Connections that ended, by reason.",
+        ("reason",),
+        _each(lambda a: a.stats.closed),
+    ),
+    Family(
+        "actionhero_requests",
+        "counter",
+        "Lines served: verbs, actions and what was refused.",
+        (),
+        _one(lambda a: a.stats.requests),
+    ),
+    Family(
+        "actionhero_verbs",
+        "counter",
+        "Verbs served, by name.",
+        ("verb",),
+        _each(lambda a: a.stats.verbs),
+    ),
+    Family(
+        "actionhero_actions",
+        "counter",
+        "Actions that ended, by name and outcome.",
+        ("action", "outcome"),
+        _outcomes,
+    ),
+    Family(
+        "actionhero_received_bytes",
+        "counter",
+        "Bytes that clients have sent.",
+        (),
+        _one(lambda a: a.stats.received_bytes),
+    ),
+    Family(
+        "actionhero_sent_bytes",
+        "counter",
+        "Bytes handed to the transports of clients.",
+        (),
+        _one(lambda a: a.stats.sent_bytes),
+    ),
+    Family(
+        "actionhero_queued_bytes",
+        "gauge",
+        "Bytes that wait for clients that do not read.",
+        (),
+        _one(lambda a: sum(c.outbox.queued_bytes for c in a.connections.values())),
+    ),
+    Family(
+        "actionhero_rooms",
+        "gauge",
+        "Rooms that have members with this process.",
+        (),
+        _one(lambda a: len(a.rooms)),
+    ),
+    Family(
+        "actionhero_room_broadcasts",
+        "counter",
+        "Messages to rooms that this process delivered.",
+        (),
+        _one(lambda a: a.stats.broadcasts),
+    ),
+    Family(
+        "actionhero_room_deliveries",
+        "counter",
+        "Deliveries of those messages to members.",
+        (),
+        _one(lambda a: a.stats.deliveries),
+    ),
+    Family(
+        "actionhero_limits_reached",
+        "counter",
+        "How often each limit took effect, by its key.",
+        ("limit",),
+        _each(lambda a: a.stats.limited),
+    ),
+    Family(
+        "actionhero_loop_blocked",
+        "counter",
+        "Times the event loop was blocked for longer than log.blockedSeconds.",
+        (),
+        _one(lambda a: a.stats.blocked),
+    ),
+    Family(
+        "actionhero_threads_busy",
+        "gauge",
+        "Blocking actions that have a thread.",
+        (),
+        _one(lambda a: a.threads.running),
+    ),
+    Family(
+        "actionhero_cluster_peers",
+        "gauge",
+        "Other nodes of the cluster that are alive.",
+        (),
+        _one(lambda a: len(a.cluster.peers)),
+    ),
+    Family(
+        "actionhero_cluster_connected",
+        "gauge",
+        "1 where the node is part of its cluster, or has none; 0 where it runs alone.",
+        (),
+        _one(lambda a: float(not a.cluster.error)),
+    ),
+    Family(
+        "actionhero_uptime_seconds",
+        "gauge",
+        "Seconds since the server started.",
+        (),
+        _one(lambda a: a.stats.uptime),
+    ),
+    Family(
+        "actionhero_process_resident_memory_bytes",
+        "gauge",
+        "Resident memory of the process.",
+        (),
+        _one(lambda a: a.stats.memory()),
+    ),
+    Family(
+        "actionhero_process_cpu_seconds",
+        "counter",
+        "Processor time of the process.",
+        (),
+        _one(lambda a: _usage()),
+    ),
+    Family(
+        "actionhero_process_threads",
+        "gauge",
+        "Threads of the process.",
+        (),
+        _one(lambda a: threading.active_count()),
+    ),
+)
 """Each metric but the histogram; docs/metrics.md has the same list."""
 
 SECONDS: Final = "actionhero_action_duration_seconds"
@@ -127,7 +253,7 @@ class ServerCollector(Collector):
         yield seconds
 
 
-class MetricsResource(Resource):
+class MetricsResource(Leaf):
     """Answers with the server's metrics and those of the application beside them.
 
     The application's are those of prometheus-client's own registry, ``REGISTRY``.
@@ -135,8 +261,6 @@ class MetricsResource(Resource):
     Args:
         collector: Reads the server's.
     """
-
-    isLeaf = True
 
     def __init__(self, collector: ServerCollector) -> None:
         super().__init__()

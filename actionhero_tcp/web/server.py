@@ -11,14 +11,14 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
 
 from .access import LOOPBACK_NAMES, Access
 from .commands import CloseConnection
 from .events import RecentEvents
 from .health import Liveness, Readiness, Reasons
 from .metrics import MetricsResource, ServerCollector
-from .site import JSONResource, Protected, Root, site_of, text_file
+from .resources import JSONResource, TextFile, WebResource
+from .site import Protected, Root, WebSite
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class WebServer:
         hosts = [*LOOPBACK_NAMES, settings.bind_ip, *settings.allowed_hosts]
         self._access = Access(settings.token, hosts, settings.allowed_origins, self._path)
         tree = self._tree(Snapshot(api, reasons), reasons, build_protocol)
-        self._site = site_of(Root(self._access, prefix, tree), api.reactor)
+        self._site = WebSite(Root(self._access, prefix, tree), api.reactor)
 
     def start(self) -> None:
         """Listens. A port that is taken is a warning: clients are served without it."""
@@ -106,27 +106,28 @@ class WebServer:
 
     def _cannot_listen(self, failure: Failure) -> None:
         failure.trap(CannotListenError)
+        error: Any = failure.value
         _log.warn(
             "no web port: cannot listen on {host}:{port} (web.port): {reason}",
             host=self._settings.bind_ip,
             port=self._settings.port,
-            reason=failure.value.socketError.strerror or failure.value.socketError,
+            reason=error.socketError.strerror or error.socketError,
         )
 
     def _tree(
         self, snapshot: Snapshot, reasons: Reasons, build_protocol: BuildProtocol
-    ) -> Resource:
-        tree = Resource()
-        tree.putChild(b"livez", Liveness())
-        tree.putChild(b"readyz", Readiness(reasons))
-        tree.putChild(b"metrics", MetricsResource(ServerCollector(self._api)))
+    ) -> WebResource:
+        tree = WebResource()
+        tree.add("livez", Liveness())
+        tree.add("readyz", Readiness(reasons))
+        tree.add("metrics", MetricsResource(ServerCollector(self._api)))
         if self._settings.web_socket:
-            tree.putChild(b"ws", self._websocket(build_protocol))
+            tree.add("ws", self._websocket(build_protocol))
         if self._settings.page:
             self._add_page(tree, snapshot)
         return tree
 
-    def _websocket(self, build_protocol: BuildProtocol) -> Resource:
+    def _websocket(self, build_protocol: BuildProtocol) -> WebResource:
         # wsproto comes with an extra, and is needed only where this is on.
         from .websocket import WebSocketEndpoint, WebSocketFactory
 
@@ -135,13 +136,13 @@ class WebServer:
         factory = WebSocketFactory(build_protocol, longest, api.reactor)
         return WebSocketEndpoint(self._access, factory)
 
-    def _add_page(self, tree: Resource, snapshot: Snapshot) -> None:
+    def _add_page(self, tree: WebResource, snapshot: Snapshot) -> None:
         page = {name: _page_file(name, kind) for name, kind in PAGE_FILES.items()}
         index = Protected(self._access, page.pop("index.html"), takes_token=True)
-        tree.putChild(b"", index)
+        tree.add("", index)
         for name, file in page.items():
-            tree.putChild(name.encode(), file)
-        state = Resource()
+            tree.add(name, file)
+        state = WebResource()
         for name, make in (
             ("overview", snapshot.overview),
             ("limits", snapshot.limits),
@@ -151,10 +152,10 @@ class WebServer:
             ("actions", snapshot.actions),
             ("events", lambda arguments: self._events.latest()),
         ):
-            state.putChild(name.encode(), JSONResource(make))
-        state.putChild(b"close", CloseConnection(self._api))
-        tree.putChild(b"state", Protected(self._access, state))
+            state.add(name, JSONResource(make))
+        state.add("close", CloseConnection(self._api))
+        tree.add("state", Protected(self._access, state))
 
 
-def _page_file(name: str, kind: str) -> Resource:
-    return text_file((files(__package__) / "page" / name).read_bytes(), kind)
+def _page_file(name: str, kind: str) -> WebResource:
+    return TextFile((files(__package__) / "page" / name).read_bytes(), kind)

@@ -1,16 +1,16 @@
-"""The tree of the web port's resources, and what holds for each of them."""
+"""The tree of the web port, and what holds for each request."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from twisted.web.resource import IResource, Resource
+from twisted.internet.interfaces import IAddress
+from twisted.logger import Logger
 from twisted.web.server import Request, Site
-from twisted.web.static import Data
 
+from ..errors import printable
 from .access import Access
+from .resources import Leaf, Refusal, WebResource, render_below
 
 HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -33,18 +33,21 @@ REQUEST_SECONDS: Final = 30
 """A client has so long to send a request, and a connection may be idle so long."""
 
 
+_log = Logger()
+
+
 class WebRequest(Request):
     """A request whose body is bounded: Twisted would write a long one to a temporary file."""
 
     def gotLength(self, length: int | None) -> None:
         """Drops the connection of a request whose body is too long, or of unknown length."""
         if length is None or length > MAX_BODY_BYTES:
-            self.loseConnection()
-        super().gotLength(length)
+            self.loseConnection()  # type: ignore[no-untyped-call]
+        super().gotLength(length)  # type: ignore[no-untyped-call]
 
 
-class Root(Resource):
-    """The top of the tree: checks the host, adds `HEADERS`, and finds the path's prefix.
+class Root(Leaf):
+    """The top of the tree: checks the host, adds `HEADERS`, and takes off the path's prefix.
 
     Args:
         access: Decides whose requests are served.
@@ -52,70 +55,27 @@ class Root(Resource):
         tree: The resource below that.
     """
 
-    def __init__(self, access: Access, prefix: str, tree: Resource) -> None:
+    def __init__(self, access: Access, prefix: str, tree: WebResource) -> None:
         super().__init__()
         self._access = access
         self._prefix = [part.encode() for part in prefix.split("/") if part]
         self._tree = tree
 
-    def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
-        """Returns the tree's resource for a request that may be served."""
+    def render(self, request: Request) -> Any:
+        """Renders what the request's path leads to, or refuses."""
         for name, value in HEADERS.items():
             request.setHeader(name, value)
         if not self._access.knows_host(request):
-            return Refusal(421, "this host name is not served here; see web.allowedHosts")
-        asked = [path, *request.postpath]
-        if asked[: len(self._prefix)] != self._prefix:
-            return Refusal(404, "not found")
-        for _ in self._prefix:
-            request.prepath.append(asked.pop(0))
-        # The root has taken the first segment off the list already.
-        request.postpath = asked
-        return _Found(self._tree)
+            return Refusal(421, "unknown host name; web.allowedHosts names ours").render(request)
+        length, path = len(self._prefix), request.postpath or []
+        if path[:length] != self._prefix:
+            return Refusal(404, "not found").render(request)
+        request.postpath = path[length:]
+        return render_below(self._tree, request)
 
 
-class _Found(Resource):
-    """Goes on with the segments that are left, once Twisted has taken the first."""
-
-    isLeaf = True
-
-    def __init__(self, tree: Resource) -> None:
-        super().__init__()
-        self._tree = tree
-
-    def render(self, request: Request) -> Any:
-        resource: Any = self._tree
-        while request.postpath and not resource.isLeaf:
-            segment = request.postpath.pop(0)
-            request.prepath.append(segment)
-            resource = resource.getChildWithDefault(segment, request)
-        return resource.render(request)
-
-
-class Refusal(Resource):
-    """An answer of one line of text.
-
-    Args:
-        status: The HTTP status.
-        text: What is wrong, and what is expected.
-    """
-
-    isLeaf = True
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__()
-        self._status = status
-        self._text = text
-
-    def render(self, request: Request) -> bytes:
-        """Answers any method."""
-        request.setResponseCode(self._status)
-        request.setHeader("Content-Type", "text/plain; charset=utf-8")
-        return f"{self._text}\n".encode()
-
-
-class Protected(Resource):
-    """Resources that need the token, and requests of our own pages only.
+class Protected(Leaf):
+    """Resources that need the token, and take requests of our own pages only.
 
     Args:
         access: Decides.
@@ -124,9 +84,7 @@ class Protected(Resource):
             then sent on without it.
     """
 
-    isLeaf = True
-
-    def __init__(self, access: Access, inner: Resource, *, takes_token: bool = False) -> None:
+    def __init__(self, access: Access, inner: WebResource, *, takes_token: bool = False) -> None:
         super().__init__()
         self._access = access
         self._inner = inner
@@ -142,49 +100,42 @@ class Protected(Resource):
         if not self._access.has_token(request):
             text = "open the address that the server's log shows, with its token"
             return Refusal(401, text).render(request)
-        return _Found(self._inner).render(request)
+        return render_below(self._inner, request)
 
 
-class JSONResource(Resource):
-    """Answers GET with what a function returns, as JSON.
+class WebSite(Site):
+    """The factory of the web port.
 
     Args:
-        make: Gets the arguments of the request's address, the last value of each.
+        root: The top of the tree.
+        reactor: The reactor.
     """
 
-    isLeaf = True
+    noisy = False
+    displayTracebacks = False
 
-    def __init__(self, make: Callable[[Mapping[str, str]], object]) -> None:
-        super().__init__()
-        self._make = make
+    def __init__(self, root: Root, reactor: Any) -> None:
+        super().__init__(root, WebRequest, timeout=REQUEST_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
 
-    def render_GET(self, request: Request) -> bytes:
-        """Answers; a ValueError of the function is the client's fault."""
-        arguments = {
-            name.decode("utf-8", "replace"): values[-1].decode("utf-8", "replace")
-            for name, values in request.args.items()
-        }
-        try:
-            answer = self._make(arguments)
-        except ValueError as error:
-            return bytes(Refusal(400, str(error)).render(request))
-        return as_json(request, answer)
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Returns the protocol of a connection.
 
+        Twisted's HTTP parser raises on some input that is no HTTP, such as an empty request
+        line; the connection is dropped then, and the log stays clean.
+        """
+        channel: Any = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        connect, receive = channel.makeConnection, channel.dataReceived
 
-def as_json(request: Request, answer: object) -> bytes:
-    """Returns a JSON body, and sets its type."""
-    request.setHeader("Content-Type", "application/json")
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        def connected(transport: Any) -> None:
+            def received(data: bytes) -> None:
+                try:
+                    receive(data)
+                except Exception as error:
+                    _log.debug("a web client sent no HTTP: {error}", error=printable(repr(error)))
+                    transport.abortConnection()
 
+            channel.dataReceived = received
+            connect(transport)
 
-def text_file(content: bytes, kind: str) -> Data:
-    """Returns a resource of a text that the package ships."""
-    return Data(content, f"{kind}; charset=utf-8")
-
-
-def site_of(root: Root, reactor: Any) -> Site:
-    """Returns the factory of the web port."""
-    site = Site(root, WebRequest, timeout=REQUEST_SECONDS, reactor=reactor)
-    site.displayTracebacks = False
-    site.noisy = False
-    return site
+        channel.makeConnection = connected
+        return channel

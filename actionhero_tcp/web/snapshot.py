@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..config import sections
+from ..stats import BOUNDS
 
 if TYPE_CHECKING:
     from ..app.actions import Action
@@ -75,6 +76,7 @@ class Snapshot:
                 "blocked": stats.blocked,
             },
             "closed": dict(stats.closed),
+            "latency": {"bounds": BOUNDS, "counts": self._latency()},
         }
 
     def limits(self, arguments: Arguments) -> list[dict[str, object]]:
@@ -139,6 +141,11 @@ class Snapshot:
     def actions(self, arguments: Arguments) -> list[dict[str, object]]:
         """Returns all actions, by name."""
         return [_action(action) for _, action in sorted(self._api.actions.items())]
+
+    def _latency(self) -> list[int]:
+        """How many runs of actions took how long, as the buckets of `ActionTimes`."""
+        each = (times.buckets for times in self._api.stats.actions.values())
+        return [sum(column) for column in zip(*each, strict=True)] or [0] * (len(BOUNDS) + 1)
 
     def _found(self, search: str) -> list[Connection]:
         connections: Iterable[Connection] = self._api.connections.values()

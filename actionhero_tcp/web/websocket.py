@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IAddress
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import Request
 from twisted.web.websocket import WebSocketResource, WebSocketTransport
 from wsproto.utilities import RemoteProtocolError
 
 from ..clock import Clock, Timer, stop
 from .access import Access
-from .site import Refusal
+from .resources import Leaf, Refusal
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IPushProducer
@@ -210,15 +209,13 @@ class WebSocketFactory:
         return WebSocketClient(request, self._build_protocol, self._max_bytes(), self._clock)
 
 
-class WebSocketEndpoint(Resource):
+class WebSocketEndpoint(Leaf):
     """Where browsers connect: pages of ours, and of the origins that are allowed.
 
     Args:
         access: Decides from where.
         factory: Makes the clients.
     """
-
-    isLeaf = True
 
     def __init__(self, access: Access, factory: WebSocketFactory) -> None:
         super().__init__()
@@ -230,5 +227,4 @@ class WebSocketEndpoint(Resource):
         if not self._access.knows_origin(request):
             text = "pages of this origin may not connect; see web.allowedOrigins"
             return Refusal(403, text).render(request)
-        answer = self._websocket.render_GET(request)
-        return answer if answer is NOT_DONE_YET else bytes(answer)  # type: ignore[arg-type]
+        return self._websocket.render_GET(request)
