@@ -197,7 +197,10 @@ class LocalCache:
 
     async def destroy(self, key: str) -> bool:
         """See `Cache.destroy`."""
-        return self._remove(key) is not None
+        known = self._remove(key)
+        if not self._records:
+            self.close()
+        return known is not None
 
     async def size(self) -> int:
         """See `Cache.size`."""

@@ -1,115 +1,22 @@
-"""What an action takes: its inputs, read from its signature, and their conversion."""
+"""What an action takes: its inputs, read from its signature."""
 
 from __future__ import annotations
 
 import inspect
-import re
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final
 
 from ..errors import ClientError
-from ..wire import json_reader, json_writer
+from .conversion import CONVERTERS, Converter, converter
+from .conversion_errors import ConversionError, did_you_mean
 
-JSON_INPUT_DEPTH: Final = 64
-"""How deeply a list or dict may be nested that a client gave as the text of a sticky param."""
-
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
-
-
-def number(text: object) -> float | None:
-    """The number that a JSON value is, or that a text spells; None where it is none.
-
-    Whole numbers are ints. NaN, the infinities and truth values are no numbers.
-    """
-    if type(text) is int:
-        return text
-    if type(text) is float:
-        return text if isfinite(text) else None
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        value = float(text)
-        return value if isfinite(value) else None
-
-
-def _to_str(value: object) -> str:
-    if type(value) is str:
-        return value
-    if number(value) is None:
-        raise ValueError("a string")
-    return json_writer.dumps(value).decode()
-
-
-def _to_int(value: object) -> int:
-    found = number(value)
-    if found is None or found != int(found):
-        raise ValueError("a whole number")
-    return int(found)
-
-
-def _to_float(value: object) -> float:
-    found = number(value)
-    if found is None:
-        raise ValueError("a number")
-    try:
-        return float(found)
-    except OverflowError:
-        raise ValueError("a number that is not that large") from None
-
-
-def _to_bool(value: object) -> bool:
-    if type(value) is bool:
-        return value
-    text = str(value) if type(value) is int else value
-    if isinstance(text, str) and text.lower() in _TRUTHS:
-        return _TRUTHS[text.lower()]
-    raise ValueError("true or false")
-
-
-def _to_list(value: object) -> list[object]:
-    value = _parsed(value)
-    if not isinstance(value, list):
-        raise ValueError("a list")
-    return value
-
-
-def _to_dict(value: object) -> dict[str, object]:
-    value = _parsed(value)
-    if not isinstance(value, dict):
-        raise ValueError("an object")
-    return value
-
-
-def _parsed(value: object) -> object:
-    """The value that a sticky param's text stands for, where it is JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json_reader.loads(value.strip(), JSON_INPUT_DEPTH)
-    except ClientError:
-        return value
-
-
-Converter = Callable[[Any], Any]
-
-CONVERTERS: Final[dict[type, Converter]] = {
-    str: _to_str,
-    int: _to_int,
-    float: _to_float,
-    bool: _to_bool,
-    list: _to_list,
-    dict: _to_dict,
-}
-"""How a value that a client sent becomes each type that an input may be annotated with.
-
-A converter raises ValueError with what it had expected.
-"""
+_SUPPORTED: Final = (
+    f"supported: {', '.join(kind.__name__ for kind in CONVERTERS)}, each also with | None, "
+    "and every type that msgspec can convert"
+)
+_ALWAYS_KNOWN: Final = ("action", "limit", "offset")
+"""Params that every request has or may have, whatever its action declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +28,43 @@ class Input:
         convert: Makes a value of its type of what a client sent.
         required: Whether a client must give it.
         default: What it is where a client does not.
+        annotation: Its type.
     """
 
     name: str
     convert: Converter
     required: bool
     default: object
+    annotation: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One input that a client got wrong.
+
+    Attributes:
+        param: Which, with the path below it, such as ``reading.values[2]``.
+        error: What is wrong, as a sentence.
+        is_missing: Whether it is only missing.
+    """
+
+    param: str
+    error: str
+    is_missing: bool = False
+
+
+class InputError(ClientError):
+    """A client got inputs wrong.
+
+    Args:
+        faults: What it got wrong, in declared order; at least one.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        told = [{"param": fault.param, "error": fault.error} for fault in faults]
+        # A client that sent nothing wrong, only too little, is told of the first one missing.
+        is_long = len(faults) > 1 and not all(fault.is_missing for fault in faults)
+        super().__init__(faults[0].error, {"errors": told} if is_long else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,30 +82,49 @@ class Inputs:
     takes_rest: bool
     reserved: tuple[str, ...] = ()
 
-    def arguments(self, params: Mapping[str, Any]) -> dict[str, Any]:
+    def arguments(self, params: Mapping[str, Any], *, strict: bool = False) -> dict[str, Any]:
         """The keyword arguments for the function, made of a request's params.
 
         Args:
             params: What the client sent. None and "" count as missing.
+            strict: Whether a param that is not declared is an error.
 
         Raises:
-            ClientError: A required one is missing, or one cannot be converted.
+            InputError: A required one is missing, one cannot be converted, or one is unknown.
         """
         arguments: dict[str, Any] = {}
         if self.takes_rest:
             arguments = {key: params[key] for key in params if key not in self.reserved}
+        faults = list(self._unknown(params)) if strict else []
         for declared in self.declared:
             value = params.get(declared.name)
             if value is None or value == "":
                 if declared.required:
-                    raise ClientError(f"{declared.name} is a required parameter for this action")
-                arguments[declared.name] = declared.default
+                    text = f"{declared.name} is a required parameter for this action"
+                    faults.append(Fault(declared.name, text, is_missing=True))
+                else:
+                    arguments[declared.name] = declared.default
             else:
                 try:
                     arguments[declared.name] = declared.convert(value)
-                except ValueError as expected:
-                    raise ClientError(f"{declared.name} must be {expected}") from None
+                except ConversionError as error:
+                    param = declared.name + error.path
+                    faults.append(Fault(param, f"{param} {error.problem}"))
+        if faults:
+            raise InputError(faults)
         return arguments
+
+    def _unknown(self, params: Mapping[str, Any]) -> list[Fault]:
+        """The params that are not declared."""
+        if self.takes_rest:
+            return []
+        names = [declared.name for declared in self.declared]
+        known = {*names, *_ALWAYS_KNOWN}
+        return [
+            Fault(key, f"unknown param {did_you_mean(key, names)}")
+            for key in params
+            if key not in known
+        ]
 
     def names(self, *, required: bool) -> list[str]:
         """The names of the inputs that are required, or of those that are not."""
@@ -175,7 +132,7 @@ class Inputs:
 
 
 def read_signature(function: Callable[..., Any]) -> Inputs:
-    """Reads the inputs of an action from its function.
+    """Read the inputs of an action from its function.
 
     Raises:
         ValueError: It is not of the form ``(api, connection, *, inputs…)``, or an
@@ -196,25 +153,19 @@ def read_signature(function: Callable[..., Any]) -> Inputs:
 
 
 def _input(parameter: inspect.Parameter) -> Input:
-    supported = ", ".join(kind.__name__ for kind in CONVERTERS)
-    if parameter.annotation is parameter.empty:
-        raise ValueError(f"the input {parameter.name} has no annotation; supported: {supported}")
-    kind = _without_none(parameter.annotation)
-    if kind not in CONVERTERS:
+    annotation = parameter.annotation
+    if annotation is parameter.empty:
+        raise ValueError(f"the input {parameter.name} has no annotation; {_SUPPORTED}")
+    try:
+        convert = converter(annotation)
+    except TypeError as error:
         raise ValueError(
-            f"the input {parameter.name} is annotated with {_name(parameter.annotation)}; "
-            f"supported: {supported}, each also with | None"
-        )
+            f"the input {parameter.name} is annotated with {_name(annotation)}; "
+            f"{_SUPPORTED}: {error}"
+        ) from None
     required = parameter.default is parameter.empty
     default = None if required else parameter.default
-    return Input(parameter.name, CONVERTERS[kind], required, default)
-
-
-def _without_none(annotation: Any) -> Any:
-    if get_origin(annotation) in (Union, types.UnionType):
-        rest = [kind for kind in get_args(annotation) if kind is not type(None)]
-        return rest[0] if len(rest) == 1 else annotation
-    return annotation if isinstance(annotation, type) else None
+    return Input(parameter.name, convert, required, default, annotation)
 
 
 def _name(annotation: Any) -> str:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import linecache
 import sys
 import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
+from importlib.util import decode_source
 from pathlib import Path
 from typing import Final
 
 from ..errors import StartError, printable
+from ..regular_file import read_regular
 from . import hooks
 from .actions import MARK, Action
 from .hooks import Hook, check_names
@@ -177,6 +181,10 @@ def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -
     """
     if name in sys.modules:
         return sys.modules[name]
+    try:
+        source = read_regular(str(path))
+    except OSError as error:
+        raise StartError(f"{path}: cannot read the action file: {error.strerror}") from None
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     assert spec.loader is not None
@@ -187,7 +195,20 @@ def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -
     except BaseException as error:
         sys.modules.pop(name, None)
         raise _refusal(path, error) from None
+    remember_source(str(path), source)
     return module
+
+
+def remember_source(path: str, source: bytes) -> None:
+    """Have tracebacks show a file's text as it was loaded.
+
+    They would read the file again, for which a reactor must not wait, and which may have
+    changed meanwhile.
+    """
+    with suppress(SyntaxError, UnicodeDecodeError):
+        lines = decode_source(source).splitlines(keepends=True)
+        # Without a time of its last change an entry is never checked.
+        linecache.cache[path] = len(source), None, lines, path
 
 
 def _refusal(path: Path, error: BaseException) -> StartError:

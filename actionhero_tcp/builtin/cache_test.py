@@ -2,6 +2,9 @@
 
 from actionhero_tcp import ActionConnection, Api, action
 
+EXPIRE_MS = 10_000
+"""How long an entry of a test lasts at most."""
+
 
 @action(
     description="I will test the internal cache functions of the API",
@@ -19,7 +22,8 @@ async def cacheTest(
     api: Api, connection: ActionConnection, *, key: str, value: str
 ) -> dict[str, object]:
     """Saves, loads and deletes a value in the cache."""
-    saved = await api.cache.save(key, value)
+    # Its client may be gone before the entry is destroyed.
+    saved = await api.cache.save(key, value, EXPIRE_MS)
     entry = await api.cache.load(key)
     return {
         "cacheTestResults": {

@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StartError
+from ..regular_file import read_regular
 from .field import shown
 from .sections import fields
 
 
-def read_file(path: str) -> dict[tuple[str, str], Any]:
+def read_file(path: str, may_wait: bool = False) -> dict[tuple[str, str], Any]:
     """The values that a config file sets, checked.
 
     Args:
         path: The file; relative paths in it count from its folder.
+        may_wait: Whether it may be a pipe, whose writer is then waited for.
 
     Returns:
         The values by (section, field name).
@@ -26,7 +28,7 @@ def read_file(path: str) -> dict[tuple[str, str], Any]:
         StartError: The file cannot be read, is no JSON, or has an unknown key, a
             wrong type or a value out of range; the text names the file and the key.
     """
-    document = _read_json(path)
+    document = _read_json(path, may_wait)
     known = list(fields())
     sections = _known_keys(path, "", document, {info.section_key for info in known})
     values: dict[tuple[str, str], Any] = {}
@@ -44,9 +46,9 @@ def read_file(path: str) -> dict[tuple[str, str], Any]:
     return values
 
 
-def _read_json(path: str) -> object:
+def _read_json(path: str, may_wait: bool) -> object:
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = (Path(path).read_bytes() if may_wait else read_regular(path)).decode()
     except OSError as error:
         raise StartError(f"{path}: cannot read the config file: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -310,19 +310,40 @@ class Redis:
     enable: bool = option(False, "be one of several processes that Redis joins", option="use-redis")
     url: str = option(
         "",
-        "where Redis is: `redis://[:password@]host:port/db`, `rediss://…` for TLS, or "
-        "`unix:/path?db=N`; it wins over the fields below, and means `enable`",
+        "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
+        "`unix:[[user]:password@]/path?db=N`; it replaces `host`, `port`, `username`, "
+        "`password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,
     )
     host: str = option("127.0.0.1", "the host of Redis", option="redis-host")
     port: int = option(6379, "its port", option="redis-port", minimum=1, maximum=65535)
+    username: str = option(
+        "", "the ACL user to log in as; empty for the default user", option="redis-username"
+    )
     password: str = option("", "its password", option="redis-password", secret=True)
     database: int = option(0, "its database", key="DB", option="redis-db", minimum=0)
     prefix: str = option(
         "actionhero:",
         "what all keys and channels begin with; servers of different prefixes are apart",
         option="redis-prefix",
+    )
+    secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
+    ca_file: str = option(
+        "",
+        "the certificates, as PEM, of the authorities that may have signed the certificate of "
+        "Redis; empty for those that the system trusts",
+        option="redis-ca-file",
+        path=True,
+    )
+    cert_file: str = option(
+        "", "the certificate to show to Redis, as PEM", option="redis-cert-file", path=True
+    )
+    key_file: str = option("", "its private key, as PEM", option="redis-key-file", path=True)
+    server_name: str = option(
+        "",
+        "the name that the certificate of Redis must have; empty for the host's",
+        option="redis-server-name",
     )
 
     @property

@@ -12,6 +12,9 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..app.loader import remember_source
+from ..regular_file import read_regular
+
 
 class SourceLoader(SourceFileLoader):
     """Makes a module from a file's text, and never from bytecode.
@@ -29,7 +32,9 @@ class SourceLoader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         """The code of the file as it is now."""
         path = self.get_filename(fullname)
-        tree = ast.parse(self.get_data(path), path)
+        source = read_regular(path)
+        remember_source(path, source)
+        tree = ast.parse(source, path)
         package = fullname if self.is_package(fullname) else fullname.rpartition(".")[0]
         self.imports = frozenset(_imported(tree, package))
         return compile(tree, path, "exec", dont_inherit=True)

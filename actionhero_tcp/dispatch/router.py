@@ -7,7 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from ..app.inputs import number as to_number
+from ..app.conversion import number as to_number
 from ..connection.connection import Connection
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_reader

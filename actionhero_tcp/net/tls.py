@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
@@ -20,6 +19,7 @@ from twisted.internet.ssl import (
 from zope.interface import implementer
 
 from ..errors import StartError
+from ..regular_file import read_regular
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Twisted's default accepts static RSA and CBC too."""
@@ -171,6 +171,6 @@ def load_certificates(path: str) -> list[crypto.X509]:
 
 def _read(path: str, what: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise StartError(f"{path}: cannot read the {what}: {error.strerror}") from None

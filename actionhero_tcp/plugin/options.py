@@ -109,21 +109,24 @@ class Options(usage.Options):
             # Nothing is started; twistd would refuse beside a server that runs in this folder.
             self.parent["pidfile"] = ""
         # A worker has what its supervisor has; the file may have become another one since.
-        self.configuration = self.read() if worker.place is None else worker.place.config
+        self.configuration = self.read(True) if worker.place is None else worker.place.config
         server = self.configuration.tcp_server
         if not server.enable and not server.listen:
             raise usage.UsageError(
                 "nothing to listen on: tcpServer.enable is false, and there is no --listen"
             )
 
-    def read(self) -> Config:
+    def read(self, may_wait: bool = False) -> Config:
         """Reads the config file, and puts it together with the defaults and the options.
+
+        Args:
+            may_wait: Whether the file may be a pipe, whose writer is then waited for.
 
         Raises:
             StartError: The file is wrong, or a folder is missing; the text says what and where.
         """
         given = self._given()
-        in_file = config_file.read_file(self["config"]) if self["config"] else {}
+        in_file = config_file.read_file(self["config"], may_wait) if self["config"] else {}
         config = configuration.build(in_file, given)
         check_folders(config, {*in_file, *given})
         return config

@@ -52,8 +52,10 @@ from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
+from ..redis.endpoint import TlsFiles
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
+from ..redis.rights import Rights
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
 from ..server.clients import Clients
@@ -236,10 +238,8 @@ def build(
     )
     cluster = None
     if config.redis.is_on:
-        link, keys = (
-            RedisLink(_redis_address(config), reactor, write_batch),
-            Keys(config.redis.prefix),
-        )
+        keys = Keys(config.redis.prefix)
+        link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
         cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
     own_threads = blocking_threads(reactor)
@@ -328,6 +328,12 @@ def build(
     return service
 
 
+def _redis_link(config: Config, keys: Keys, reactor: Any, write_batch: WriteBatch) -> RedisLink:
+    redis, address = config.redis, _redis_address(config)
+    files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
+    return RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
+
+
 def _request_writer(config: Config, stats: Stats) -> LogWriter:
     """What writes the request log."""
 
@@ -341,8 +347,15 @@ def _request_writer(config: Config, stats: Stats) -> LogWriter:
 def _redis_address(config: Config) -> RedisAddress:
     redis = config.redis
     if redis.url:
-        return RedisAddress(redis.url)
-    return RedisAddress.of(redis.host, redis.port, redis.password, redis.database)
+        return RedisAddress.parse(redis.url)
+    return RedisAddress(
+        host=redis.host,
+        port=redis.port,
+        username=redis.username,
+        password=redis.password,
+        database=redis.database,
+        is_secure=redis.secure,
+    )
 
 
 def _cluster(
@@ -362,7 +375,7 @@ def _cluster(
 
     bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
-    link.tell_of(cluster.came, cluster.went, cluster.heard)
+    link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus
     return cluster
 

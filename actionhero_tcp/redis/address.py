@@ -1,71 +1,167 @@
-"""Where Redis is."""
+"""Where Redis is, and how to log in there."""
 
 from __future__ import annotations
 
-from typing import Any, Final
-from urllib.parse import quote, unquote, urlsplit
-
-from twisted.internet.endpoints import UNIXClientEndpoint, wrapClientTLS
-from twisted.internet.ssl import optionsForClientTLS
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
 
 from ..errors import StartError, printable
-from ..net.client_endpoints import tcp
 
-CONNECT_SECONDS: Final = 4.0
-"""An attempt to connect may take so long."""
+DEFAULT_PORT: Final = 6379
+
+MIN_SECRET: Final = 3
+"""Shorter passwords are not looked for in the texts of errors: they stand in every other word."""
+
+FORMS: Final = (
+    "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or "
+    "unix:[[user]:password@]/path[?db=N]"
+)
 
 
+@dataclass(frozen=True, slots=True)
 class RedisAddress:
     """Where Redis is.
 
-    Args:
-        url: ``redis://[:password@]host[:port][/db]``, ``rediss://…`` for TLS, or
-            ``unix:[password@]/path[?db=N]``.
-
-    Raises:
-        StartError: It is none of these; the text does not repeat the password.
+    Attributes:
+        host: Its name or address; empty for a UNIX socket.
+        port: Its port.
+        path: The path of its UNIX socket; empty for TCP.
+        username: The ACL user to log in as; empty for the default user.
+        password: The password; empty where none is needed.
+        database: The number of the database.
+        is_secure: Whether it speaks TLS.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            self.port = parts.port or 6379
-        except ValueError as error:
-            raise StartError(f"redis.url is not a URL: {error}") from None
-        self.scheme, self.host, self.path = parts.scheme, parts.hostname or "", ""
-        self.username = unquote(parts.username) if parts.username else None
-        self.password = unquote(parts.password) if parts.password else None
-        database = parts.path.strip("/")
-        if self.scheme == "unix":
-            secret, at, path = parts.path.rpartition("@")
-            self.password = unquote(secret) if at else None
-            self.path = path
-            database = parts.query.removeprefix("db=")
-        if self.scheme not in ("redis", "rediss", "unix") or not (self.host or self.path):
-            raise StartError(
-                "redis.url must be redis://[:password@]host:port/db, rediss://… or unix:/path?db=N"
-            )
-        if database and not database.isdecimal():
-            raise StartError("redis.url: the database must be a number, as in redis://host:6379/0")
-        self.database = int(database) if database else 0
+    host: str = ""
+    port: int = DEFAULT_PORT
+    path: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
+    database: int = 0
+    is_secure: bool = False
 
     @classmethod
-    def of(cls, host: str, port: int, password: str, database: int) -> RedisAddress:
-        """The address that is given by its parts."""
-        place = f"[{host}]" if ":" in host else host
-        return cls(f"redis://:{quote(password, safe='')}@{place}:{port}/{database}")
+    def parse(cls, url: str) -> RedisAddress:
+        """The address that a URL names.
+
+        All up to the last ``@`` is the user and the password, which may hold any character;
+        ``%`` and two hex digits stand for one byte.
+
+        Args:
+            url: One of `FORMS`.
+
+        Raises:
+            StartError: It is none of them, or has a part that means nothing here. The text
+                repeats nothing of the URL, in which a password may stand anywhere.
+        """
+        scheme, colon, rest = url.partition(":")
+        scheme = scheme.lower()
+        if not colon or scheme not in ("redis", "rediss", "unix"):
+            raise _refusal(f"must be {FORMS}")
+        if scheme == "unix":
+            return cls._parse_unix(rest.removeprefix("//"))
+        if not rest.startswith("//"):
+            raise _refusal(f"must be {FORMS}")
+        secret, _, place = rest[2:].rpartition("@")
+        username, password = _login(secret, bare_password=False)
+        place, database = _take_query(place)
+        place, _, path = place.partition("/")
+        if path:
+            if database is not None:
+                raise _refusal("names the database twice, in the path and after ?db=")
+            database = _database(path)
+        host, port = _host_and_port(place)
+        return cls(host, port, "", username, password, database or 0, scheme == "rediss")
+
+    @classmethod
+    def _parse_unix(cls, rest: str) -> RedisAddress:
+        secret, at, path = "", "", rest
+        if not rest.startswith("/"):
+            secret, at, path = rest.rpartition("@/")
+            path = f"/{path}" if at else ""
+        path, database = _take_query(path)
+        if not path.strip("/"):
+            raise _refusal("must name the path of a socket, as in unix:/run/redis.sock?db=0")
+        username, password = _login(secret, bare_password=True)
+        return cls("", 0, path, username, password, database or 0)
 
     def __str__(self) -> str:
-        """The address, without the password."""
-        place = self.path or f"//{self.host}:{self.port}/{self.database}"
-        return printable(f"{self.scheme}:{place}")
-
-    def endpoint(self, reactor: Any) -> Any:
-        """A client endpoint that leads there."""
+        """The address as logs show it, without user and password."""
         if self.path:
-            return UNIXClientEndpoint(reactor, self.path, CONNECT_SECONDS)
-        endpoint = tcp(reactor, self.host, self.port, CONNECT_SECONDS)
-        if self.scheme == "rediss":
-            secure: Any = wrapClientTLS(optionsForClientTLS(self.host), endpoint)
-            return secure
-        return endpoint
+            return printable(f"unix:{self.path}")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        scheme = "rediss" if self.is_secure else "redis"
+        return printable(f"{scheme}://{host}:{self.port}/{self.database}")
+
+    def redacted(self, text: str) -> str:
+        """A text from outside, such as an error of Redis, without the password."""
+        if len(self.password) < MIN_SECRET:
+            return text
+        return text.replace(self.password, "[HIDDEN]")
+
+    @property
+    def login(self) -> list[tuple[str | bytes | int, ...]]:
+        """The commands that a connection begins with."""
+        commands: list[tuple[str | bytes | int, ...]] = []
+        if self.username:
+            commands.append(("AUTH", self.username, self.password))
+        elif self.password:
+            commands.append(("AUTH", self.password))
+        if self.database:
+            commands.append(("SELECT", self.database))
+        return commands
+
+
+def _refusal(text: str) -> StartError:
+    return StartError(f"redis.url {text}")
+
+
+def _login(secret: str, *, bare_password: bool) -> tuple[str, str]:
+    """The user and the password before the ``@``."""
+    username, colon, password = secret.partition(":")
+    if not colon and bare_password:
+        username, password = "", secret
+    elif not colon and username:
+        raise _refusal("names a user without a password: write :password@ or user:password@")
+    return unquote(username), unquote(password)
+
+
+def _take_query(place: str) -> tuple[str, int | None]:
+    """Takes ``?db=N`` off the end.
+
+    Returns:
+        What stands before it, and the database, if it names one.
+    """
+    if "#" in place:
+        raise _refusal("has a part after #, which means nothing here; a # in a path is %23")
+    place, mark, query = place.partition("?")
+    if not mark:
+        return unquote(place), None
+    name, _, number = query.partition("=")
+    if name != "db":
+        raise _refusal("can have ?db=N after the place, and nothing else")
+    return unquote(place), _database(number)
+
+
+def _database(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise _refusal("must name the database by its number, as in redis://host:6379/0")
+    return int(text)
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    if place.startswith("["):
+        host, bracket, port = place[1:].partition("]")
+        valid = bool(bracket) and (not port or port.startswith(":"))
+        port = port[1:]
+    else:
+        host, _, port = place.partition(":")
+        valid = ":" not in port
+    if not host or not valid or any(c.isspace() or not c.isprintable() for c in host):
+        raise _refusal("must name a host, as in redis://host:6379/0; an IPv6 address in brackets")
+    if not port:
+        return host, DEFAULT_PORT
+    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= 65535):
+        raise _refusal("must have a port from 1 to 65535")
+    return host, int(port)

@@ -140,7 +140,7 @@ class RedisBus:
             del self._rooms[room]
             # Nobody here will hear it any more, but what happened is told all the same.
             self._put(*(state.waiting or ()))
-            if self._link.is_here:
+            if self._link.is_reachable:
                 self._link.unsubscribe(self._keys.said(room))
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
@@ -311,7 +311,7 @@ class RedisBus:
         """Sends what waits for the turn's end."""
         outgoing, self._outgoing = self._outgoing, []
         if outgoing:
-            self._link.tell(outgoing)
+            self._link.send(outgoing)
 
 
 def _size(command: Command) -> int:

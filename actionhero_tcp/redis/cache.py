@@ -28,7 +28,7 @@ from ..app.cache import (
     encoded,
 )
 from ..errors import CacheError
-from .connection import RedisAwayError
+from .protocol import RedisError
 
 if TYPE_CHECKING:
     from .keys import Keys
@@ -171,7 +171,7 @@ class RedisCache:
         keys = (self._entry + name, *self._indexes)
         try:
             return await self._link.call("EVAL", script, len(keys), *keys, name, *arguments)
-        except RedisAwayError as error:
+        except RedisError as error:
             raise CacheError(f"the cache cannot be used: {error}") from None
 
 

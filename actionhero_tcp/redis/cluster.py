@@ -166,17 +166,17 @@ class Cluster:
         """Waits until Redis was reached, or could not be; a few seconds at most."""
         return self._link.reached()
 
-    def came(self) -> None:
+    def on_connected(self) -> None:
         """Redis is here."""
         if not self._leaving:
             self._beat(joining=True)
 
-    def went(self) -> None:
+    def on_disconnected(self) -> None:
         """Redis is away."""
         stop(self._timer)
         self._bus.end()
 
-    def heard(self, channel: bytes, message: bytes) -> None:
+    def on_message(self, channel: bytes, message: bytes) -> None:
         """Something was published that this process has subscribed to."""
         room = self._keys.room_of(channel)
         if room is not None:
@@ -208,7 +208,7 @@ class Cluster:
         if node is not None:
             process = node.decode("utf-8", "replace").partition(".")[0]
             message = client.encode() + b"\n" + line
-            self._link.tell([("PUBLISH", self._keys.node(process), message)])
+            self._link.send([("PUBLISH", self._keys.node(process), message)])
 
     def _beat(self, joining: bool = False) -> None:
         """Tells Redis that this node lives, and learns who else does."""
@@ -219,7 +219,7 @@ class Cluster:
             self._incarnation += 1
             self._node = f"{self._process}.{self._incarnation}"
         keys, requests = self._keys, self._stats.requests
-        beat = self._link.call(
+        beat = self._link.control(
             *("EVAL", _BEAT, 4),
             *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
             *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._process, requests),
@@ -274,9 +274,9 @@ class Cluster:
 
     def _not_told(self, failure: Failure) -> None:
         """Redis is here, but refuses: it may be full."""
-        if self._link.is_here:
+        if self._link.is_reachable:
             self._refusal = failure.getErrorMessage()
-            self._link.note(self._refusal)
+            self._link.report(self._refusal)
             self._bus.end()
 
     def _drop_the_dead(self) -> None:

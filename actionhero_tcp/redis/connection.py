@@ -1,4 +1,4 @@
-"""One connection to Redis: made anew whenever it is lost, and given up where Redis is silent."""
+"""One connection to Redis: it reconnects whenever it is lost, and is dropped if Redis is silent."""
 
 from __future__ import annotations
 
@@ -6,273 +6,234 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred, fail
-from twisted.internet.interfaces import IPushProducer
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..clock import Clock, Timer, stop
+from ..errors import shorten
 from ..net.transport import set_socket_options
 from .address import RedisAddress
-from .protocol import Command
+from .protocol import Command, Pending, RedisError, RedisProtocol
 
-PING_SECONDS: Final = 1.0
-"""A connection that is up is asked so often whether Redis still answers."""
+CHECK_SECONDS: Final = 1.1
+"""The time between two looks at whether Redis still answers on a connection."""
 
-SILENCE_SECONDS: Final = 3.5
-"""One that does not answer for so long is given up, and with it all calls on it: no call takes
-longer than the two of these together."""
+SILENT_CHECKS: Final = 3
+"""After so many looks without a byte from Redis, while something waits for its reply, the
+connection is dropped. Looks are counted, not seconds: a process that was stopped itself looks
+once, and then reads what has come meanwhile."""
 
 FIRST_RETRY_SECONDS: Final = 0.25
 LONGEST_RETRY_SECONDS: Final = 2.0
 """Attempts come at growing intervals from the one to the other."""
 
-MAX_IN_FLIGHT: Final = 50_000
-"""As many commands may wait for their replies; what is asked beyond them fails at once."""
+CLOSE_SECONDS: Final = 2.0
+"""The longest time for sending what is left when a connection is closed."""
 
-MAX_HELD_BYTES: Final = 32 * 1024 * 1024
-"""So many bytes of commands are held while Redis takes nothing; what is asked beyond them fails
-at once."""
-
-
-class RedisAwayError(Exception):
-    """Redis cannot be reached, does not answer, or refuses; the text says which."""
+MAX_ERROR_CHARACTERS: Final = 300
+"""How much of an error from outside is kept."""
 
 
 class ConnectionOwner(Protocol):
-    """Who is told how a connection is: the `link.RedisLink`.
-
-    Attributes:
-        failures: How many of the commands that were told have failed.
-    """
-
-    failures: int
+    """Who a connection reports to: the `link.RedisLink`."""
 
     @property
     def error(self) -> str:
-        """Why Redis is away."""
+        """Why Redis is unreachable."""
 
-    def changed(self) -> None:
-        """The connection has come or gone."""
+    def connection_changed(self) -> None:
+        """The connection is ready, or is so no more."""
 
-    def note(self, error: str) -> None:
-        """Something is wrong."""
+    def report(self, error: str) -> None:
+        """Something is wrong with it."""
 
 
-@implementer(IPushProducer)
 class RedisConnection(Factory):
-    """One connection, made anew whenever it is lost; the factory of txredisapi's protocols.
+    """One connection, and its reconnecting.
 
-    Twisted's `ClientService` is not used: it logs every attempt, and is content with a
+    Twisted's `ClientService` is not used: it logs each attempt, and is content with a
     connection on which Redis does not answer.
 
     Args:
-        owner: Is told how it is.
-        make: Makes a protocol for an address; see `redisprotocol.protocols`.
-        address: Where Redis is.
-        reactor: The reactor.
+        owner: Hears how it is.
+        address: How to log in.
+        endpoint: Connects; see `endpoint.connector`.
+        make: Makes a protocol, which reports to its argument.
+        clock: Tells when to look and to try again.
     """
 
     noisy = False
-    isLazy = False
 
     def __init__(
         self,
         owner: ConnectionOwner,
-        make: Callable[[RedisAddress], Any],
         address: RedisAddress,
-        reactor: Any,
+        endpoint: Any,
+        make: Callable[[RedisConnection], RedisProtocol],
+        clock: Clock,
     ) -> None:
         self._owner = owner
-        self._told = _Told(owner)
-        self._make = make
         self._address = address
-        self._clock: Clock = reactor
-        self._endpoint = address.endpoint(reactor)
+        self._endpoint = endpoint
+        self._make = make
+        self._clock = clock
         self._attempt: Deferred[Any] | None = None
-        self._protocol: Any = None
-        self._transport: Any = None
+        self._connected: RedisProtocol | None = None
+        self._ready: RedisProtocol | None = None
         self._timer: Timer | None = None
         self._attempts = 0
-        self._paused = False
-        self._held = 0
-        self._explained = False
+        self._silent = 0
+        self._received = 0
+        self._silenced = False
         self._stopped = False
 
     @property
-    def is_here(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether it is connected, logged in, and Redis has answered on it."""
-        return self._protocol is not None
+        return self._ready is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is left: no connection, no attempt, no timer."""
+        timer = self._timer
+        return not (self._connected or self._attempt or (timer is not None and timer.active()))
 
     def start(self) -> None:
         """Connects."""
-        attempt: Deferred[Any] = self._endpoint.connect(self)
-        self._attempt = attempt
-        attempt.addCallbacks(self._made, self._not_connected)
+        self._attempt = self._endpoint.connect(self)
+        self._attempt.addCallbacks(self._attempt_succeeded, self._attempt_failed)
 
     def stop(self) -> None:
-        """Closes it, and connects no more."""
+        """Closes the connection after what was sent, and connects no more."""
         self._stopped = True
         stop(self._timer)
         if self._attempt is not None:
-            # An attempt goes through the addresses of a host by a timer of its own.
             self._attempt.cancel()
-        if self._transport is not None:
-            self._transport.unregisterProducer()
-            self._transport.loseConnection()
+        if self._connected is not None:
+            # A Redis that takes nothing would keep it open for ever.
+            self._timer = self._clock.callLater(CLOSE_SECONDS, self._connected.abort, "stopped")
+            self._connected.transport.loseConnection()
 
-    def pauseProducing(self) -> None:
-        """The transport holds as much as it should: what comes on top is counted."""
-        self._paused = True
+    def drop(self, reason: str = "") -> None:
+        """Drops the connection; it reconnects.
 
-    def resumeProducing(self) -> None:
-        """Redis has taken it all."""
-        self._paused = False
-        self._held = 0
-
-    def stopProducing(self) -> None:
-        """The connection is lost; `_lost` is told, too."""
-
-    def drop(self) -> None:
-        """Drops the connection; it is made anew."""
-        if self._transport is not None:
-            self._explained = True
-            self._transport.abortConnection()
+        Args:
+            reason: What is wrong with it; empty where nothing is, and another one is the cause.
+        """
+        if self._connected is not None:
+            self._silenced = not reason
+            self._connected.abort(reason or "dropped")
 
     def call(self, *command: str | bytes | int) -> Deferred[Any]:
-        """See `RedisLink.call`."""
-        protocol = self._protocol
-        if protocol is None:
-            return fail(RedisAwayError(f"Redis is away: {self._owner.error}"))
-        if not self._takes(protocol):
-            return fail(RedisAwayError("too much waits for Redis already"))
-        reply: Deferred[Any] = protocol.replyQueue.get()
-        reply.addCallback(protocol.handle_reply)
-        self._write(protocol, protocol.pack(command))
-        return reply.addErrback(_as_away)
+        """Sends a command.
 
-    def tell(self, commands: Sequence[Command]) -> None:
-        """See `RedisLink.tell`."""
-        protocol, sent = self._protocol, commands[:0]
-        if protocol is not None:
-            sent = commands[: self._takes(protocol)]
-            self._write(protocol, b"".join(map(protocol.pack, sent)))
-            protocol.replyQueue.waiting += [self._told] * len(sent)
-        self._owner.failures += len(commands) - len(sent)
+        Returns:
+            A Deferred of the reply, strings as bytes. It fails with a `RedisError` where Redis
+            refuses or the connection is lost, and at once where it is not ready.
+        """
+        if self._ready is None:
+            return fail(RedisError(f"Redis is unreachable: {self._owner.error}"))
+        return self._ready.call(*command)
 
-    def _takes(self, protocol: Any) -> int:
-        """How many commands may be sent at the moment."""
-        if self._held >= MAX_HELD_BYTES:
-            return 0
-        return max(0, MAX_IN_FLIGHT - len(protocol.replyQueue.waiting))
+    def send(self, commands: Sequence[Command], pending: Sequence[Pending]) -> bool:
+        """Sends commands in one piece.
 
-    def _write(self, protocol: Any, data: bytes) -> None:
-        if self._paused:
-            self._held += len(data)
-        protocol.transport.write(data)
+        Args:
+            commands: The commands.
+            pending: What takes their replies.
 
-    def buildProtocol(self, addr: object) -> Any:
+        Returns:
+            Whether the connection is ready; where it is not, nothing is sent.
+        """
+        if self._ready is None:
+            return False
+        self._ready.send(commands, pending)
+        return True
+
+    # Called by endpoints and protocols
+
+    def buildProtocol(self, addr: object) -> RedisProtocol:
         """A protocol for a connection that was just made."""
-        self._explained = False
-        protocol = self._make(self._address)
-        protocol.factory = self
-        protocol.whenConnected().addCallback(self._ask)
-        protocol.whenDisconnected().addCallback(self._lost)
-        self._watch(protocol)
-        return protocol
+        return self._make(self)
 
-    def stopTrying(self) -> None:
-        """txredisapi asks for this where it cannot log in; we try for ever."""
+    def connection_made(self, protocol: RedisProtocol) -> None:
+        """See `protocol.ProtocolOwner`: logs in, and asks whether Redis is there."""
+        self._connected = protocol
+        self._silenced = False
+        set_socket_options(protocol.transport)
+        self._silent = self._received = 0
+        for command in self._address.login:
+            protocol.call(*command).addErrback(self._refused, protocol)
+        # It may be connected and hang, or load its data.
+        protocol.call("PING").addCallbacks(
+            self._answered, self._refused, callbackArgs=(protocol,), errbackArgs=(protocol,)
+        )
+        self._check_later()
 
-    def connectionError(self, why: object) -> None:
-        """txredisapi tells why it could not log in."""
-        self._note(str(why))
-
-    def _note(self, error: str) -> None:
-        self._explained = True
-        self._owner.note(error)
-
-    def _watch(self, protocol: Any) -> None:
-        """Gives the connection up if Redis does not answer in time, be it to the log-in."""
-        stop(self._timer)
-        self._timer = self._clock.callLater(SILENCE_SECONDS, self._silent, protocol)
-
-    def _made(self, protocol: Any) -> None:
-        """Takes over a connection that has yet to log in."""
-        if protocol.connected:
-            self._transport = protocol.transport
-            set_socket_options(protocol.transport)
-            protocol.transport.registerProducer(self, True)
-
-    def _ask(self, protocol: Any) -> None:
-        """Asks whether Redis is there: it may be connected, and hang or load its data."""
-        if self._stopped:
-            return
-        self._watch(protocol)
-        asked = protocol.execute_command("PING")
-        asked.addCallback(self._answered, protocol)
-        asked.addErrback(self._refused, protocol)
-
-    def _answered(self, _: object, protocol: Any) -> None:
+    def connection_lost(self, protocol: RedisProtocol, reason: str) -> None:
+        """See `protocol.ProtocolOwner`."""
+        was_ready = self._ready is not None
+        self._connected = self._ready = None
         stop(self._timer)
         if self._stopped:
             return
-        self._attempts = 0
-        self._timer = self._clock.callLater(PING_SECONDS, self._ask, protocol)
-        if self._protocol is not protocol:
-            self._protocol = protocol
-            self._owner.changed()
+        if not self._silenced:
+            self._report(reason)
+        if was_ready:
+            self._owner.connection_changed()
+        self._retry_later()
 
-    def _silent(self, protocol: Any) -> None:
-        self._note(f"it has not answered for {SILENCE_SECONDS:g} s")
-        protocol.transport.abortConnection()
+    def _answered(self, reply: object, protocol: RedisProtocol) -> None:
+        if reply != b"PONG":
+            protocol.abort("the service at this address is not Redis: it does not know PING")
+        elif protocol is self._connected and not self._stopped:
+            self._attempts = 0
+            self._ready = protocol
+            self._owner.connection_changed()
 
-    def _refused(self, failure: Failure, protocol: Any) -> None:
-        if protocol.connected:
-            self._note(failure.getErrorMessage())
-            protocol.transport.abortConnection()
+    def _refused(self, failure: Failure, protocol: RedisProtocol) -> None:
+        # The first error is the cause; a lost connection is reported there.
+        protocol.abort(failure.getErrorMessage())
 
-    def _lost(self, protocol: Any) -> None:
-        self._transport = None
-        self.resumeProducing()
-        if not self._stopped:
-            if not self._explained:
-                self._note(f"the connection was lost: {protocol.lost_because}")
-            if self._protocol is not None:
-                self._protocol = None
-                self._owner.changed()
-        self._protocol = None
-        self._retry()
+    def _attempt_succeeded(self, _: object) -> None:
+        self._attempt = None
 
-    def _not_connected(self, failure: Failure) -> None:
-        if not self._stopped:
-            self._owner.note(failure.getErrorMessage())
-            self._retry()
+    def _attempt_failed(self, failure: Failure) -> None:
+        self._attempt = None
+        if not self._stopped and not failure.check(CancelledError):
+            self._report(failure.getErrorMessage())
+            self._retry_later()
 
-    def _retry(self) -> None:
+    def _report(self, error: str) -> None:
+        self._owner.report(shorten(self._address.redacted(error), MAX_ERROR_CHARACTERS))
+
+    def _retry_later(self) -> None:
+        if self._stopped:
+            # By whoever heard that it was lost.
+            return
         stop(self._timer)
-        if not self._stopped:
-            self._timer = self._clock.callLater(_retry_seconds(self._attempts), self.start)
-            self._attempts += 1
+        self._timer = self._clock.callLater(_retry_seconds(self._attempts), self.start)
+        self._attempts += 1
 
+    # Whether Redis answers
 
-class _Told:
-    """Takes the replies to what was told, in place of a Deferred for each, which costs 5 µs."""
+    def _check_later(self) -> None:
+        self._timer = self._clock.callLater(CHECK_SECONDS, self._check)
 
-    __slots__ = ("_owner",)
-
-    def __init__(self, owner: ConnectionOwner) -> None:
-        self._owner = owner
-
-    def callback(self, reply: object) -> None:
-        """Counts what has failed."""
-        if isinstance(reply, Exception):
-            self._owner.failures += 1
-
-
-def _as_away(failure: Failure) -> Failure:
-    return Failure(RedisAwayError(failure.getErrorMessage()))
+    def _check(self) -> None:
+        protocol = self._connected
+        if protocol is None:
+            return
+        if protocol.received != self._received or not protocol.pending:
+            self._received, self._silent = protocol.received, 0
+        else:
+            self._silent += 1
+        self._check_later()
+        if self._silent >= SILENT_CHECKS:
+            self.drop(f"it has not answered for {self._silent * CHECK_SECONDS:.1f} s")
+        elif not protocol.pending:
+            protocol.call("PING").addErrback(lambda _: None)
 
 
 def _retry_seconds(attempts: int) -> float:

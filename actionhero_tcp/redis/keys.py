@@ -24,6 +24,8 @@ class Keys:
         "clients",
         "nodes",
         "prefix",
+        "probe_channel",
+        "probe_key",
         "requests",
     )
 
@@ -34,6 +36,7 @@ class Keys:
         self.nodes = f"{self.prefix}nodes"
         self.clients = f"{self.prefix}clients"
         self.requests = f"{self.prefix}requests"
+        self.probe_key = self.probe_channel = f"{self.prefix}probe"
         self.cache = f"{self.prefix}cache:"
         self.cache_used = f"{self.prefix}cache-used"
         self.cache_expiries = f"{self.prefix}cache-expiries"

@@ -1,7 +1,10 @@
-"""The line to Redis: two connections, which come back by themselves and never keep anybody waiting.
+"""The connections to Redis, which come back by themselves and never keep anybody waiting.
 
-One connection carries commands, the other hears what is published. Only when both are there is
-Redis *here*; otherwise it is *away*, and every call fails at once.
+- *control* carries the heartbeat and the questions whether Redis is there, apart from all bulk;
+- *commands* carries what rooms tell;
+- *subscriber* hears what is published.
+
+Redis is *reachable* while all three are ready; otherwise every call fails at once.
 """
 
 from __future__ import annotations
@@ -17,10 +20,12 @@ from ..clock import Clock, stop
 from ..errors import printable
 from .address import RedisAddress
 from .connection import RedisConnection
-from .protocol import Command, protocols
+from .endpoint import TlsFiles, connector
+from .protocol import Batch, Command, RedisProtocol, client_library
+from .rights import Rights
 
 REACH_SECONDS: Final = 5.0
-"""So long the start waits for Redis, where something needs it."""
+"""The longest time that startup waits for Redis, where something needs it."""
 
 SAME_ERROR_SECONDS: Final = 60.0
 """An error that stays the same is logged once in so many seconds."""
@@ -29,152 +34,218 @@ _log = Logger()
 
 
 class RedisLink:
-    """The two connections.
+    """The three connections.
 
     Args:
         address: Where Redis is.
         reactor: The reactor.
-        turn: Spans the handling of what comes in one chunk.
+        rights: Checks what the user may do; None for no check.
+        write_batch: Spans the handling of what comes in one chunk.
+        tls: What TLS uses.
 
     Attributes:
-        failures: How many of the commands that were told have failed.
+        failures: How many of the commands that were sent without waiting have failed.
 
     Raises:
-        StartError: The client library is not installed.
+        StartError: The client library is not installed, or a file for TLS is not right.
     """
 
     def __init__(
         self,
         address: RedisAddress,
         reactor: Any,
+        rights: Rights | None = None,
         write_batch: AbstractContextManager[object] | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
+        client_library()
         self._address = address
-        self._came: Callable[[], object] = lambda: None
-        self._went: Callable[[], object] = lambda: None
-        self._heard: Callable[[bytes, bytes], object] = lambda channel, message: None
-        self._here = False
+        self._rights = rights
+        self._on_connected: Callable[[], object] = lambda: None
+        self._on_disconnected: Callable[[], object] = lambda: None
+        self._on_message: Callable[[bytes, bytes], object] = lambda channel, message: None
+        self._reachable = False
+        self._ready = 0
         self.failures = 0
         self._error = ""
         self._logged_at = float("-inf")
-        self._reached: Deferred[None] | None = None
+        self._waiting: Deferred[None] | None = None
         self._clock: Clock = reactor
-        commands, subscriber = protocols(
-            write_batch or nullcontext(), lambda *published: self._heard(*published)
+        batch = write_batch or nullcontext()
+        endpoint = connector(address, tls or TlsFiles(), reactor)
+
+        def connect(make: Callable[[RedisConnection], RedisProtocol]) -> RedisConnection:
+            return RedisConnection(self, address, endpoint, make, reactor)
+
+        self._control = connect(lambda owner: RedisProtocol(owner, batch))
+        self._commands = connect(lambda owner: RedisProtocol(owner, batch))
+        self._subscriber = connect(
+            lambda owner: RedisProtocol(
+                owner, batch, lambda channel, message: self._on_message(channel, message)
+            )
         )
-        self._commands = RedisConnection(self, commands, address, reactor)
-        self._subscriber = RedisConnection(self, subscriber, address, reactor)
+        self._connections = (self._control, self._commands, self._subscriber)
 
     @property
-    def is_here(self) -> bool:
-        """Whether Redis answers."""
-        return self._here
+    def is_reachable(self) -> bool:
+        """Whether Redis answers, and lets this node do what it has to."""
+        return self._reachable
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is left: no connection, no attempt, no timer."""
+        return all(each.is_idle for each in self._connections)
 
     @property
     def error(self) -> str:
-        """Why Redis is away; empty while it is here."""
-        return "" if self._here else self._error or "it has not been reached yet"
+        """Why Redis is unreachable; empty while it is reachable."""
+        return "" if self._reachable else self._error or "it has not been reached yet"
 
-    def tell_of(
+    def report_to(
         self,
-        came: Callable[[], object],
-        went: Callable[[], object],
-        heard: Callable[[bytes, bytes], object],
+        on_connected: Callable[[], object],
+        on_disconnected: Callable[[], object],
+        on_message: Callable[[bytes, bytes], object],
     ) -> None:
-        """Sets who is told of what happens.
+        """Sets who hears what happens.
 
         Args:
-            came: Called when Redis is here, also when it is here again; nothing is subscribed
-                then.
-            went: Called when it is away.
-            heard: Called with the channel and the message of what was published.
+            on_connected: Called when Redis becomes reachable; nothing is subscribed to then.
+            on_disconnected: Called when it becomes unreachable.
+            on_message: Called with the channel and the message of what was published.
         """
-        self._came, self._went, self._heard = came, went, heard
+        self._on_connected, self._on_disconnected = on_connected, on_disconnected
+        self._on_message = on_message
 
     def start(self) -> None:
         """Starts to connect."""
-        self._commands.start()
-        self._subscriber.start()
-
-    def reached(self) -> Deferred[None]:
-        """Waits until it is known for the first time whether Redis is here.
-
-        Returns:
-            A Deferred that fires then, or after a few seconds. Only one waits at a time.
-        """
-        reached: Deferred[None] = Deferred()
-        if self._here or self._error:
-            reached.callback(None)
-            return reached
-        self._reached = reached
-        timer = self._clock.callLater(REACH_SECONDS, self._is_reached)
-        return reached.addCallback(lambda _: stop(timer))
+        for each in self._connections:
+            each.start()
 
     def stop(self) -> None:
-        """Closes both connections, and connects no more."""
-        self._commands.stop()
-        self._subscriber.stop()
+        """Closes all connections, and connects no more."""
+        for each in self._connections:
+            each.stop()
 
-    def call(self, *command: str | bytes | int) -> Deferred[Any]:
-        """Sends a command.
+    def reached(self) -> Deferred[None]:
+        """Waits until it is known for the first time whether Redis is reachable.
 
         Returns:
-            A Deferred of the reply, strings as bytes. It fails with a `RedisAwayError` where
-            there is none within the time limit, at once where Redis is away, and where Redis
-            answers with an error.
+            A Deferred that fires then, or after `REACH_SECONDS`. Only one waits at a time.
+        """
+        waiting: Deferred[None] = Deferred()
+        if self._reachable or self._error:
+            waiting.callback(None)
+            return waiting
+        self._waiting = waiting
+        timer = self._clock.callLater(REACH_SECONDS, self._is_known)
+        return waiting.addCallback(lambda _: stop(timer))
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """Sends a command after those that were sent before.
+
+        Returns:
+            A Deferred of the reply, strings as bytes. It fails with a `RedisError` where Redis
+            refuses or becomes unreachable, and at once where it is.
         """
         return self._commands.call(*command)
 
-    def tell(self, commands: Sequence[Command]) -> None:
-        """Sends commands in one go, without waiting for replies.
+    def control(self, *command: str | bytes | int) -> Deferred[Any]:
+        """Like `call`, but past all that waits there."""
+        return self._control.call(*command)
+
+    def send(
+        self, commands: Sequence[Command], on_done: Callable[[], object] = lambda: None
+    ) -> None:
+        """Sends commands in one piece, without waiting for replies.
 
         Where one of them cannot be sent, or fails, `failures` grows.
+
+        Args:
+            commands: At least one.
+            on_done: Called once Redis has executed them all, or never will.
         """
-        self._commands.tell(commands)
+
+        def done(errors: Sequence[str] | None) -> None:
+            if errors is None:
+                self.failures += len(commands)
+            elif errors:
+                self.failures += len(errors)
+                self._check_rights_again(errors)
+            on_done()
+
+        batch = Batch(len(commands), done)
+        if not self._commands.send(commands, [batch]):
+            done(None)
 
     def subscribe(self, channel: str) -> Deferred[Any]:
-        """Subscribes; the Deferred fires when what is published from now on will be heard.
-
-        One at a time: of several channels in one command txredisapi takes the further
-        replies for those of other commands.
-        """
+        """Subscribes; the Deferred fires once nothing that is published will be missed."""
         return self._subscriber.call("SUBSCRIBE", channel)
 
     def unsubscribe(self, channel: str) -> None:
         """Ends a subscription."""
-        self._subscriber.tell([("UNSUBSCRIBE", channel)])
+        self._subscriber.call("UNSUBSCRIBE", channel).addErrback(lambda _: None)
 
-    def changed(self) -> None:
-        """One of the connections has come or gone."""
-        here = self._commands.is_here and self._subscriber.is_here
-        if here == self._here:
-            return
-        self._here = here
-        if here:
-            self._error = ""
-            _log.info("Redis is here ({address})", address=self._address)
-            self._came()
-            self._is_reached()
-        else:
-            # What one of them has missed the other must not act on.
-            self._commands.drop()
-            self._subscriber.drop()
-            self._went()
+    # Called by the connections
 
-    def note(self, error: str) -> None:
-        """Something is wrong: it is logged when it is new, and now and then."""
+    def connection_changed(self) -> None:
+        """See `connection.ConnectionOwner`."""
+        ready = sum(each.is_ready for each in self._connections)
+        before, self._ready = self._ready, ready
+        if ready == len(self._connections):
+            self._check_rights()
+        elif ready < before:
+            # What one of them has missed the others must not act on.
+            for each in self._connections:
+                each.drop()
+            self._set_reachable(False)
+
+    def report(self, error: str) -> None:
+        """See `connection.ConnectionOwner`: logs an error when it is new, and now and then."""
         now = self._clock.seconds()
         if error != self._error or now - self._logged_at >= SAME_ERROR_SECONDS:
             self._logged_at = now
             _log.warn(
-                "Redis is away ({address}): {error}; this node goes on alone",
+                "Redis unreachable ({address}): {error}; running standalone",
                 address=self._address,
                 error=printable(error),
             )
         self._error = error
-        self._is_reached()
+        self._is_known()
 
-    def _is_reached(self) -> None:
-        reached, self._reached = self._reached, None
-        if reached is not None:
-            reached.callback(None)
+    def _check_rights(self) -> None:
+        if self._rights is None:
+            self._set_reachable(True)
+            return
+        checked = self._rights.check(self._control.call, self._subscriber.call)
+        checked.addCallback(self._rights_checked)
+        # The connection was lost meanwhile: that is reported.
+        checked.addErrback(lambda _: None)
+
+    def _rights_checked(self, missing: str) -> None:
+        if missing:
+            self._control.drop(missing)
+        elif self._ready == len(self._connections):
+            self._set_reachable(True)
+
+    def _check_rights_again(self, errors: Sequence[str]) -> None:
+        """Reconnects where a right is missing that was there before: the check names it."""
+        if self._rights is not None and any(error.startswith("NOPERM") for error in errors):
+            self._control.drop(errors[0])
+
+    def _set_reachable(self, reachable: bool) -> None:
+        if reachable == self._reachable:
+            return
+        self._reachable = reachable
+        if reachable:
+            self._error = ""
+            _log.info("Redis connected ({address})", address=self._address)
+            self._on_connected()
+            self._is_known()
+        else:
+            self._on_disconnected()
+
+    def _is_known(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.callback(None)

@@ -1,107 +1,244 @@
-"""The protocols of a connection to Redis: txredisapi's, with replies as they come."""
+"""The protocol of Redis, RESP: commands go out in one piece, replies come in their order.
+
+hiredis packs and reads; what waits for a reply stands in a queue.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
+from typing import Protocol as Interface
 
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ..errors import StartError
-from .address import RedisAddress
 
 Command = tuple[str | bytes | int, ...]
+OnMessage = Callable[[bytes, bytes], object]
+
+PUSHED: Final = (b"message", b"smessage")
+"""What replies begin with that are no replies: something was published."""
 
 
-def protocols(
-    write_batch: AbstractContextManager[object],
-    heard: Callable[[bytes, bytes], object],
-) -> tuple[Callable[[RedisAddress], Any], Callable[[RedisAddress], Any]]:
-    """The protocols of txredisapi, which is imported only where Redis is asked for.
+class RedisError(Exception):
+    """Redis cannot be reached, does not answer, or refuses; the text says which."""
+
+
+class Pending(Interface):
+    """What waits for replies.
+
+    Attributes:
+        awaited: How many replies are still to come.
+    """
+
+    awaited: int
+
+    def take(self, reply: Any) -> None:
+        """Takes the next reply, a `hiredis.ReplyError` where Redis refuses; it is counted off."""
+
+    def fail(self, error: str) -> None:
+        """No reply will come."""
+
+
+class Call:
+    """One command, whose reply somebody waits for.
+
+    Attributes:
+        awaited: See `Pending`.
+        reply: Fires with the reply; fails with a `RedisError`.
+    """
+
+    __slots__ = ("awaited", "reply")
+
+    def __init__(self) -> None:
+        self.awaited = 1
+        self.reply: Deferred[Any] = Deferred()
+
+    def take(self, reply: Any) -> None:
+        """See `Pending.take`."""
+        if isinstance(reply, Exception):
+            self.reply.errback(Failure(RedisError(str(reply))))
+        else:
+            self.reply.callback(reply)
+
+    def fail(self, error: str) -> None:
+        """See `Pending.fail`."""
+        self.reply.errback(Failure(RedisError(error)))
+
+
+class Batch:
+    """Commands that were sent in one piece, and whose replies nobody reads.
+
+    One object for all of them: a Deferred for each would cost 5 µs.
 
     Args:
-        turn: Spans the handling of what comes in one chunk.
-        heard: Called with the channel and the message of what was published.
+        count: How many, at least 1.
+        on_done: Called once all replies are there, with the texts of those that are errors,
+            or with None where they will not come.
 
-    Returns:
-        What makes a protocol for commands, and what makes one that hears what is published.
-
-    Raises:
-        StartError: The client library is not installed.
+    Attributes:
+        awaited: See `Pending`.
     """
-    _need_client()
-    import hiredis
-    import txredisapi
 
-    class Commands(txredisapi.RedisProtocol):  # type: ignore[misc]
-        """Sends commands; replies come as they are: strings as bytes, and "007" not as 7."""
+    __slots__ = ("_errors", "_on_done", "awaited")
 
-        lost_because = ""
+    def __init__(self, count: int, on_done: Callable[[Sequence[str] | None], object]) -> None:
+        self.awaited = count
+        self._on_done = on_done
+        self._errors: Sequence[str] = ()
 
-        def connectionLost(self, why: Failure) -> None:
-            """Keeps the reason, which txredisapi does not hand on."""
-            self.lost_because = why.getErrorMessage()
-            super().connectionLost(why)
+    def take(self, reply: Any) -> None:
+        """See `Pending.take`."""
+        if isinstance(reply, Exception):
+            self._errors = [*self._errors, str(reply)]
+        if not self.awaited:
+            self._on_done(self._errors)
 
-        @staticmethod
-        def pack(command: Command) -> bytes:
-            """A command as it is sent."""
-            try:
-                packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
-            except UnicodeEncodeError:
-                # A lone surrogate, which an action may have put into the name of a room.
-                words: Any = tuple(map(_encoded, command))
-                packed = hiredis.pack_command(words)
-            return packed
-
-        def _build_command(self, *command: str | bytes | int, **_: object) -> bytes:
-            return self.pack(command)
-
-        def dataReceived(self, data: bytes, unpause: bool = False) -> None:
-            """Handles all replies of a chunk in one turn."""
-            reader = self._reader
-            reader.feed(data)
-            with write_batch:
-                while (reply := reader.gets()) is not False:
-                    self.replyReceived(reply)
-
-    class Subscriber(Commands, txredisapi.SubscriberProtocol):  # type: ignore[misc]
-        """Hears what is published."""
-
-        def replyReceived(self, reply: Any) -> None:
-            """Takes out what was published; the rest are replies to commands."""
-            if type(reply) is list and reply[0] == b"message":
-                heard(reply[1], reply[2])
-            else:
-                super().replyReceived(reply)
-
-    def make(kind: Any, address: RedisAddress) -> Any:
-        return kind(
-            charset=None,
-            convertNumbers=False,
-            username=address.username,
-            password=address.password,
-            dbid=address.database or None,
-        )
-
-    return lambda address: make(Commands, address), lambda address: make(Subscriber, address)
+    def fail(self, error: str) -> None:
+        """See `Pending.fail`."""
+        self._on_done(None)
 
 
-def _need_client() -> None:
-    """Checks that the client library is there.
+class ProtocolOwner(Interface):
+    """Who made the connection: the `connection.RedisConnection`."""
+
+    def connection_made(self, protocol: RedisProtocol) -> None:
+        """The connection is made; nothing was sent yet."""
+
+    def connection_lost(self, protocol: RedisProtocol, reason: str) -> None:
+        """The connection is lost; what was pending has failed."""
+
+
+class RedisProtocol(Protocol):
+    """One connection.
+
+    Args:
+        owner: Who made it.
+        write_batch: Spans the handling of what comes in one chunk.
+        on_message: Called with the channel and the message of what was published; None on a
+            connection that subscribes to nothing.
+
+    Attributes:
+        pending: What waits for replies, in the order of the commands.
+        received: How many chunks have come: whoever looks twice sees whether Redis is silent.
 
     Raises:
-        StartError: It is not.
+        StartError: hiredis is not installed.
+    """
+
+    transport: Any
+
+    def __init__(
+        self,
+        owner: ProtocolOwner,
+        write_batch: AbstractContextManager[object],
+        on_message: OnMessage | None = None,
+    ) -> None:
+        hiredis = client_library()
+        self._owner = owner
+        self._write_batch = write_batch
+        self._on_message = on_message
+        self._reader = hiredis.Reader()
+        self._pack = hiredis.pack_command
+        self._protocol_error = hiredis.ProtocolError
+        self._broken = ""
+        self.pending: deque[Pending] = deque()
+        self.received = 0
+
+    def send(self, commands: Sequence[Command], pending: Sequence[Pending]) -> int:
+        """Sends commands in one piece.
+
+        Args:
+            commands: The commands.
+            pending: What takes their replies, in this order.
+
+        Returns:
+            How many bytes they are.
+        """
+        data = b"".join([self.packed(command) for command in commands])
+        self.pending.extend(pending)
+        self.transport.write(data)
+        return len(data)
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """Sends one command; see `Call.reply`."""
+        call = Call()
+        self.send([command], [call])
+        return call.reply
+
+    def packed(self, command: Command) -> bytes:
+        """A command as it is sent."""
+        try:
+            packed: bytes = self._pack(command)
+        except UnicodeEncodeError:
+            # A lone surrogate, which an action may have put into the name of a room.
+            packed = self._pack(tuple(map(_encoded, command)))
+        return packed
+
+    def abort(self, reason: str) -> None:
+        """Drops the connection."""
+        self._broken = self._broken or reason
+        self.transport.abortConnection()
+
+    def connectionMade(self) -> None:
+        """The connection is made."""
+        self._owner.connection_made(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Handles all replies of a chunk in one write batch."""
+        if self._broken:
+            return
+        self.received += 1
+        reader = self._reader
+        try:
+            reader.feed(data)
+            with self._write_batch:
+                while (reply := reader.gets()) is not False:
+                    self._take(reply)
+        except self._protocol_error:
+            self.abort("the service at this address is not Redis")
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is lost: nothing more will come."""
+        text = self._broken or f"the connection was lost: {reason.getErrorMessage()}"
+        self._broken = text
+        pending, self.pending = self.pending, deque()
+        with self._write_batch:
+            for each in pending:
+                each.fail(text)
+        self._owner.connection_lost(self, text)
+
+    def _take(self, reply: Any) -> None:
+        if self._on_message is not None and isinstance(reply, list) and reply[0] in PUSHED:
+            self._on_message(reply[1], reply[2])
+            return
+        if not self.pending:
+            raise self._protocol_error("a reply that nobody has asked for")
+        first = self.pending[0]
+        first.awaited -= 1
+        if not first.awaited:
+            self.pending.popleft()
+        first.take(reply)
+
+
+def client_library() -> Any:
+    """The hiredis module, which is imported only where Redis is asked for.
+
+    Raises:
+        StartError: It is not installed.
     """
     try:
-        import hiredis  # noqa: F401
-        import txredisapi  # noqa: F401
+        import hiredis
     except ImportError:
         raise StartError(
             "redis is asked for, but its client is not installed: "
             "pip install 'actionhero-tcp[redis]'"
         ) from None
+    return hiredis
 
 
 def _encoded(word: str | bytes | int) -> bytes | int:

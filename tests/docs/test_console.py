@@ -9,9 +9,9 @@ import subprocess
 from actionhero_tcp.cli import console
 from actionhero_tcp.cli.console.history import MOST_LINES
 from actionhero_tcp.cli.console.shown import MOST_OF_A_FILE
+from tests.process.cli.test_piped import PROGRAM
 from tests.support import PATIENCE, ROOT
 from tests.support.integration import DaemonTestCase
-from tests.unit.cli.console.test_piped import PROGRAM
 
 TEXT = (ROOT / "docs" / "console.md").read_text(encoding="utf-8")
 

@@ -134,6 +134,28 @@ class FollowTests(RecipeTestCase):
         self.stop(running)
 
 
+GATE = """
+import threading
+
+from actionhero_tcp import action
+
+opened = threading.Event()
+
+
+@action
+def closeGate(api, connection):
+    threads = api.reactor.getThreadPool()
+    for _ in range(threads.max):
+        threads.callInThread(opened.wait)
+
+
+@action
+def openGate(api, connection):
+    opened.set()
+"""
+"""Keeps the threads of the server busy, so that no job can end."""
+
+
 class JobTests(RecipeTestCase):
     """Background work."""
 
@@ -163,17 +185,20 @@ class JobTests(RecipeTestCase):
         self.stop(running)
 
     def test_there_are_not_too_many(self) -> None:
-        running = self.serve(**{"public/large.bin": self.content})
+        running = self.serve(**{"public/large.bin": self.content, "actions/gate.py": GATE})
         client = self.join(running)
-        # All of these are read in one turn, in which no job can end.
+        client.ask("closeGate")
         messages = client.pipeline(
-            b'{"action":"checksum","params":{"fileName":"large.bin"}}\n' * 30, 52
+            b'{"action":"checksum","params":{"fileName":"large.bin"}}\n' * 30, 30
         )
         refused = [message for message in messages if "error" in message]
         self.assertEqual(8, len(refused), messages)
         self.assertEqual(
             {"there are too many jobs; try again later"}, {each["error"] for each in refused}
         )
+        client.send(b"openGate\n")
+        done = [message for message in client.messages(23) if message["context"] == "api"]
+        self.assertEqual({*range(1, 23)}, {message["job"] for message in done})
         self.assertIn("job", self.answer(client, "checksum", fileName="large.bin"))
         self.stop(running)
 

@@ -8,6 +8,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.keys import VERSION, Keys
+from actionhero_tcp.redis.rights import COMMANDS
 from benchmarks import simulation
 from tests import support
 
@@ -31,6 +32,17 @@ class LayoutTests(SynchronousTestCase):
         known = {"room", "any_room", "said", "room_of", "node", "held", *Keys.__slots__}
         public = {name for name in vars(Keys) if not name.startswith("_")}
         self.assertEqual(set(), public - known)
+
+
+class RightsTests(SynchronousTestCase):
+    """What a user of Redis has to be allowed."""
+
+    def test_the_rights_are_those_that_a_node_checks(self) -> None:
+        rule = re.search(r"(?m)^ACL SETUSER actionhero on >password (.+)$", PAGE)
+        assert rule is not None
+        name = f"actionhero:{VERSION}:*"
+        expected = [f"~{name}", f"&{name}", "-@all", *(f"+{command}" for command in COMMANDS)]
+        self.assertEqual(expected, rule[1].split())
 
 
 class ConstantTests(SynchronousTestCase):

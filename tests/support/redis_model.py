@@ -16,8 +16,8 @@ from twisted.internet.defer import Deferred, fail
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.redis.broker import RedisBus
-from actionhero_tcp.redis.connection import RedisAwayError
 from actionhero_tcp.redis.keys import Keys
+from actionhero_tcp.redis.protocol import RedisError
 from actionhero_tcp.rooms.rooms import Rooms
 from tests.support import Soon, make_connection
 
@@ -99,7 +99,7 @@ class ModelLink:
     Attributes:
         channels: What is subscribed to.
         failures: See `RedisLink.failures`.
-        is_here: See `RedisLink.is_here`.
+        is_reachable: See `RedisLink.is_reachable`.
         told: The names of all commands that were sent, each write for itself.
         refused: Commands that fail, by their names.
     """
@@ -108,7 +108,7 @@ class ModelLink:
         self.model = model
         self.channels: set[bytes] = set()
         self.failures = 0
-        self.is_here = True
+        self.is_reachable = True
         self.told: list[list[str]] = []
         self.refused: set[str] = set()
         self.heard: Callable[[bytes, bytes], object] = lambda channel, message: None
@@ -122,8 +122,10 @@ class ModelLink:
         self.told.append([str(command[0])])
         return self._send("commands", command)
 
-    def tell(self, commands: list[tuple[str | bytes | int, ...]]) -> None:
-        """See `RedisLink.tell`."""
+    control = call
+
+    def send(self, commands: list[tuple[str | bytes | int, ...]]) -> None:
+        """See `RedisLink.send`."""
         self.told.append([str(command[0]) for command in commands])
         for command in commands:
             self._send("commands", command).addErrback(lambda _: self._failed())
@@ -140,8 +142,8 @@ class ModelLink:
         self.failures += 1
 
     def _send(self, connection: str, command: tuple[str | bytes | int, ...]) -> Deferred[Any]:
-        if not self.is_here:
-            return fail(RedisAwayError("away"))
+        if not self.is_reachable:
+            return fail(RedisError("away"))
         reply: Deferred[Any] = Deferred()
         packed = [
             word if isinstance(word, bytes) else str(word).encode("utf-8", "surrogatepass")
@@ -150,7 +152,7 @@ class ModelLink:
 
         def execute() -> None:
             if packed[0].decode() in self.refused:
-                error = RedisAwayError("refused")
+                error = RedisError("refused")
                 self._queues[f"{connection} replies"].append(lambda: reply.errback(error))
             else:
                 result = self.model.execute(self, packed)
@@ -176,7 +178,7 @@ class ModelLink:
 
     def lose(self) -> None:
         """Loses both connections: nothing comes, and nothing that was sent arrives."""
-        self.is_here = False
+        self.is_reachable = False
         self.channels.clear()
         self._queues.clear()
 
@@ -208,7 +210,7 @@ class Node:
 
     def begin(self) -> None:
         """Redis is here, or this node was taken for dead."""
-        self.link.is_here = True
+        self.link.is_reachable = True
         self.incarnation += 1
         self.bus.begin(f"{self.name}.{self.incarnation}")
         self.soon.run()

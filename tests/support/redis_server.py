@@ -18,8 +18,9 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from actionhero_tcp.redis.address import RedisAddress
-from actionhero_tcp.redis.connection import RedisAwayError
+from actionhero_tcp.redis.endpoint import TlsFiles
 from actionhero_tcp.redis.link import RedisLink
+from actionhero_tcp.redis.protocol import RedisError
 from tests.support import PATIENCE, wait_for
 
 
@@ -115,7 +116,7 @@ class BlockingLink:
             assert chunk, "Redis has hung up"
             self._reader.feed(chunk)
         if isinstance(reply, hiredis.ReplyError):
-            return fail(RedisAwayError(str(reply)))
+            return fail(RedisError(str(reply)))
         return succeed(reply)
 
 
@@ -141,16 +142,16 @@ class RedisTestCase(TestCase):
         self.events: list[str] = []
         self.heard: list[tuple[bytes, bytes]] = []
 
-    def link(self, url: str = "") -> RedisLink:
+    def link(self, url: str = "", tls: TlsFiles | None = None) -> RedisLink:
         """A link that is started, and stopped when the test ends."""
-        link = RedisLink(RedisAddress(url or self.server.url), reactor)
-        link.tell_of(
+        link = RedisLink(RedisAddress.parse(url or self.server.url), reactor, tls=tls)
+        link.report_to(
             lambda: self.events.append("came"),
             lambda: self.events.append("went"),
             lambda channel, message: self.heard.append((channel, message)),
         )
         link.start()
-        self.addCleanup(self.until, lambda: not link._commands._transport)
+        self.addCleanup(self.until, lambda: link.is_idle)
         self.addCleanup(link.stop)
         return link
 
@@ -161,6 +162,6 @@ class RedisTestCase(TestCase):
 
     async def failure(self, call: Deferred[Any]) -> str:
         """How a call fails."""
-        with self.assertRaises(RedisAwayError) as context:
+        with self.assertRaises(RedisError) as context:
             await call
         return str(context.exception)

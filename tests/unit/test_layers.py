@@ -35,7 +35,7 @@ LAYERS = (
 )
 """The folders from the top to the bottom: each imports only what stands below it."""
 
-LEAVES = ("clock", "close_reasons", "errors", "stats")
+LEAVES = ("clock", "close_reasons", "errors", "regular_file", "stats")
 """Modules at the top of the package, below all folders."""
 
 BESIDE = ("builtin", "template", "testing")

@@ -15,12 +15,16 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import IO, Any, Final
 
 from twisted.python import log
+from twisted.python.failure import Failure
 from twisted.trial.reporter import TestResult
 from twisted.trial.runner import LoggedSuite, TestLoader, TrialSuite
+
+from .guard import Guard
 
 HUNG_SECONDS: Final = 300.0
 """A test that has not ended by then is taken to hang; the process ends with its stacks."""
@@ -36,6 +40,7 @@ class EventResult(TestResult):
     def __init__(self, events: IO[str]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._events = events
+        self._guard = Guard()
         self._current = ""
         self._problems: list[str] = []
         self._began = 0.0
@@ -52,12 +57,15 @@ class EventResult(TestResult):
         self._current = test.id()
         self._problems = []
         self._began = time.monotonic()
+        self._guard.begin(self._current)
         self.send(start=self._current)
 
     def stopTest(self, test: Any) -> None:
         """See `unittest.TestResult.stopTest`."""
         super().stopTest(test)  # type: ignore[no-untyped-call]
         faulthandler.cancel_dump_traceback_later()
+        self._guard.end()
+        self._problems += dict.fromkeys(self._guard.found)
         self._current = ""
         seconds = time.monotonic() - self._began
         self.send(test=test.id(), seconds=seconds, problems=self._problems)
@@ -90,9 +98,15 @@ class EventResult(TestResult):
             self.send(test=test.id(), seconds=0.0, problems=[problem])
 
 
-def _shown(failure: Any) -> str:
+def _shown(failure: object) -> str:
     """Format a failure, without the frames of the test library."""
-    lines = failure.getTraceback().splitlines() if hasattr(failure, "getTraceback") else [failure]
+    if not isinstance(failure, Failure):
+        return str(failure)
+    if isinstance(failure.value, BaseExceptionGroup):
+        # Only Python shows the exceptions in a group.
+        lines = "".join(traceback.format_exception(failure.value)).splitlines()
+    else:
+        lines = failure.getTraceback().splitlines()
     shown: list[str] = []
     skip = False
     for line in lines:

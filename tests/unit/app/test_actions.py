@@ -128,13 +128,13 @@ class DecoratorTests(SynchronousTestCase):
         def untyped(api: Any, connection: Any, *, a) -> None:  # type: ignore[no-untyped-def]
             """Does not say what it takes."""
 
-        def odd(api: Any, connection: Any, *, a: bytes) -> None:
+        def odd(api: Any, connection: Any, *, a: complex) -> None:
             """Takes what JSON has not."""
 
         self.assertRefused(short, "takes (api, connection, *,")
         self.assertRefused(long, "takes (api, connection, *,")
         self.assertRefused(untyped, "the input a has no annotation")
-        self.assertRefused(odd, "the input a is annotated with bytes")
+        self.assertRefused(odd, "the input a is annotated with complex")
 
     def test_what_is_no_function_is_refused(self) -> None:
         for thing in (1, int, print):

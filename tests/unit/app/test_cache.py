@@ -176,6 +176,16 @@ class ExpiryTests(LocalCacheTestCase):
         self.clock.pump([1, 1])
         self.assertEqual([], self.clock.getDelayedCalls())
 
+    def test_no_timer_is_left_when_the_last_is_destroyed(self) -> None:
+        self.save("a", 1, 1000)
+        self.save("b", 1)
+        self.destroy("a")
+        self.destroy("b")
+        self.assertEqual([], self.clock.getDelayedCalls())
+        self.save("a", 1, 1000)
+        self.clock.advance(1)
+        self.assertEqual(0, len(self.cache))
+
     def test_a_fraction_of_a_ms_is_a_time(self) -> None:
         self.save("a", 1, 0.5)
         self.assertEqual(1, len(self.cache))

@@ -104,6 +104,9 @@ class FieldsTests(SynchronousTestCase):
             "tcpServer.caFile",
             "log.requestFile",
             "log.file",
+            "redis.caFile",
+            "redis.certFile",
+            "redis.keyFile",
         }
         self.assertEqual(expected, paths)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -13,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.daemon import signals as module
 from actionhero_tcp.daemon.signals import Signals
-from tests.support import PATIENCE, ROOT, Reactor
+from tests.support import Reactor
 
 
 class SignalledReactor(Reactor):
@@ -89,24 +87,3 @@ class SignalTests(SynchronousTestCase):
         self.send(signal.SIGHUP)
         self.send(signal.SIGHUP)
         self.assertEqual(["reload", "reload"], self.calls)
-
-
-class EndTests(SynchronousTestCase):
-    """Processes that end themselves."""
-
-    def end(self, program: str) -> int:
-        """The exit status of a program that hangs in a thread."""
-        program = (
-            "import signal, threading\n"
-            "from actionhero_tcp.daemon.signals import end_process, end_process_after\n"
-            "threading.Thread(target=threading.Event().wait).start()\n" + program
-        )
-        return subprocess.run(
-            [sys.executable, "-c", program], cwd=ROOT, timeout=PATIENCE
-        ).returncode
-
-    def test_at_once(self) -> None:
-        self.assertEqual(-signal.SIGTERM, self.end("end_process(signal.SIGTERM)"))
-
-    def test_after_some_time(self) -> None:
-        self.assertEqual(-signal.SIGINT, self.end("end_process_after(0.1, signal.SIGINT)"))

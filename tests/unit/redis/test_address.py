@@ -2,79 +2,109 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from pathlib import Path
+import contextlib
+from urllib.parse import quote
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.redis.address import RedisAddress
-from tests.support.integration import make_pair
-from tests.support.redis_server import RedisTestCase
 
 
 class AddressTests(SynchronousTestCase):
     """Where Redis is."""
 
     def test_every_form(self) -> None:
-        for url, host, port, path, password, database in (
-            ("redis://r.example", "r.example", 6379, "", None, 0),
-            ("redis://:s%40t@r.example:7000/3", "r.example", 7000, "", "s@t", 3),
-            ("rediss://u:p@r.example/", "r.example", 6379, "", "p", 0),
-            ("unix:/run/redis.sock", "", 6379, "/run/redis.sock", None, 0),
-            ("unix:p@/run/redis.sock?db=2", "", 6379, "/run/redis.sock", "p", 2),
+        for url, host, port, path, login in (
+            ("redis://r.example", "r.example", 6379, "", []),
+            ("REDIS://r.example", "r.example", 6379, "", []),
+            ("redis://:@r.example/0", "r.example", 6379, "", []),
+            ("redis://r.example/?db=2", "r.example", 6379, "", [("SELECT", 2)]),
+            (
+                "redis://:s%40t@r.example:7000/3",
+                *("r.example", 7000, "", [("AUTH", "s@t"), ("SELECT", 3)]),
+            ),
+            ("redis://u:p@[::1]:7000/", "::1", 7000, "", [("AUTH", "u", "p")]),
+            ("rediss://u:p@r.example/", "r.example", 6379, "", [("AUTH", "u", "p")]),
+            ("unix:/run/redis.sock", "", 0, "/run/redis.sock", []),
+            ("unix:///run/redis.sock", "", 0, "/run/redis.sock", []),
+            ("unix:///run/re@d.sock", "", 0, "/run/re@d.sock", []),
+            ("unix:p@/run/r?db=2", "", 0, "/run/r", [("AUTH", "p"), ("SELECT", 2)]),
+            ("unix://:pw@/run/r?db=2", "", 0, "/run/r", [("AUTH", "pw"), ("SELECT", 2)]),
+            ("unix:u:pw@/run/r", "", 0, "/run/r", [("AUTH", "u", "pw")]),
         ):
-            address = RedisAddress(url)
-            found = (address.host, address.port, address.path, address.password, address.database)
-            self.assertEqual((host, port, path, password, database), found, url)
+            address = RedisAddress.parse(url)
+            found = (address.host, address.port, address.path, address.login)
+            self.assertEqual((host, port, path, login), found, url)
+            self.assertEqual(url.startswith("rediss"), address.is_secure)
 
-    def test_what_is_none_is_refused_and_the_password_not_repeated(self) -> None:
+    @given(st.text(), st.text())
+    def test_users_and_passwords_hold_any_character(self, user: str, password: str) -> None:
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        for place in (
+            "redis://{}@r.example:1/2",
+            "rediss://{}@[::1]/",
+            "unix:{}@/a",
+            "unix://{}@/a",
+        ):
+            address = RedisAddress.parse(place.format(login))
+            self.assertEqual((user, password), (address.username, address.password))
+            self.assertTrue(address.host or address.path)
+
+    @given(st.text(alphabet="aZ9#?/@:[]&=;$ .\\\"'<>", max_size=12))
+    def test_a_password_needs_no_escapes_but_that_of_percent(self, password: str) -> None:
+        for place in ("redis://u:{}@r.example:1/2", "unix:u:{}@/a?db=2", "unix://u:{}@/a?db=2"):
+            address = RedisAddress.parse(place.format(password))
+            self.assertEqual((password, 2), (address.password, address.database))
+
+    def test_what_is_none_is_refused_and_nothing_of_it_repeated(self) -> None:
         for url in (
             "r.example",
-            "http://r.example",
+            "secret",
+            "http://:secret@r.example",
             "redis://",
+            "redis:r.example",
+            "redis://secret@r.example",
             "redis://:secret@r.example:x",
+            "redis://:secret@r.example:0",
+            "redis://:secret@r.example:65536",
             "redis://:secret@r.example/db",
+            "redis://:secret@r.example/1/2",
+            "redis://:secret@r.example/1?db=2",
+            "redis://:secret@r.example?db=",
+            "redis://:secret@r.example?timeout=secret",
+            "redis://:secret@r.example/0#secret",
+            "redis://:secret@[::1",
+            "redis://:secret@::1",
+            "redis://:secret@a b",
+            "redis://:secret@r.example/٣",
             "unix:",
+            "unix:secret",
+            "unix:secret@",
+            "unix://:secret@/",
+            "unix:/run/a?secret",
+            "unix:/run/a#secret",
         ):
-            error = self.assertRaises(StartError, RedisAddress, url)
+            error = self.assertRaises(StartError, RedisAddress.parse, url)
             self.assertIn("redis.url", str(error))
             self.assertNotIn("secret", str(error))
 
-    def test_it_is_shown_without_the_password(self) -> None:
-        self.assertEqual("redis://h:7000/3", str(RedisAddress("redis://u:secret@h:7000/3")))
-        self.assertEqual("unix:/run/a", str(RedisAddress("unix:secret@/run/a")))
+    @given(st.text())
+    def test_no_url_raises_anything_else(self, text: str) -> None:
+        for url in (text, f"redis://{text}", f"unix:{text}"):
+            with contextlib.suppress(StartError):
+                RedisAddress.parse(url)
 
-
-class EndpointTests(RedisTestCase):
-    """Real connections over the kinds of sockets that are not plain TCP."""
-
-    async def test_over_a_unix_socket(self) -> None:
-        path = f"{self.server.folder}/redis.sock"
-        self.server.options = ("--unixsocket", path, "--requirepass", "right")
-        self.server.start()
-        link = self.link(f"unix:right@{path}?db=3")
-        await self.until(lambda: link.is_here)
-        self.assertIn(b"db=3", await link.call("CLIENT", "INFO"))
-
-    async def test_over_tls(self) -> None:
-        key, certificate = make_pair(Path(self.server.folder))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.server.options = (
-            *("--tls-port", str(port), "--tls-auth-clients", "no"),
-            *("--tls-key-file", str(key), "--tls-cert-file", str(certificate)),
-        )
-        self.server.start()
-        url = f"rediss://localhost:{port}"
-        # A certificate that nobody vouches for is not taken.
-        stranger = self.link(url)
-        await self.until(lambda: "certificate verify failed" in stranger.error)
-        self.assertFalse(stranger.is_here)
-        # OpenSSL reads the environment itself.
-        os.environ["SSL_CERT_FILE"] = str(certificate)
-        self.addCleanup(os.environ.pop, "SSL_CERT_FILE")
-        link = self.link(url)
-        await self.until(lambda: link.is_here)
-        self.assertEqual(b"PONG", await link.call("PING"))
+    def test_it_is_shown_without_user_and_password(self) -> None:
+        for url, shown in (
+            ("redis://u:secret@h:7000/3", "redis://h:7000/3"),
+            ("rediss://u:secret@[::1]", "rediss://[::1]:6379/0"),
+            ("unix:secret@/run/a", "unix:/run/a"),
+        ):
+            address = RedisAddress.parse(url)
+            self.assertEqual(shown, str(address))
+            self.assertNotIn("secret", repr(address))
+            self.assertEqual("AUTH [HIDDEN]", address.redacted("AUTH secret"))
+        self.assertEqual("AUTH", RedisAddress("h", password="A").redacted("AUTH"))

@@ -13,10 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import cluster as module
 from actionhero_tcp.redis.cluster import BEAT_SECONDS, SETTLE_SECONDS, Cluster
-from actionhero_tcp.redis.connection import RedisAwayError
 from actionhero_tcp.redis.keys import Keys
+from actionhero_tcp.redis.protocol import RedisError
 from actionhero_tcp.stats import Stats
-from tests.support.redis_server import RedisServer
 
 KEYS = Keys("test:")
 
@@ -33,7 +32,7 @@ class Reconnector:
     """
 
     def __init__(self) -> None:
-        self.is_here = True
+        self.is_reachable = True
         self.error = ""
         self.failures = 0
         self.calls: list[tuple[tuple[Any, ...], Deferred[Any]]] = []
@@ -49,13 +48,15 @@ class Reconnector:
         self.stopped = True
 
     def call(self, *command: Any) -> Deferred[Any]:
-        if not self.is_here:
-            return fail(RedisAwayError("Redis is away"))
+        if not self.is_reachable:
+            return fail(RedisError("Redis is away"))
         reply: Deferred[Any] = Deferred()
         self.calls.append((command, reply))
         return reply
 
-    def tell(self, commands: list[tuple[Any, ...]]) -> None:
+    control = call
+
+    def send(self, commands: list[tuple[Any, ...]]) -> None:
         self.told += commands
 
     def subscribe(self, channel: str) -> Deferred[Any]:
@@ -63,7 +64,7 @@ class Reconnector:
         self.subscriptions.append((channel, subscribed))
         return subscribed
 
-    def note(self, error: str) -> None:
+    def report(self, error: str) -> None:
         self.noted.append(error)
 
 
@@ -139,7 +140,7 @@ class ClusterTestCase(SynchronousTestCase):
 
     def join(self, *others: str) -> None:
         """Redis is here, and the node has joined."""
-        self.node.came()
+        self.node.on_connected()
         self.assertEqual(1, self.beat()[3])
         self.told("me.1", *others, known=0)
         for _, subscribed in self.link.subscriptions:
@@ -176,7 +177,7 @@ class JoiningTests(ClusterTestCase):
         self.assertEqual(status, self.node.status())
 
     def test_it_tells_all_when_redis_has_taken_it(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.assertEqual(("me.1", "me", 0, 1), self.beat())
         self.assertEqual([], self.bus.told)
         self.told("me.1", "b.1", known=0)
@@ -224,18 +225,18 @@ class JoiningTests(ClusterTestCase):
 
     def test_it_does_not_come_again_when_it_leaves(self) -> None:
         self.join()
-        self.link.is_here = False
-        self.node.went()
+        self.link.is_reachable = False
+        self.node.on_disconnected()
         left = self.node.leave()
         self.successResultOf(left)
-        self.link.is_here = True
-        self.node.came()
+        self.link.is_reachable = True
+        self.node.on_connected()
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
 
     def test_it_leaves_though_redis_refuses(self) -> None:
         self.join()
         left = self.node.leave()
-        self.link.calls.pop()[1].errback(RedisAwayError("no"))
+        self.link.calls.pop()[1].errback(RedisError("no"))
         self.successResultOf(left)
         self.assertTrue(self.link.stopped)
 
@@ -245,8 +246,8 @@ class AwayTests(ClusterTestCase):
 
     def test_while_redis_is_away_nothing_is_sent(self) -> None:
         self.join("b.1")
-        self.link.is_here, self.link.error = False, "gone"
-        self.node.went()
+        self.link.is_reachable, self.link.error = False, "gone"
+        self.node.on_disconnected()
         self.clock.advance(100)
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
         self.assertEqual(["begin me.1", "end"], self.bus.told)
@@ -255,8 +256,8 @@ class AwayTests(ClusterTestCase):
 
     def test_it_comes_back_as_another_incarnation_and_clears_the_earlier_one(self) -> None:
         self.join()
-        self.node.went()
-        self.node.came()
+        self.node.on_disconnected()
+        self.node.on_connected()
         self.assertEqual(("me.2", "me", 0, 1), self.beat())
         self.told("me.2", "me.1", known=0)
         self.assertEqual(["begin me.1", "end", "begin me.2"], self.bus.told)
@@ -301,10 +302,10 @@ class AwayTests(ClusterTestCase):
         self.assertEqual("begin me.2", self.bus.told[-1])
 
     def test_where_its_own_channel_cannot_be_subscribed_to_all_is_told_anew(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.beat()
         self.told("me.1", known=0)
-        self.link.subscriptions.pop()[1].errback(RedisAwayError("no"))
+        self.link.subscriptions.pop()[1].errback(RedisError("no"))
         self.next_beat("me.1")
         self.assertEqual("me.2", self.beat()[0])
 
@@ -312,7 +313,7 @@ class AwayTests(ClusterTestCase):
         self.join("b.1")
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        self.reply.errback(RedisAwayError("OOM command not allowed"))
+        self.reply.errback(RedisError("OOM command not allowed"))
         self.assertEqual("end", self.bus.told[-1])
         self.assertEqual(["OOM command not allowed"], self.link.noted)
         status = {
@@ -326,7 +327,7 @@ class AwayTests(ClusterTestCase):
         self.assertEqual({"redis": {"connected": True}, "peers": []}, self.node.status())
 
     def test_an_answer_to_an_earlier_incarnation_is_none(self) -> None:
-        self.node.came()
+        self.node.on_connected()
         self.beat()
         early = self.reply
         self.clock.advance(BEAT_SECONDS)
@@ -343,7 +344,7 @@ class AwayTests(ClusterTestCase):
         first = self.reply
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        first.errback(RedisAwayError("LOADING"))
+        first.errback(RedisError("LOADING"))
         self.told("me.1")
         self.assertEqual(["begin me.1", "end"], self.bus.told)
         self.clock.advance(BEAT_SECONDS)
@@ -353,9 +354,9 @@ class AwayTests(ClusterTestCase):
         self.join()
         self.clock.advance(BEAT_SECONDS)
         self.beat()
-        self.link.is_here = False
-        self.node.went()
-        self.reply.errback(RedisAwayError("lost"))
+        self.link.is_reachable = False
+        self.node.on_disconnected()
+        self.reply.errback(RedisError("lost"))
         self.assertEqual((["begin me.1", "end"], []), (self.bus.told, self.link.noted))
 
 
@@ -434,110 +435,18 @@ class MessageTests(ClusterTestCase):
         self.node.send("0f", b"{}\r\n")
         self.link.calls.pop()[1].callback(None)
         self.node.send("\ud800", b"{}\r\n")
-        self.link.calls.pop()[1].errback(RedisAwayError("away"))
-        self.link.is_here = False
+        self.link.calls.pop()[1].errback(RedisError("away"))
+        self.link.is_reachable = False
         self.node.send("0f", b"{}\r\n")
         self.assertEqual([], self.link.told)
 
     def test_what_comes_over_channels_goes_where_it_belongs(self) -> None:
-        self.node.heard(KEYS.said("r").encode(), b"x")
+        self.node.on_message(KEYS.said("r").encode(), b"x")
         self.assertEqual(["heard r b'x'"], self.bus.told)
-        self.node.heard(KEYS.node("me").encode(), b'0f\n{"a":1}\r\n')
+        self.node.on_message(KEYS.node("me").encode(), b'0f\n{"a":1}\r\n')
         self.assertEqual([("0f", b'{"a":1}\r\n')], self.delivered)
 
     def test_junk_on_its_channel_is_ignored(self) -> None:
         for junk in (b"", b"\n", b"0f", b"0f\n", b"0f\n{}", b"\xff\xfe\n{}"):
-            self.node.heard(KEYS.node("me").encode(), junk)
+            self.node.on_message(KEYS.node("me").encode(), junk)
         self.assertEqual([], self.delivered)
-
-
-class ScriptTests(SynchronousTestCase):
-    """The scripts, in a real Redis."""
-
-    def setUp(self) -> None:
-        self.redis = RedisServer()
-        self.addCleanup(self.redis.close)
-        self.redis.start()
-
-    def beat(self, node: str, requests: int, new: bool = False) -> bytes:
-        """A heartbeat; one is dead after a second."""
-        process = node.partition(".")[0]
-        words = [KEYS.nodes, KEYS.requests, KEYS.clients, KEYS.held(node), node, "1000", process]
-        return self.redis.ask(
-            "EVAL", module._BEAT, "4", *words, str(requests), str(int(new)), "3600"
-        )
-
-    def clear(self, node: str, counted: int = 1000, at_once: int = 1000) -> bytes:
-        """Clears what a node holds."""
-        words = [KEYS.held(node), KEYS.nodes, KEYS.requests, node, node.partition(".")[0]]
-        words += [KEYS.any_room, KEYS.clients, str(at_once), str(counted)]
-        return self.redis.ask("EVAL", module._CLEAR, "3", *words)
-
-    def hold(self, node: str, client: str, room: str = "") -> None:
-        """Has a node hold a client, or a member of a room."""
-        self.redis.ask("HSET", KEYS.room(room) if room else KEYS.clients, client, node)
-        self.redis.ask("SADD", KEYS.held(node), f"{client} {room}")
-
-    def requests(self, reply: bytes) -> int:
-        """The sum of all requests, as a heartbeat is told."""
-        return int(reply.split(b"\r\n")[2][1:])
-
-    def test_who_is_alive_and_who_is_dead(self) -> None:
-        self.assertTrue(self.beat("a.1", 0, True).startswith(b"*4\r\n:0\r\n:0\r\n*1\r\n$3\r\na.1"))
-        reply = self.beat("b.1", 0, True)
-        self.assertIn(b"*2\r\n$3\r\na.1\r\n$3\r\nb.1\r\n*0", reply)
-        self.redis.ask("ZADD", KEYS.nodes, "5", "a.1")
-        self.assertTrue(self.beat("b.1", 0).endswith(b"*1\r\n$3\r\nb.1\r\n*1\r\n$3\r\na.1\r\n"))
-        # One that is not known does not become so by itself.
-        self.assertTrue(self.beat("c.1", 5).startswith(b"*4\r\n:0\r\n:0\r\n*1\r\n"))
-
-    def test_requests_of_a_process_are_counted_once_over_its_incarnations(self) -> None:
-        self.beat("a.1", 10, True)
-        self.assertEqual(15, self.requests(self.beat("b.1", 5, True)))
-        self.assertEqual(17, self.requests(self.beat("a.2", 12, True)))
-        self.clear("a.1")
-        self.assertEqual(17, self.requests(self.beat("b.1", 5)))
-        # Redis is empty again: all tell what they have.
-        self.redis.ask("FLUSHALL")
-        self.assertEqual(12, self.requests(self.beat("a.3", 12, True)))
-        self.assertEqual(18, self.requests(self.beat("b.2", 6, True)))
-
-    def test_requests_of_the_gone_stay_in_the_sum_until_the_last_goes(self) -> None:
-        self.beat("a.1", 10, True)
-        self.beat("b.1", 5, True)
-        self.beat("c.1", 1, True)
-        self.clear("a.1")
-        self.clear("b.1", counted=0)
-        self.assertEqual(16, self.requests(self.beat("c.1", 1)))
-        self.assertIn(b"gone\r\n$1\r\n5", self.redis.ask("HGETALL", KEYS.requests))
-        self.clear("c.1", counted=0)
-        self.assertEqual([], self.redis.keys())
-
-    def test_a_node_is_cleared_of_what_is_its_own_and_no_more(self) -> None:
-        self.beat("a.1", 0, True)
-        self.beat("b.1", 0, True)
-        for number in range(25):
-            self.hold("a.1", f"c{number}")
-            self.hold("a.1", f"c{number}", "r: 1\n")
-        self.hold("b.1", "d", "r: 1\n")
-        # It has come back under another incarnation.
-        self.redis.ask("HSET", KEYS.clients, "c7", "a.2")
-        counts = []
-        while not counts or counts[-1] == b":10\r\n":
-            counts.append(self.clear("a.1", at_once=10))
-        self.assertEqual([b":10\r\n"] * 5 + [b":0\r\n"], counts)
-        self.assertEqual(
-            b"*2\r\n$2\r\nc7\r\n$3\r\na.2\r\n", self.redis.ask("HGETALL", KEYS.clients)
-        )
-        self.assertEqual(
-            b"*2\r\n$1\r\nd\r\n$3\r\nb.1\r\n", self.redis.ask("HGETALL", KEYS.room("r: 1\n"))
-        )
-        self.assertNotIn(KEYS.held("a.1"), self.redis.keys())
-
-    def test_all_keys_of_a_heartbeat_expire(self) -> None:
-        self.hold("a.1", "c")
-        self.beat("a.1", 3, True)
-        keys = self.redis.keys()
-        self.assertEqual(4, len(keys))
-        for key in keys:
-            self.assertGreater(int(self.redis.ask("TTL", key)[1:]), 3000, key)

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from twisted.internet import endpoints as twisted_endpoints
-from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import (
     AdoptedStreamServerEndpoint,
-    TCP4ClientEndpoint,
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
     UNIXClientEndpoint,
@@ -21,79 +17,20 @@ from twisted.internet.endpoints import (
     connectProtocol,
     wrapClientTLS,
 )
-from twisted.internet.interfaces import ITransport
-from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
-from twisted.python.systemd import ListenFDs
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.net import tls
 from actionhero_tcp.net.transport import (
-    TCPTransport,
     UNIXTransport,
-    set_socket_options,
     write_at_once,
 )
 from actionhero_tcp.server.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described, shared
-from actionhero_tcp.server.proxied import ProxiedEndpoint, TrustedProxies
+from actionhero_tcp.server.proxied import ProxiedEndpoint
 from tests import support
+from tests.support.sockets import NOBODY, Listener, SocketTestCase, hand_over
 from tools import certs
-
-NOBODY = TrustedProxies([])
-
-
-class Greeter(Protocol):
-    """Says hello, and hangs up."""
-
-    def connectionMade(self) -> None:
-        transport: Any = self.transport
-        factory: Any = self.factory
-        factory.transports.append(transport)
-        set_socket_options(transport)
-        if isinstance(transport, TCPTransport):
-            factory.options += transport.getTcpNoDelay(), transport.getTcpKeepAlive()
-        transport.write(b"hello")
-        transport.loseConnection()
-
-
-class Greeters(Factory):
-    """Keeps the transports of its clients, and the options of those of TCP."""
-
-    protocol = Greeter  # type: ignore[assignment]
-    noisy = False
-
-    def __init__(self) -> None:
-        self.transports: list[ITransport] = []
-        self.options: list[bool] = []
-
-
-class Listener(Protocol):
-    """Waits for what it is sent."""
-
-    def __init__(self) -> None:
-        self.heard = b""
-        self.lost: Deferred[bytes] = Deferred()
-
-    def dataReceived(self, data: bytes) -> None:
-        self.heard += data
-
-    def connectionLost(self, reason: Any = None) -> None:
-        self.lost.callback(self.heard)
-
-
-def hand_over(test: SynchronousTestCase, *sockets: socket.socket) -> None:
-    """Has Twisted take these for what systemd has handed over."""
-    parsers = [
-        parser
-        for parser in twisted_endpoints.getPlugins(  # type: ignore[attr-defined]
-            twisted_endpoints.IStreamServerEndpointStringParser
-        )
-        if parser.prefix == "systemd"
-    ]
-    numbers = [stream.fileno() for stream in sockets]
-    for parser in parsers:
-        test.patch(type(parser), "_sddaemon", ListenFDs(numbers, ["x"] * len(numbers)))
 
 
 def open_as(name: str) -> int:
@@ -146,20 +83,6 @@ class DescribedTests(SynchronousTestCase):
             self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
             endpoint = described("systemd:domain=UNIX:index=1", NOBODY, reactor)
             self.assertIsInstance(endpoint, InheritedUNIXEndpoint)
-
-
-class SocketTestCase(TestCase):
-    """The path of a UNIX socket, and who is to listen on it."""
-
-    def setUp(self) -> None:
-        from twisted.internet import reactor
-
-        self.reactor = reactor
-        # Trial's own folders have paths too long for a socket.
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = f"{folder.name}/socket"
-        self.factory = Greeters()
 
 
 class InheritedUNIXTests(SocketTestCase):
@@ -240,26 +163,6 @@ class InheritedUNIXTests(SocketTestCase):
         self.assertEqual(1, open_as(name))
 
 
-class InheritedTCPTests(SocketTestCase):
-    """Twisted's own port on a TCP socket that this test holds."""
-
-    async def test_it_writes_at_once_with_the_options_of_any_other_port(self) -> None:
-        held = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(held.close)
-        hand_over(self, held)
-        held.detach()
-        endpoint = described("systemd:domain=INET:index=0", NOBODY, self.reactor)
-        port = await endpoint.listen(self.factory)
-        write_at_once(port)
-        client = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port)
-        listener = await connectProtocol(client, Listener())
-        self.assertEqual(b"hello", await listener.lost)
-        (transport,) = self.factory.transports
-        self.assertIsInstance(transport, TCPTransport)
-        self.assertEqual([True, True], self.factory.options)
-        await port.stopListening()
-
-
 class UNIXModeTests(SocketTestCase):
     """The mode of a UNIX socket's file."""
 
@@ -330,22 +233,6 @@ class SharedTests(SynchronousTestCase):
         proxied = described("haproxy:unix:/x", NOBODY, reactor, handed)
         self.assertIsInstance(proxied, ProxiedEndpoint)
         self.assertIs(handed, proxied.endpoint)
-
-
-class ALPNTests(SocketTestCase):
-    """Clients that offer protocols, at an endpoint with TLS of its own."""
-
-    async def test_they_are_served(self) -> None:
-        key, cert = certs.make(Path(self.mktemp()))
-        text = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={cert}"
-        port = await described(text, NOBODY, self.reactor).listen(self.factory)
-        client = wrapClientTLS(
-            CertificateOptions(acceptableProtocols=[b"h2", b"irc"]),
-            TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port),
-        )
-        listener = await connectProtocol(client, Listener())
-        self.assertEqual(b"hello", await listener.lost)
-        await port.stopListening()
 
 
 class TLSEndpointTests(SocketTestCase):

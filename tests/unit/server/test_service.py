@@ -6,14 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.endpoints import TCP4ServerEndpoint
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.app.lifespan import Lifecycle
 from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.errors import ActionError
-from actionhero_tcp.net.transport import TCPTransport
 from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
@@ -340,18 +338,3 @@ class WholeServiceTests(SynchronousTestCase):
         self.successResultOf(service.stopService())
         self.assertEqual(b'{"status":"Server going down NOW","context":"api"}\r\n', client.raw())
         self.assertEqual([], reactor.getDelayedCalls())
-
-
-class PortTests(TestCase):
-    """A real port, on which nobody calls."""
-
-    async def test_it_writes_at_once(self) -> None:
-        from twisted.internet import reactor
-
-        service, _ = support.make_service(reactor=support.Reactor())
-        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        service._listeners = [Listener(endpoint, "here")]
-        service.privilegedStartService()
-        (port,) = service.ports
-        self.assertIs(TCPTransport, port.transport)
-        await port.stopListening()

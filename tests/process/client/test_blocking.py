@@ -1,4 +1,4 @@
-"""The client for scripts, against the installed daemon."""
+"""Tests of `actionhero_tcp.client.blocking` with real sockets or processes."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def hangUp(api, connection):
 def echo(api, connection, *, name: str = "", timeout: str = ""):
     return {"name": name, "timeout": timeout}
 """
+
 
 FILES = {
     **{f"public/{name}": content for name, content in CONTENTS.items()},

@@ -12,9 +12,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.process.client.test_blocking import FILES
 from tests.support import PATIENCE, TWISTD
 from tests.support.integration import DaemonTestCase, OwnDaemonTestCase
-from tests.unit.client.test_blocking import FILES
 from tests.unit.client.test_protocol import CONTENTS
 
 PROGRAM = str(TWISTD.with_name("actionhero-tcp"))

@@ -24,9 +24,9 @@ from actionhero_tcp.client import (
     NoAnswerError,
     TooMuchError,
 )
+from tests.process.client.test_blocking import FILES
 from tests.support import PATIENCE, Daemon
 from tests.support.integration import make_pair, prepared_daemon
-from tests.unit.client.test_blocking import FILES
 from tests.unit.client.test_protocol import CONTENTS
 
 

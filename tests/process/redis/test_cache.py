@@ -214,9 +214,9 @@ class LinkTests(TestCase):
 
     def link(self) -> RedisLink:
         """A link that is started, and stopped when the test ends."""
-        link = RedisLink(RedisAddress(self.server.url), reactor)
+        link = RedisLink(RedisAddress.parse(self.server.url), reactor)
         link.start()
-        self.addCleanup(self.until, lambda: not link._commands._transport)
+        self.addCleanup(self.until, lambda: link.is_idle)
         self.addCleanup(link.stop)
         return link
 
@@ -227,7 +227,7 @@ class LinkTests(TestCase):
 
     async def here(self) -> None:
         """Waits until both lines are there."""
-        await self.until(lambda: all(link.is_here for link in self.links))
+        await self.until(lambda: all(link.is_reachable for link in self.links))
 
     async def failure(self, call: Awaitable[Any]) -> str:
         """How a call fails."""
@@ -267,10 +267,10 @@ class LinkTests(TestCase):
         one, two = self.caches
         await one.save("a", 1)
         self.server.kill()
-        await self.until(lambda: not any(link.is_here for link in self.links))
+        await self.until(lambda: not any(link.is_reachable for link in self.links))
         for call in (one.save("a", 1), one.load("a"), one.destroy("a"), one.size()):
             error = await self.failure(call)
-            self.assertRegex(error, "^the cache cannot be used: Redis is away: ")
+            self.assertRegex(error, "^the cache cannot be used: Redis is unreachable: ")
         self.server.start()
         await self.here()
         self.assertIsNone(await two.load("a"))

@@ -1,8 +1,7 @@
-"""The console in a real terminal, which is tmux's."""
+"""Tests of `actionhero_tcp.cli.console.terminal` with real sockets or processes."""
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import sys
@@ -11,11 +10,10 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.cli.console import history
+from tests.process.cli.test_piped import PROGRAM, talk
+from tests.process.client.test_blocking import FILES
 from tests.support import wait_for
 from tests.support.integration import DaemonTestCase, OwnDaemonTestCase
-from tests.unit.cli.console.test_piped import PROGRAM, talk
-from tests.unit.client.test_blocking import FILES
 from tools.system_packages import need
 
 
@@ -190,26 +188,3 @@ class EndTests(OwnDaemonTestCase):
         terminal = Terminal(self, sys.executable, "-c", code)
         screen = terminal.wait_for("status 1").replace("\n", "")
         self.assertIn("pip install 'actionhero-tcp[console]'", screen)
-
-
-class HistoryTests(SynchronousTestCase):
-    """The file of the history."""
-
-    def test_is_cut_where_it_is_long(self) -> None:
-        path = Path(self.mktemp())
-        path.write_text("".join(f"line {n}\n" for n in range(3000)))
-        lines = list(history.LineHistory(path).load_history_strings())
-        self.assertEqual((1000, "line 2999"), (len(lines), lines[0]))
-        self.assertEqual(1000, len(path.read_text().splitlines()))
-
-    def test_a_file_that_cannot_be_used_does_no_harm(self) -> None:
-        kept = history.LineHistory(Path("/proc/nonexistent/history"))
-        self.assertEqual([], list(kept.load_history_strings()))
-        kept.store_string("roomView")
-
-    def test_where_it_is(self) -> None:
-        self.patch(os, "environ", {"XDG_STATE_HOME": "/x"})
-        self.assertEqual(Path("/x/actionhero-tcp/history"), history.default_path())
-        self.patch(os, "environ", {"HOME": "/home/ada"})
-        path = Path("/home/ada/.local/state/actionhero-tcp/history")
-        self.assertEqual(path, history.default_path())

@@ -1,0 +1,1 @@
+"""Tests of `actionhero_tcp/client` with real sockets, processes or servers."""

@@ -1,0 +1,1 @@
+"""Tests of `actionhero_tcp/daemon` with real sockets, processes or servers."""

@@ -1,0 +1,1 @@
+"""Tests of `actionhero_tcp/redis` with real sockets, processes or servers."""
