@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.server import Site
+
+from tests.support import Daemon, daemon, wait_for
+
+WEB_LOG = re.compile(r"no web port|live page on|health and metrics on")
+"""What the log says of the web port."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +69,26 @@ def parse(data: bytes) -> Answer:
     first, *rest = head.decode("latin-1").split("\r\n")
     pairs = (line.split(": ", 1) for line in rest)
     return Answer(int(first.split(" ")[1]), {name.lower(): value for name, value in pairs}, body)
+
+
+@contextmanager
+def web_daemon(*options: str) -> Iterator[tuple[Daemon, int]]:
+    """Starts a real ``twistd actionhero`` with a web port whose token is ``s3cret``.
+
+    A port that somebody takes between its choice and the start is no failure: the server says
+    so and is started again with another one.
+
+    Args:
+        options: More options.
+
+    Yields:
+        The daemon, and its web port.
+    """
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        with daemon(f"--web-port={port}", "--web-token=s3cret", *options) as running:
+            wait_for(lambda: WEB_LOG.search(running.log), "a web port")
+            if "no web port" not in running.log:
+                yield running, port
+                return
