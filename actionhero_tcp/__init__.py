@@ -3,9 +3,12 @@
 This is what actions import; everything else is the server's own.
 """
 
-from .app.actions import NO_RESPONSE, action
+import warnings
+from typing import TYPE_CHECKING
+
 from .app.api import Api
 from .app.cache import CacheEntry
+from .app.decorator import action
 from .app.hooks import (
     ActionCall,
     after_action,
@@ -17,19 +20,25 @@ from .app.hooks import (
     on_start,
     on_stop,
 )
-from .connection.connection import ActionConnection
+from .app.outputs import NO_RESPONSE, NoResponse
+from .connection.connection import ActionConnection as Connection
 from .connection.files import FileReader
 from .errors import ActionError, CacheError, UnserializableError
+
+if TYPE_CHECKING:
+    # The name of earlier releases; see `__getattr__`.
+    from .connection.connection import ActionConnection as ActionConnection
 
 __all__ = [
     "NO_RESPONSE",
     "ActionCall",
-    "ActionConnection",
     "ActionError",
     "Api",
     "CacheEntry",
     "CacheError",
+    "Connection",
     "FileReader",
+    "NoResponse",
     "UnserializableError",
     "action",
     "after_action",
@@ -41,3 +50,15 @@ __all__ = [
     "on_start",
     "on_stop",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The names of earlier releases."""
+    if name == "ActionConnection":
+        warnings.warn(
+            "actionhero_tcp.ActionConnection is now actionhero_tcp.Connection",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return Connection
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -49,10 +49,20 @@ class ActionError(ClientError):
     Anything else that an action raises reaches the client only as
     ``general.serverErrorMessage``, and the log with its traceback.
 
+    Args:
+        text: What was wrong and what is expected, for the client's eyes.
+        fields: Further fields for the response, as a dict,
+        more: or by keyword: ``code=404``.
+
     Example:
-        ``raise ActionError("no such user", {"code": 404})`` answers
+        ``raise ActionError("no such user", code=404)`` answers
         ``{"context":"response","error":"no such user","code":404,"messageCount":N}``.
     """
+
+    def __init__(
+        self, text: str, fields: Mapping[str, object] | None = None, **more: object
+    ) -> None:
+        super().__init__(text, {**(fields or {}), **more})
 
 
 class CacheError(Exception):

@@ -1,38 +1,24 @@
-"""`@action`, and the running of what it marks."""
+"""An action: a function, and what is known of it. `decorator` makes it."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
 from ..connection.connection import ActionConnection
-from ..errors import StartError, UnserializableError
-from ..wire import json_writer
-from . import coroutines
-from .inputs import Inputs, read_signature
+from ..wire import json_lines
+from . import coroutines, schema
+from .inputs import Inputs
 
 if TYPE_CHECKING:
     from ..connection.files import FileReader
 
 MARK: Final = "__actionhero_action__"
 """The attribute of a function that holds its `Action`."""
-
-
-class _NoResponse:
-    """The type of `NO_RESPONSE`."""
-
-    def __repr__(self) -> str:
-        return "NO_RESPONSE"
-
-
-NO_RESPONSE: Final = _NoResponse()
-"""What an action returns that has answered by itself: its client gets no response."""
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +35,10 @@ class Action:
         sends_file: Whether what is sent to its client while it runs follows its file.
         file: The file that defines it.
         line: The line there.
-        simple: Whether it has no inputs, and runs in the reactor's thread.
+        strict: Whether it refuses params that it does not declare.
+        errors: What it raises for clients: texts by code.
+        output: The type of its response; see `outputs.read_output`.
+        simple: Whether it has no inputs to look at, and runs in the reactor's thread.
         kind: What it is called in the log.
         in_order: Whether its client's next requests wait for it.
     """
@@ -66,16 +55,32 @@ class Action:
     sends_file: bool = False
     file: str = ""
     line: int = 0
+    strict: bool = False
+    errors: Mapping[int, str] = field(default_factory=dict)
+    output: Any = Any
     simple: bool = field(init=False)
+    _schemas: dict[str, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         takes_nothing = not self.inputs.declared and not self.inputs.takes_rest
-        object.__setattr__(self, "simple", takes_nothing and not self.blocking)
+        simple = takes_nothing and not self.blocking and not self.strict
+        object.__setattr__(self, "simple", simple)
 
     @property
     def place(self) -> str:
         """Where it is defined, as ``file:line``."""
         return f"{self.file}:{self.line}"
+
+    @property
+    def schemas(self) -> Mapping[str, Any]:
+        """What it takes, returns and raises: ``inputSchema``, ``outputSchema`` and ``errors``."""
+        if not self._schemas:
+            self._schemas.update(
+                inputSchema=schema.of_inputs(self.inputs, strict=self.strict),
+                outputSchema=schema.of_output(self.output),
+                errors=[{"code": code, "error": text} for code, text in self.errors.items()],
+            )
+        return self._schemas
 
     def start(self, api: Any, connection: ActionConnection) -> Any:
         """Runs the action as far as it goes by itself.
@@ -106,7 +111,7 @@ class Action:
         """
         if self.simple:
             return self.function(api, connection)
-        arguments = self.inputs.arguments(connection.params)
+        arguments = self.inputs.arguments(connection.params, strict=self.strict)
         if self.blocking:
             return self._start_in_thread(api, connection, arguments)
         return self.function(api, connection, **arguments)
@@ -132,121 +137,12 @@ class _ThreadConnection(ActionConnection):
         self._reactor = reactor
 
     def send(self, message: Mapping[str, object]) -> None:
-        self._reactor.callFromThread(super().send, message)
+        # Encoded here: the action may change it before the reactor's thread gets to it.
+        line = json_lines.message_line(message)
+        self._reactor.callFromThread(self._connection.outbox.say, line)
 
     def send_file(self, reader: FileReader) -> None:
         self._reactor.callFromThread(super().send_file, reader)
 
     def close(self) -> None:
         self._reactor.callFromThread(super().close)
-
-
-@overload
-def action(function: Function) -> Function: ...
-@overload
-def action(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    output_example: Mapping[str, object] | None = None,
-    blocking: bool = False,
-    sends_file: bool = False,
-) -> Callable[[Function], Function]: ...
-
-
-def action(
-    function: Any = None,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    output_example: Mapping[str, object] | None = None,
-    blocking: bool = False,
-    sends_file: bool = False,
-) -> Any:
-    """Makes a function an action that clients can call. The function itself stays as it is.
-
-    The function takes ``(api, connection, *, inputs…)``: a keyword-only parameter without
-    a default is a required input, one with a default an optional one, and its annotation
-    (``str int float bool list dict``, each also with ``| None``) converts what a client
-    sent. ``**params`` takes all the rest. It returns a dict for the response, or None.
-
-    Args:
-        function: The function, where the decorator is used without parentheses.
-        name: What clients call it, where that is not the function's name.
-        description: What it does, where that is not the first line of its docstring.
-        output_example: An answer of its, for ``actionsView``.
-        blocking: Runs a plain ``def`` in a thread, for code that blocks; clients take turns.
-        sends_file: It sends a file (``connection.send_file``), and may have to wait before:
-            whatever else is sent to its client from the moment on that it begins to wait
-            follows the file.
-
-    Raises:
-        StartError: The function cannot be an action; names the file and the line.
-    """
-
-    def mark(function: Function) -> Function:
-        made = _make(function, name, description, output_example, blocking, sends_file)
-        setattr(function, MARK, made)
-        return function
-
-    return mark if function is None else mark(function)
-
-
-def _make(
-    function: Any,
-    name: str | None,
-    description: str | None,
-    output_example: Mapping[str, object] | None,
-    blocking: bool,
-    sends_file: bool,
-) -> Action:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise StartError(f"{function!r} is no function, so it cannot be an action")
-    place = f"{code.co_filename}:{code.co_firstlineno}"
-    name = function.__name__ if name is None else name
-    assert name is not None
-    if description is None:
-        description = (inspect.getdoc(function) or "").partition("\n")[0]
-    try:
-        _check_name(name)
-        _check_kind(function, blocking)
-        _check_shown(description, output_example or {})
-        inputs = read_signature(function)
-    except ValueError as error:
-        raise StartError(f"{place}: the action {name!r}: {error}") from None
-    return Action(
-        name=name,
-        function=function,
-        inputs=inputs,
-        description=description,
-        output_example=output_example or {},
-        blocking=blocking,
-        sends_file=sends_file,
-        file=code.co_filename,
-        line=code.co_firstlineno,
-    )
-
-
-def _check_name(name: str) -> None:
-    if not name or not name.isprintable() or " " in name or name.startswith("{"):
-        raise ValueError("a name is one word, of printable characters, that does not begin with {")
-
-
-def _check_shown(description: object, output_example: object) -> None:
-    """Refuses what ``actionsView`` could not show."""
-    if not isinstance(description, str):
-        raise ValueError("a description is a str")
-    if not isinstance(output_example, Mapping):
-        raise ValueError("an output_example is a dict")
-    try:
-        json_writer.dumps(dict(output_example))
-    except UnserializableError as error:
-        raise ValueError(f"the output_example: {error}") from None
-
-
-def _check_kind(function: Any, blocking: bool) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ValueError("a generator cannot be an action")
-    if blocking and inspect.iscoroutinefunction(function):
-        raise ValueError("blocking=True is for a plain def, not for async def")

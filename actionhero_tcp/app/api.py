@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
+
+from typing_extensions import TypeVar
 
 from ..wire import json_lines
 from .cluster import Cluster, NoCluster
 
 if TYPE_CHECKING:
     from ..config.sections import Config
+    from ..config.settings import LiveSettings
     from ..connection.connection import ActionConnection, Connection
     from ..connection.files import Files
     from ..rooms.rooms import Rooms
     from ..stats import Stats
     from .actions import Action
+    from .application import Application
     from .cache import Cache
     from .thread_pool import FairThreadPool
 
 
+State = TypeVar("State", default=Any)
+"""The type of ``api.state``, as an action's annotation says it: ``api: Api[State]``."""
+
+
 @dataclass(frozen=True, slots=True)
-class Api:
-    """What an action may use of the server.
+class Api(Generic[State]):
+    """What an action may use of the server; a record of its parts, and so a long one.
 
     Attributes:
-        config: The configuration the server runs with.
-        actions: All actions by name.
+        live: Where the configuration comes from; the server's own.
+        application: Where the actions come from; the server's own.
         cache: The cache; its methods are awaited.
         rooms: Who is in which room; ``api.rooms.say(room, message)`` speaks to one.
         files: The files that clients may fetch.
@@ -41,8 +49,8 @@ class Api:
             and the server does nothing with it.
     """
 
-    config: Config
-    actions: Mapping[str, Action]
+    live: LiveSettings = field(repr=False)
+    application: Application = field(repr=False)
     cache: Cache
     rooms: Rooms
     files: Files
@@ -51,15 +59,17 @@ class Api:
     reactor: Any
     threads: FairThreadPool
     cluster: Cluster = field(default_factory=NoCluster)
-    state: SimpleNamespace = field(default_factory=SimpleNamespace)
+    state: State = field(default_factory=SimpleNamespace)  # type: ignore[assignment]
 
-    def renew(self, config: Config) -> None:
-        """A reload has changed the configuration."""
-        object.__setattr__(self, "config", config)
+    @property
+    def config(self) -> Config:
+        """The configuration the server runs with."""
+        return self.live.config
 
-    def know(self, actions: Mapping[str, Action]) -> None:
-        """Takes these actions, in place of those that it had."""
-        object.__setattr__(self, "actions", actions)
+    @property
+    def actions(self) -> Mapping[str, Action]:
+        """All actions by name."""
+        return self.application.actions
 
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]

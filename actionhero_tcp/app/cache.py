@@ -12,6 +12,7 @@ from math import ceil
 from typing import Protocol
 
 from ..clock import Clock, Timer, stop
+from ..connection.memory import Account
 from ..wire import json_writer
 
 DEFAULT_MAX_ENTRIES = 10_000
@@ -141,28 +142,34 @@ class LocalCache:
 
     Args:
         clock: Tells the time and calls later.
+        account: Is charged with what the entries take.
         max_entries: How many entries there may be.
         max_bytes: How many bytes they may take; the newest one stays in any case.
 
     Attributes:
         max_entries: See above; a reload may change it, and
         max_bytes: this.
-        held: The bytes that all entries take.
     """
 
     def __init__(
         self,
         clock: Clock,
+        account: Account,
         max_entries: int = DEFAULT_MAX_ENTRIES,
         max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> None:
         self._clock = clock
         self.max_entries = max_entries
         self.max_bytes = max_bytes
-        self.held = 0
+        self._account = account
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
         self._timer: Timer | None = None
+
+    @property
+    def held(self) -> int:
+        """The bytes that all entries take."""
+        return self._account.held
 
     def __len__(self) -> int:
         return len(self._records)
@@ -177,7 +184,7 @@ class LocalCache:
             record.expires_at = now + ceil(expire_ms)
             record.deadline = self._clock.seconds() + expire_ms / 1000
         self._records[key] = record
-        self.held += record.size(key)
+        self._account.charge(record.size(key))
         self._expire_later(key, record)
         while len(self._records) > self.max_entries or (
             self.held > self.max_bytes and len(self._records) > 1
@@ -210,14 +217,14 @@ class LocalCache:
         """Empties the cache and stops its timer."""
         self._records.clear()
         self._expiries.clear()
-        self.held = 0
+        self._account.release(self.held)
         stop(self._timer)
         self._timer = None
 
     def _remove(self, key: str) -> _Record | None:
         record = self._records.pop(key, None)
         if record is not None:
-            self.held -= record.size(key)
+            self._account.release(record.size(key))
             # Its expiry may keep the record for long.
             record.encoded = b""
         return record

@@ -125,11 +125,11 @@ def converter(annotation: Any) -> Converter:
         TypeError: No value that a client sends can become that; the text says why.
     """
     check_supported(annotation)
-    base, is_constrained = _base(annotation)
-    plain = CONVERTERS.get(base) if isinstance(base, type) else None
+    kind = base(annotation)
+    plain = CONVERTERS.get(kind) if isinstance(kind, type) else None
     if plain is None:
         return _typed(annotation)
-    if not is_constrained:
+    if not _is_constrained(annotation):
         return plain
 
     def convert(value: object) -> object:
@@ -138,22 +138,38 @@ def converter(annotation: Any) -> Converter:
     return convert
 
 
-def _base(annotation: Any) -> tuple[Any, bool]:
-    """The type below ``| None``, ``NewType`` and ``Annotated``, and whether a `Meta` is on it."""
-    is_constrained = False
+def base(annotation: Any) -> Any:
+    """The type below ``| None``, ``NewType`` and ``Annotated``."""
     while True:
         if isinstance(annotation, NewType):
             annotation = annotation.__supertype__
         elif get_origin(annotation) is Annotated:
-            annotation, *notes = get_args(annotation)
-            is_constrained |= any(isinstance(note, msgspec.Meta) for note in notes)
-        elif get_origin(annotation) in (Union, types.UnionType):
-            rest = [kind for kind in get_args(annotation) if kind is not type(None)]
-            if len(rest) != 1:
-                return annotation, is_constrained
-            annotation = rest[0]
+            annotation = get_args(annotation)[0]
         else:
-            return annotation, is_constrained
+            below = without_none(annotation)
+            if below is annotation:
+                return annotation
+            annotation = below
+
+
+def without_none(annotation: Any) -> Any:
+    """The annotation without its ``| None``, if it has that."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = get_args(annotation)
+        rest = [part for part in parts if part is not type(None)]
+        if 0 < len(rest) < len(parts):
+            return Union[tuple(rest)]  # noqa: UP007
+    return annotation
+
+
+def _is_constrained(annotation: Any) -> bool:
+    """Whether a `Meta` is on an annotation of a plain type."""
+    if isinstance(annotation, NewType):
+        return _is_constrained(annotation.__supertype__)
+    notes = getattr(annotation, "__metadata__", ())
+    if any(isinstance(note, msgspec.Meta) for note in notes):
+        return True
+    return any(_is_constrained(part) for part in get_args(annotation) if part not in notes)
 
 
 def _typed(annotation: Any) -> Converter:
@@ -187,6 +203,8 @@ def _convert(
         raise explain(error, annotation) from None
     except RecursionError:
         raise ConversionError("is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ConversionError("has a key with a lone surrogate in it") from None
     if check_finite or not strict:
         # Taken as a number, a text may spell one that is none.
         check_numbers(converted)

@@ -7,7 +7,6 @@ always costs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,11 +14,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..clock import stop
+from ..clock import Clock, stop
 from ..connection.connection import ActionConnection, Connection
 from ..errors import printable_lines
 from . import coroutines
-from .actions import Action
 from .coroutines import CANCELLATIONS
 from .hooks import (
     AFTER_ACTION,
@@ -34,8 +32,10 @@ from .hooks import (
 )
 
 if TYPE_CHECKING:
+    from ..config.settings import LiveSettings
     from ..logs.param_filter import ParamFilter
-    from .api import Api
+    from .actions import Action
+    from .runnable import Runnable
 
 MOST_AFTERWARDS: Final = 1000
 """How many hooks may wait for something after their client is gone, or has its answer; one more
@@ -48,24 +48,26 @@ class Hooks:
     """The hooks of an application, in the order in which they run.
 
     Args:
-        hooks: The hooks, as their files and lines are in order.
         filter: Hides the values of some params in tracebacks.
-
-    Attributes:
-        api: The server's face to hooks; set by who wires.
+        live: The time limits of hooks.
+        clock: Calls later.
     """
 
-    api: Api
-
-    def __init__(self, hooks: Iterable[Hook], filter: ParamFilter) -> None:
+    def __init__(self, filter: ParamFilter, live: LiveSettings, clock: Clock) -> None:
         self._filter = filter
-        self.know(hooks)
+        self._live = live
+        self._clock = clock
+        self.set_hooks(())
         self._afterwards: set[Deferred[Any]] = set()
         self._settled: Deferred[None] | None = None
         self._given_up = False
 
-    def know(self, hooks: Iterable[Hook]) -> None:
-        """Takes these hooks, in place of those that it had; actions are to be wrapped anew."""
+    def set_hooks(self, hooks: Iterable[Hook]) -> None:
+        """Takes these hooks in place of all others; actions are to be wrapped again.
+
+        Args:
+            hooks: The hooks, as their files and lines are in order.
+        """
         ordered = sorted(hooks, key=lambda hook: hook.order)
         self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
 
@@ -73,28 +75,25 @@ class Hooks:
         """The hooks of a kind."""
         return self._by_kind[kind]
 
-    def around(self, action: Action) -> Action:
+    def around(self, action: Action) -> Runnable:
         """The action with the hooks that are for it; itself where there are none."""
         before, after = (
             tuple(h for h in self.of(kind) if not h.actions or action.name in h.actions)
             for kind in (BEFORE_ACTION, AFTER_ACTION)
         )
-        if not before and not after:
-            return action
-        values = {f.name: getattr(action, f.name) for f in fields(action) if f.init}
-        return HookedAction(**values, hooks=self, before=before, after=after[::-1])
+        return HookedAction(action, self, before, after[::-1]) if before or after else action
 
-    async def connect(self, connection: ActionConnection) -> None:
+    async def connect(self, api: Any, connection: ActionConnection) -> None:
         """Runs what is to run before a client is welcomed.
 
         Raises:
             Exception: What the first one raised that refuses the client.
         """
         for hook in self.of(ON_CONNECT):
-            await _result(hook.function(self.api, connection))
+            await _result(hook.function(api, connection))
 
     async def change_room(
-        self, connection: ActionConnection, left: str | None, entered: str
+        self, api: Any, connection: ActionConnection, left: str | None, entered: str
     ) -> None:
         """Runs what is to run before a client changes its room.
 
@@ -102,9 +101,9 @@ class Hooks:
             Exception: What the first one raised that refuses it.
         """
         for hook in self.of(ON_ROOM_CHANGE):
-            await _result(hook.function(self.api, connection, left, entered))
+            await _result(hook.function(api, connection, left, entered))
 
-    async def say(self, connection: ActionConnection, room: str, message: str) -> str:
+    async def say(self, api: Any, connection: ActionConnection, room: str, message: str) -> str:
         """Runs what is to run before a client says something.
 
         Returns:
@@ -114,7 +113,7 @@ class Hooks:
             Exception: What the first one raised that refuses it.
         """
         for hook in self.of(ON_SAY):
-            changed = await _result(hook.function(self.api, connection, room, message))
+            changed = await _result(hook.function(api, connection, room, message))
             if changed is not None:
                 if not isinstance(changed, str):
                     kind = type(changed).__name__
@@ -124,20 +123,22 @@ class Hooks:
 
     # What nobody waits for
 
-    def disconnect(self, connection: Connection, reason: str) -> None:
+    def disconnect(self, api: Any, connection: Connection, reason: str) -> None:
         """Runs what is to run when a client is gone."""
         hooks = self.of(ON_DISCONNECT)
         if hooks:
             face = ActionConnection(connection, connection.params)
             for hook in hooks:
-                self.afterwards(hook, face, reason)
+                self.afterwards(hook, api, face, reason)
 
-    def afterwards(self, hook: Hook, connection: ActionConnection, argument: object) -> None:
+    def afterwards(
+        self, hook: Hook, api: Any, connection: ActionConnection, argument: object
+    ) -> None:
         """Runs a hook for whose outcome nobody waits; what it raises is logged.
 
         What it has to wait for may take ``limits.actionTimeout``.
         """
-        coroutine = self._run_afterwards(hook, connection, argument)
+        coroutine = self._run_afterwards(hook, api, connection, argument)
         outcome = coroutines.start(coroutine)
         if not isinstance(outcome, Deferred):
             return
@@ -145,15 +146,15 @@ class Hooks:
             outcome.cancel()
             return
         self._afterwards.add(outcome)
-        seconds = self.api.config.limits.action_timeout
-        timer = self.api.reactor.callLater(seconds, outcome.cancel)
+        seconds = self._live.limits.action_timeout
+        timer = self._clock.callLater(seconds, outcome.cancel)
         outcome.addBoth(self._done, outcome, timer)
 
     async def _run_afterwards(
-        self, hook: Hook, connection: ActionConnection, argument: object
+        self, hook: Hook, api: Any, connection: ActionConnection, argument: object
     ) -> None:
         try:
-            await _result(hook.function(self.api, connection, argument))
+            await _result(hook.function(api, connection, argument))
         except Exception:
             text = self._filter.text(Failure().getTraceback(), connection.params)
             _log.error(
@@ -184,8 +185,8 @@ class Hooks:
             action_done.callback(None)
             return action_done
         self._settled = action_done
-        seconds = self.api.config.limits.close_timeout
-        timer = self.api.reactor.callLater(seconds, self.give_up)
+        seconds = self._live.limits.close_timeout
+        timer = self._clock.callLater(seconds, self.give_up)
         return action_done.addBoth(lambda _: stop(timer))
 
     def give_up(self) -> None:
@@ -198,38 +199,56 @@ class Hooks:
         self._tell_if_settled()
 
 
-@dataclass(frozen=True, slots=True)
-class HookedAction(Action):
-    """An action with the hooks around it.
+class HookedAction:
+    """An action with the hooks around it; see `runnable.Runnable`.
 
-    Attributes:
+    Args:
+        action: The action.
         hooks: All hooks.
         before: Those that run before it, in their order.
         after: Those that run after it, in theirs.
+
+    Attributes:
+        kind: As of the action, like all others.
+        name: See above.
+        place: See above.
+        in_order: See above.
+        sends_file: See above.
     """
 
-    hooks: Hooks | None = None
-    before: tuple[Hook, ...] = ()
-    after: tuple[Hook, ...] = ()
+    def __init__(
+        self, action: Action, hooks: Hooks, before: tuple[Hook, ...], after: tuple[Hook, ...]
+    ) -> None:
+        self.kind = action.kind
+        self.name = action.name
+        self.place = action.place
+        self.in_order = action.in_order
+        self.sends_file = action.sends_file
+        self._action = action
+        self._hooks = hooks
+        self._before = before
+        self._after = after
 
     def start(self, api: Any, connection: ActionConnection) -> Any:
         """Runs the hooks and the action; see `Action.start`."""
         return coroutines.start(self._run(api, connection))
 
     async def _run(self, api: Any, connection: ActionConnection) -> Any:
-        call = ActionCall(self, connection.params)
+        call = ActionCall(self._action, connection.params)
         try:
-            for hook in self.before:
+            for hook in self._before:
                 await _result(hook.function(api, connection, call))
-            response = await _result(self.call(api, connection))
+            response = await _result(self._action.call(api, connection))
             call.response = dict(response) if type(response) is dict else response
         except CANCELLATIONS as error:
             call.error = error
-            self._end(connection, call)
+            self._end(api, connection, call)
             raise
-        except Exception as error:
+        except GeneratorExit:
+            raise
+        except BaseException as error:
             call.error = error
-        for hook in self.after:
+        for hook in self._after:
             await self._run_after(hook, api, connection, call)
         if call.error is not None:
             raise call.error
@@ -242,16 +261,15 @@ class HookedAction(Action):
             if call.error is None and call.response is None:
                 call.response = {"status": "OK"}
             await _result(hook.function(api, connection, call))
-        except CANCELLATIONS:
+        except (*CANCELLATIONS, GeneratorExit):
             raise
-        except Exception as error:
+        except BaseException as error:
             call.response, call.error = None, error
 
-    def _end(self, connection: ActionConnection, call: ActionCall) -> None:
-        """The action was ended: its hooks hear of it, but nobody hears of what they say."""
-        assert self.hooks is not None
-        for hook in self.after:
-            self.hooks.afterwards(hook, connection, call)
+    def _end(self, api: Any, connection: ActionConnection, call: ActionCall) -> None:
+        """The action was ended: its hooks learn of it, but nobody learns what they answer."""
+        for hook in self._after:
+            self._hooks.afterwards(hook, api, connection, call)
 
 
 async def _result(outcome: Any) -> Any:

@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from ..errors import LimitError
 
 if TYPE_CHECKING:
-    from ..config.sections import Limits
+    from ..config.settings import LiveSettings
 
 Call = Callable[[], Any]
 
@@ -70,17 +70,16 @@ class FairThreadPool:
     Args:
         threads: Runs calls; has no bound that matters here.
         reactor: Takes the outcomes.
-        limits: ``threads`` and ``maxWaitingForThread``.
+        live: ``threads`` and ``maxWaitingForThread``.
 
     Attributes:
-        limits: The limits; a reload may replace them.
         running: Calls that have a thread.
     """
 
-    def __init__(self, threads: Threads, reactor: ReactorFromThreads, limits: Limits) -> None:
+    def __init__(self, threads: Threads, reactor: ReactorFromThreads, live: LiveSettings) -> None:
         self._threads = threads
         self._reactor = reactor
-        self.limits = limits
+        self._live = live
         self.running = 0
         self._shares: dict[str, _Share] = {}
         # Those with calls that wait, in the order of their turns: with no thread, and with some.
@@ -109,7 +108,7 @@ class FairThreadPool:
         share = self._shares.get(client)
         if share is None:
             share = self._shares[client] = _Share(client)
-        most = self.limits.max_waiting_for_thread
+        most = self._live.limits.max_waiting_for_thread
         if len(share.waiting) >= most:
             raise LimitError(
                 "maxWaitingForThread",
@@ -145,7 +144,7 @@ class FairThreadPool:
 
     def _start(self) -> None:
         """Starts calls while there are threads for them."""
-        while (free := self.limits.threads - self.running) > 0:
+        while (free := self._live.limits.threads - self.running) > 0:
             if self._without:
                 _, share = self._without.popitem(last=False)
             elif self._with and free > 1:

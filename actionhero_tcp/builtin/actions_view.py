@@ -1,6 +1,6 @@
 """`actionsView`."""
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import Api, Connection, action
 
 
 @action(
@@ -16,8 +16,10 @@ from actionhero_tcp import ActionConnection, Api, action
         ]
     },
 )
-def actionsView(api: Api, connection: ActionConnection) -> dict[str, object]:
-    """All actions, by name, with what they take and give."""
+def actionsView(
+    api: Api, connection: Connection, *, schema: bool = False
+) -> dict[str, list[dict[str, object]]]:
+    """All actions, by name, with what they take and give; with ``schema`` as JSON Schemas."""
     return {
         "actions": [
             {
@@ -28,6 +30,7 @@ def actionsView(api: Api, connection: ActionConnection) -> dict[str, object]:
                     "optional": known.inputs.names(required=False),
                 },
                 "outputExample": dict(known.output_example),
+                **(known.schemas if schema else {}),
             }
             for _, known in sorted(api.actions.items())
         ]

@@ -1,6 +1,6 @@
 """`cacheTest`."""
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import Api, Connection, action
 
 EXPIRE_MS = 10_000
 """How long an entry of a test lasts at most."""
@@ -18,9 +18,7 @@ EXPIRE_MS = 10_000
         }
     },
 )
-async def cacheTest(
-    api: Api, connection: ActionConnection, *, key: str, value: str
-) -> dict[str, object]:
+async def cacheTest(api: Api, connection: Connection, *, key: str, value: str) -> dict[str, object]:
     """Saves, loads and deletes a value in the cache."""
     # Its client may be gone before the entry is destroyed.
     saved = await api.cache.save(key, value, EXPIRE_MS)

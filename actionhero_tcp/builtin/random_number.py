@@ -2,13 +2,13 @@
 
 import random
 
-from actionhero_tcp import ActionConnection, Api, action
+from actionhero_tcp import Api, Connection, action
 
 
 @action(
     description="I am an API method which will generate a random number",
     output_example={"randomNumber": 0.123},
 )
-def randomNumber(api: Api, connection: ActionConnection) -> dict[str, float]:
+def randomNumber(api: Api, connection: Connection) -> dict[str, float]:
     """A random number, at least 0 and less than 1."""
     return {"randomNumber": random.random()}

@@ -4,7 +4,7 @@ import time
 
 from twisted.internet.task import deferLater
 
-from actionhero_tcp import ActionConnection, ActionError, Api, action
+from actionhero_tcp import ActionError, Api, Connection, action
 
 MAX_SLEEP_MS = 24 * 60 * 60 * 1000
 
@@ -19,7 +19,7 @@ MAX_SLEEP_MS = 24 * 60 * 60 * 1000
     },
 )
 async def sleepTest(
-    api: Api, connection: ActionConnection, *, sleepDuration: int = 100
+    api: Api, connection: Connection, *, sleepDuration: int = 100
 ) -> dict[str, int]:
     """Answers after ``sleepDuration`` ms, without holding up anybody else."""
     if not 0 <= sleepDuration <= MAX_SLEEP_MS:

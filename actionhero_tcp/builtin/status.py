@@ -1,6 +1,6 @@
 """`status`."""
 
-from actionhero_tcp import ActionConnection, Api, CacheError, action
+from actionhero_tcp import Api, CacheError, Connection, action
 
 
 @action(
@@ -22,7 +22,7 @@ from actionhero_tcp import ActionConnection, Api, CacheError, action
         }
     },
 )
-async def status(api: Api, connection: ActionConnection) -> dict[str, object]:
+async def status(api: Api, connection: Connection) -> dict[str, object]:
     """How the server is doing."""
     stats = api.stats
     cluster = api.cluster.status()

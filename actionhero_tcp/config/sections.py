@@ -188,6 +188,14 @@ class Limits:
     proxy_header_timeout: float = option(
         5.0, "seconds that a proxy has to send the whole PROXY header", minimum=0.001, live=True
     )
+    announce_delay: float = option(
+        1.0,
+        "seconds after its welcome until a client that sends nothing is announced to its room; one "
+        "that leaves before is never announced; 0 = announced at once",
+        minimum=0,
+        maximum=60,
+        live=True,
+    )
     idle_timeout: float = option(
         0.0,
         "seconds of silence after which a client gets a goodbye and is closed; running actions "
@@ -237,6 +245,28 @@ class Limits:
         1000,
         "members of a room that `roomView` names; `membersCount` is always the true number",
         minimum=0,
+        live=True,
+    )
+    max_connection_memory: int = option(
+        8 * 1024 * 1024,
+        "bytes that one client may make the server hold, as estimated: lines, params, running "
+        "requests and queued output; past it the client is not read from until half is released",
+        minimum=256 * 1024,
+        live=True,
+    )
+    max_memory: int = option(
+        0,
+        "bytes that all clients of one process may make it hold, as estimated; from three "
+        "quarters of it on the heaviest clients are not read from, from seven eighths on new "
+        "ones are refused, and past it the heaviest are closed; 0 = half of the memory that the "
+        "machine or the control group has, divided by `general.workers`",
+        minimum=0,
+        live=True,
+    )
+    memory_timeout: float = option(
+        30.0,
+        "seconds that a client may stay unread because of `maxMemory` before it is closed",
+        minimum=0.001,
         live=True,
     )
     threads: int = option(
@@ -327,6 +357,13 @@ class Redis:
         "actionhero:",
         "what all keys and channels begin with; servers of different prefixes are apart",
         option="redis-prefix",
+    )
+    max_pending_bytes: int = option(
+        33554432,
+        "bytes of commands that wait for Redis to execute them, of all clients together; messages "
+        "beyond it do not reach the other processes, and are counted",
+        option="redis-max-pending-bytes",
+        minimum=65536,
     )
     secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
     ca_file: str = option(

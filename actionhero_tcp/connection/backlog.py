@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from .estimate import lines_bytes
+
 if TYPE_CHECKING:
     from ..clock import Clock
     from .connection import Connection
@@ -35,6 +37,11 @@ class Backlog:
 
     def __bool__(self) -> bool:
         return bool(self._lines)
+
+    @property
+    def held(self) -> int:
+        """The bytes of memory that the lines take."""
+        return lines_bytes(self._lines)
 
     def extend(self, lines: Iterable[bytes]) -> None:
         """Adds lines at the end."""

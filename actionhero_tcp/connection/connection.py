@@ -5,18 +5,23 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import close_reasons
 from ..errors import LimitError
 from ..wire import json_lines
+from .estimate import PARAM_BYTES, WIDEST
 
 if TYPE_CHECKING:
     from .files import FileReader
+    from .memory import Account
     from .outbox import ResponseSlot
 
 UNCOUNTED_PARAMS = ("action", "limit", "offset")
 """Params that each request makes sticky by itself; they do not count towards ``maxParams``."""
+
+SPARE_BYTES: Final = 1024
+"""Sticky params are charged in steps of this many bytes or more."""
 
 
 class Outlet(Protocol):
@@ -50,6 +55,12 @@ class Owner(Protocol):
     def action_done(self) -> None:
         """An action of this connection has ended."""
 
+    def hold_for_cluster(self) -> None:
+        """Reads no more: too much of what it has asked for is on its way to other processes."""
+
+    def release_for_cluster(self) -> None:
+        """Reads again."""
+
 
 class Pending(Protocol):
     """A request whose action still runs: a `dispatch.request.Request`."""
@@ -76,14 +87,20 @@ class Connection:
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
         owner: Who closes it.
+        account: Is charged with what is kept for it.
         halted: Whether its lines have to wait, since it is closing, too many of its
             actions run, too much waits to be sent to it, or
         waits_for: this request has to end first; None where none has to.
+        announced: Whether the members of its rooms hear of it when it comes and goes.
+        removed: Whether it has left its rooms for good.
     """
 
     __slots__ = (
         "__weakref__",
         "_most_param_bytes",
+        "_params_charge",
+        "account",
+        "announced",
         "attributes",
         "connected_at",
         "halted",
@@ -94,12 +111,13 @@ class Connection:
         "params",
         "pending",
         "remote_address",
+        "removed",
         "requests",
         "rooms",
         "waits_for",
     )
 
-    def __init__(self, outbox: Outlet, owner: Owner, remote_address: str) -> None:
+    def __init__(self, outbox: Outlet, owner: Owner, remote_address: str, account: Account) -> None:
         self.id = uuid.uuid4().hex
         self.connected_at = int(time.time() * 1000)
         self.opened = time.monotonic()
@@ -111,8 +129,12 @@ class Connection:
         self.pending: set[Pending] = set()
         self.outbox = outbox
         self.owner = owner
+        self.account = account
+        self._params_charge = 0
         self.halted = False
         self.waits_for: Pending | None = None
+        self.announced = True
+        self.removed = False
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
         self._most_param_bytes = 0
@@ -172,14 +194,25 @@ class Connection:
                 )
         params[key] = value
         self._most_param_bytes = size
+        held = size * WIDEST + len(params) * PARAM_BYTES
+        if held > self._params_charge:
+            # More than it is, so that not every param has to be charged.
+            self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
 
     def delete_param(self, key: str) -> None:
         """Forgets a sticky param, if it is there."""
         self.params.pop(key, None)
+        if not self.params:
+            self._forget_params()
 
     def delete_params(self) -> None:
         """Forgets all sticky params."""
         self.params.clear()
+        self._forget_params()
+
+    def _forget_params(self) -> None:
+        self._most_param_bytes = 0
+        self._params_charge = self.account.change(self._params_charge, 0)
 
 
 def _size(key: str, value: object) -> int:
@@ -254,3 +287,8 @@ class ActionConnection:
     def close(self) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""
         self._connection.close()
+
+
+def state_of(connection: Connection | ActionConnection) -> Connection:
+    """The client's state, also of the face of it that actions and hooks get."""
+    return connection._connection if isinstance(connection, ActionConnection) else connection

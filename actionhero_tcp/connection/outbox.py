@@ -15,9 +15,11 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from ..net.transport import WriteAtOnce
+from .estimate import LINE_BYTES
 
 if TYPE_CHECKING:
     from .files import FileReader
+    from .memory import Account
     from .write_batch import WriteBatch
 
 HIGH_WATER: Final = 64 * 1024
@@ -99,10 +101,13 @@ class Outbox:
         turn: The turn that all outboxes share.
         owner: Who is told when this outbox blocks, drains or overflows.
         max_said: Bytes of what others say that may wait while the transport takes nothing.
+        account: Is charged with what waits past the end of a turn.
     """
 
     __slots__ = (
+        "_account",
         "_blocked",
+        "_charged",
         "_files",
         "_max_said",
         "_overflowed",
@@ -116,8 +121,12 @@ class Outbox:
         "_writer",
     )
 
-    def __init__(self, write_batch: WriteBatch, owner: OutboxOwner, max_said: int) -> None:
+    def __init__(
+        self, write_batch: WriteBatch, owner: OutboxOwner, max_said: int, account: Account
+    ) -> None:
         self._write_batch = write_batch
+        self._account = account
+        self._charged = 0
         self._owner = owner
         self._max_said = max_said
         self._writer: Writer | None = None
@@ -147,6 +156,7 @@ class Outbox:
                 part.close()
         self._parts.clear()
         self._own = self._said = self._files = 0
+        self._charge()
 
     def release(self) -> None:
         """Takes leave of the transport, so that it can close once it has sent what it holds."""
@@ -182,6 +192,8 @@ class Outbox:
             self._write_batch.touch(self)
         self._parts.append(data)
         self._own += len(data)
+        if self._blocked or self._files:
+            self._charge()
         if self._own > HIGH_WATER:
             self._relieve()
 
@@ -193,6 +205,8 @@ class Outbox:
             self._write_batch.touch(self)
         self._parts.append(data)
         self._said += len(data)
+        if self._blocked or self._files:
+            self._charge()
         if self._said > HIGH_WATER or self._said > self._max_said:
             self._relieve()
             if self._said > self._max_said and not self._overflowed:
@@ -245,14 +259,23 @@ class Outbox:
         """Hands the transport what waits, as far as it takes it."""
         parts, writer = self._parts, self._writer
         if self._blocked or self._scheduled or not parts or writer is None:
+            self._charge()
             return
         if self._files:
             self._flush_with_files(writer)
+            self._charge()
             return
         data = parts[0] if len(parts) == 1 else b"".join(parts)  # type: ignore[arg-type]
         parts.clear()
         self._own = self._said = 0
+        if self._charged:
+            self._charge()
         writer.write(data)  # type: ignore[arg-type]
+
+    def _charge(self) -> None:
+        """Charges the account with what waits here."""
+        now = self._own + self._said + len(self._parts) * LINE_BYTES
+        self._charged = self._account.change(self._charged, now)
 
     def _flush_with_files(self, writer: Writer) -> None:
         """One chunk of the file, or what stands before it; the rest in the reactor's next pass.

@@ -31,14 +31,17 @@ class WriteBatch:
     Attributes:
         single: Whether all that is handled in it is one line. What that says to a room is all
             that is said, so there is nothing to gather.
+        client: The id of the client whose lines are handled in it; None where it is nobody's.
+            What it asks of other processes counts as its own.
     """
 
-    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched", "single")
+    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched", "client", "single")
 
     def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
         self._soon = soon
         self._depth = 0
         self.single = False
+        self.client: str | None = None
         self._scheduled = False
         self._touched: list[Flushable] = []
         self._afterwards: deque[Callable[[], None]] = deque()
@@ -53,6 +56,7 @@ class WriteBatch:
             finally:
                 self._depth = 0
                 self.single = False
+                self.client = None
         else:
             self._depth -= 1
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from twisted.internet.task import LoopingCall
@@ -24,12 +23,10 @@ from ..errors import StartError, printable, shorten
 from .scan import Signature, scan, signature
 
 if TYPE_CHECKING:
-    from ..app.api import Api
-    from ..app.hook_runner import Hooks
+    from ..app.application import Application
     from ..app.loader import Loaded
-    from ..dispatch.router import Router
     from ..watchdog.monitor import Monitor
-    from .diagnostics import DiagnosticRunner
+    from .diagnostics import DiagnosticDialect
     from .module_cache import Change, ModuleCache
 
 INTERVAL: Final = 0.25
@@ -74,27 +71,23 @@ class Subscribers:
     Each is what its module says; ``watch`` is None where nothing watches the reactor.
     """
 
-    api: Api
-    hooks: Hooks
-    router: Router
-    runner: DiagnosticRunner
+    application: Application
+    dialect: DiagnosticDialect
     watch: Monitor | None
 
     def take(self, library: ModuleCache) -> None:
         """Brings what is in force in a library into force everywhere."""
         loaded = library.loaded
-        self.hooks.know(loaded.hooks)
-        actions = {name: self.hooks.around(action) for name, action in loaded.actions.items()}
-        self.router.know(actions)
-        self.api.know(MappingProxyType(actions))
+        actions = loaded.actions
+        self.application.replace(loaded)
         if self.watch is not None:
-            self.watch.know(actions.values(), loaded.hooks)
+            self.watch.set_actions(actions.values(), loaded.hooks)
         folder = f"{library.root.parent}/"
         faults = {
             name: shorten(fault.text.replace(folder, ""), MAX_FAULT_CHARACTERS)
             for name, fault in library.faults.items()
         }
-        self.runner.faults = {
+        self.dialect.faults = {
             name: text
             for module, text in faults.items()
             if module in library.sources
@@ -102,7 +95,7 @@ class Subscribers:
         }
         different = list(dict.fromkeys(faults.values()))
         more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
-        self.runner.unknown = different[0] + more if different else ""
+        self.dialect.unknown = different[0] + more if different else ""
 
 
 def _names(loaded: Loaded, actions: Iterable[str]) -> Iterator[str]:

@@ -1,78 +1,64 @@
-"""Tells clients, while somebody develops, of faults in the files of what they ask for."""
+"""Adds to responses, while somebody develops, the faults in the files of what clients ask for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from ..dispatch.request import Request, Runnable
-from ..dispatch.runner import Runner
-from ..errors import ClientError, LimitError, UnknownActionError
+from ..errors import UnknownActionError
 from ..wire import json_lines
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..app.runnable import Runnable
+    from ..dispatch.dialect import Dialect
+    from ..dispatch.request import Request
 
 FAULT: Final = "fault"
 """The key of a response that holds the fault."""
 
 
-class DiagnosticRunner(Runner):
-    """A runner whose responses carry one more key where what runs is not the newest version.
+class DiagnosticDialect:
+    """A dialect whose responses carry one more key where what runs is not the newest version.
 
-    The arguments are those of `Runner`.
+    Args:
+        dialect: The dialect.
 
     Attributes:
+        verbs: Its verbs.
         faults: Why not, by the names of actions, and of verbs with hooks around them.
         unknown: What the response to an action that there is not carries; empty where no file
             has a fault.
     """
 
-    faults: Mapping[str, str] = {}
-    unknown: str = ""
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self.verbs = dialect.verbs
+        self.welcome = dialect.welcome
+        self.faults: Mapping[str, str] = {}
+        self.unknown = ""
 
-    def run(
-        self,
-        connection: Connection,
-        number: int,
-        action: Runnable,
-        params: dict[str, Any],
-        started: float,
-    ) -> bytes | None:
-        """Runs an action; see `Runner.run`."""
+    def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
+        """See `Dialect.read`."""
         try:
-            reply = super().run(connection, number, action, params, started)
-        except ClientError as error:
-            fault = self.faults.get(action.name)
-            if fault is None:
-                raise
-            raise _with_fault(error, fault) from None
-        return self._told(reply, action) if reply else reply
+            return self._dialect.read(request, line, word, rest)
+        except UnknownActionError as error:
+            if self.unknown:
+                error.fields = {**error.fields, FAULT: self.unknown}
+            raise
 
-    def refusal(self, reason: Exception, number: int) -> tuple[bytes, str]:
-        """The response to a request that failed; see `Runner.refusal`."""
-        if self.unknown and isinstance(reason, UnknownActionError):
-            reason = _with_fault(reason, self.unknown)
-        return super().refusal(reason, number)
+    def result(self, request: Request, outcome: object) -> bytes:
+        """See `Dialect.result`."""
+        return self._with_fault(request, self._dialect.result(request, outcome))
 
-    def _answer(self, request: Request, reply: bytes, error: str | None) -> None:
-        super()._answer(request, self._told(reply, request.action) if reply else reply, error)
+    def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
+        """See `Dialect.error`."""
+        return self._with_fault(request, self._dialect.error(request, text, fields))
 
-    def _told(self, reply: bytes, action: Runnable) -> bytes:
-        fault = self.faults.get(action.name)
+    def _with_fault(self, request: Request, response: bytes) -> bytes:
+        fault = self.faults.get(request.name)
         if fault is None:
-            return reply
-        fields = json.loads(reply)
+            return response
+        fields = json.loads(response)
         number = fields.pop("messageCount")
         return json_lines.NUMBERED % (json_lines.head({**fields, FAULT: fault}), number)
-
-
-def _with_fault(error: ClientError, fault: str) -> ClientError:
-    """The same error with one more field; not the same object, which may be in use elsewhere."""
-    if isinstance(error, LimitError):
-        told: ClientError = LimitError(error.limit, error.text)
-    else:
-        told = ClientError(error.text)
-    told.fields = {**error.fields, FAULT: fault}
-    return told

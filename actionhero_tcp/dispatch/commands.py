@@ -1,105 +1,41 @@
-"""The verbs of the protocol: a table, word to function, each with its help line.
+"""The verbs of the dialect of 2012: a table of words, functions and help.
 
-A verb gets the connection and its argument, and gives the head of the response
-(`wire.NUMBERED` adds the request's number). What a verb takes is checked in one
-place, before it runs. Another dialect of the protocol is another such table.
+A verb gets the connection, the request's number and its argument, which `Verb.answer` has
+checked, and gives the response. Where the application has hooks around it, it gives what runs
+these and then the verb.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from .. import close_reasons
-from ..connection.connection import Connection
-from ..errors import ClientError, LimitError
-from ..rooms.rooms import Rooms
+from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
+from ..app.runnable import Runnable
+from ..connection.connection import ActionConnection, Connection
+from ..errors import LimitError
 from ..wire import json_lines, json_writer
+from ..wire.json_lines import NUMBERED
+from .dialect import Response
+from .hooked_verb import HookedVerb
+from .verb import Verb
 
 if TYPE_CHECKING:
-    from ..config.sections import Limits
+    from ..app.hook_runner import Hooks
+    from ..config.settings import LiveSettings
+    from ..connection.write_batch import WriteBatch
+    from ..rooms.rooms import Rooms
 
-OK: Final = json_lines.head({"context": "response", "status": "OK"})
-"""The head of a response with nothing in it."""
-
-_PARAM_OK: Final = json_lines.head({"status": "OK", "context": "response"})
-_BYE: Final = json_lines.head({"status": "Bye!", "context": "response"})
-_PARAMS: Final = b'{"context":"response","params":%b,'
+_END: Final = b'"messageCount":%d}\r\n'
+_OK: Final = b'{"context":"response","status":"OK",' + _END
+_PARAM_OK: Final = b'{"status":"OK","context":"response",' + _END
+_BYE: Final = b'{"status":"Bye!","context":"response",' + _END
+_PARAMS: Final = b'{"context":"response","params":%b,' + _END
 _DETAILS: Final = (
     b'{"context":"response","status":"OK","details":'
-    b'{"params":%b,"public":{"id":"%b","connectedAt":%d}},'
+    b'{"params":%b,"public":{"id":"%b","connectedAt":%d}},' + _END
 )
-
-QUIT: Final = b"quit"
-"""The verb that the bytes of Ctrl-D and Ctrl-C stand for."""
-
-Run = Callable[[Connection, str], bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """One verb.
-
-    Attributes:
-        run: Does it, and gives the head of the response.
-        words: The words that call it, the older spellings last.
-        takes: What argument it takes, for people; empty where it takes none.
-        one_word: Whether the argument is one word, which blanks may surround.
-        help: What it does, in one line.
-    """
-
-    run: Run
-    words: tuple[str, ...]
-    takes: str
-    one_word: bool
-    help: str
-
-    def answer(self, connection: Connection, argument: str) -> bytes:
-        """Checks the argument and runs the verb.
-
-        Args:
-            connection: Who asked.
-            argument: All that followed the first blank of the line.
-
-        Returns:
-            The head of the response.
-
-        Raises:
-            ClientError: The argument is missing, or not what the verb takes.
-        """
-        if self.one_word:
-            argument = argument.strip(" \t")
-            if not argument or " " in argument or "\t" in argument:
-                raise self.wrong_argument()
-        elif not argument:
-            if self.takes:
-                raise self.wrong_argument()
-        elif not self.takes and not argument.isspace():
-            raise ClientError(f"{self.name} takes no argument")
-        return self.run(connection, argument)
-
-    def wrong_argument(self) -> ClientError:
-        """The error that says what the verb takes."""
-        return ClientError(f"{self.name} takes {self.takes}, as in: {self.example}")
-
-    @property
-    def name(self) -> str:
-        """The word that calls it today."""
-        return self.words[0]
-
-    @property
-    def example(self) -> str:
-        """How the verb is used."""
-        return f"{self.name} {_EXAMPLES[self.takes]}" if self.takes else self.name
-
-
-_EXAMPLES: Final = {
-    "a param and its value": "key=value",
-    "the name of a param": "key",
-    "the name of a room": "myRoom",
-    "a message": "hello",
-}
 
 
 class Commands:
@@ -107,16 +43,22 @@ class Commands:
 
     Args:
         rooms: The rooms.
-        limits: What one client may use.
+        live: What one client may use.
+        hooks: The hooks around `roomChange` and `say`.
+        write_batch: What is said after a hook had to wait goes out at its end.
 
     Attributes:
-        limits: The limits; a reload may replace them.
+        verbs: The verbs.
         table: The verbs by their words, as bytes of the line.
     """
 
-    def __init__(self, rooms: Rooms, limits: Limits) -> None:
+    def __init__(
+        self, rooms: Rooms, live: LiveSettings, hooks: Hooks, write_batch: WriteBatch
+    ) -> None:
         self._rooms = rooms
-        self.limits = limits
+        self._live = live
+        self._hooks = hooks
+        self._write_batch = write_batch
         param, name = "a param and its value", "the name of a param"
         self.verbs: tuple[Verb, ...] = (
             Verb(self._quit, ("quit", "exit", "close"), "", False, "say goodbye and hang up"),
@@ -146,64 +88,94 @@ class Commands:
             word.encode(): verb for verb in self.verbs for word in verb.words
         }
 
-    def _quit(self, connection: Connection, _: str) -> bytes:
+    def _quit(self, connection: Connection, number: int, _: str) -> bytes:
         connection.close(close_reasons.QUIT)
-        return _BYE
+        return _BYE % number
 
-    def _param_add(self, connection: Connection, argument: str) -> bytes:
+    def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
         key, equals, value = argument.partition("=")
         if not key.isidentifier() or not equals:
             key = key.strip(" \t")
             if not equals or not key or " " in key or "\t" in key:
                 raise self.table[b"paramAdd"].wrong_argument()
-        limits = self.limits
+        limits = self._live.limits
         connection.set_param(key, value, limits.max_params, limits.max_param_bytes)
-        return _PARAM_OK
+        return _PARAM_OK % number
 
-    def _param_view(self, connection: Connection, key: str) -> bytes:
+    def _param_view(self, connection: Connection, number: int, key: str) -> bytes:
         params = connection.params
-        return _PARAMS % json_writer.dumps({key: params[key]} if key in params else {})
+        shown = {key: params[key]} if key in params else {}
+        return _PARAMS % (json_writer.dumps(shown), number)
 
-    def _param_delete(self, connection: Connection, key: str) -> bytes:
+    def _param_delete(self, connection: Connection, number: int, key: str) -> bytes:
         connection.delete_param(key)
-        return _PARAM_OK
+        return _PARAM_OK % number
 
-    def _params_view(self, connection: Connection, _: str) -> bytes:
-        return _PARAMS % json_writer.dumps(connection.params)
+    def _params_view(self, connection: Connection, number: int, _: str) -> bytes:
+        return _PARAMS % (json_writer.dumps(connection.params), number)
 
-    def _params_delete(self, connection: Connection, _: str) -> bytes:
+    def _params_delete(self, connection: Connection, number: int, _: str) -> bytes:
         connection.delete_params()
-        return OK
+        return _OK % number
 
-    def _room_change(self, connection: Connection, room: str) -> bytes:
-        longest = self.limits.max_room_name_length
-        if len(room) > longest:
-            raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
-        if room not in connection.rooms:
-            self._move(connection, room)
-        return self._moved(room)
+    def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
+        params = json_writer.dumps(connection.params) if connection.params else b"{}"
+        values = params, connection.id.encode(), connection.connected_at, number
+        return _DETAILS % values
 
-    def _move(self, connection: Connection, room: str) -> None:
-        self._rooms.leave_all(connection)
-        self._rooms.join(connection, room)
-
-    def _moved(self, room: str) -> bytes:
-        return json_lines.head({"context": "response", "status": "OK", "room": room})
-
-    def _room_view(self, connection: Connection, _: str) -> bytes:
+    def _room_view(self, connection: Connection, number: int, _: str) -> bytes:
         room = connection.room
-        most = self.limits.max_members_shown
+        most = self._live.limits.max_members_shown
         members, count = self._rooms.first_members(room, most) if room is not None else ([], 0)
         status = {"room": room, "members": members, "membersCount": count}
-        return json_lines.head(
-            {"context": "response", "status": "OK", "room": room, "roomStatus": status}
-        )
+        fields = {"context": "response", "status": "OK", "room": room, "roomStatus": status}
+        return NUMBERED % (json_lines.head(fields), number)
 
-    def _details_view(self, connection: Connection, _: str) -> bytes:
-        params = json_writer.dumps(connection.params) if connection.params else b"{}"
-        return _DETAILS % (params, connection.id.encode(), connection.connected_at)
+    def _room_change(self, connection: Connection, number: int, room: str) -> bytes | Runnable:
+        longest = self._live.limits.max_room_name_length
+        if len(room) > longest:
+            raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
+        if room in connection.rooms:
+            return _in_room(number, room)
+        hooks = self._hooks.of(ON_ROOM_CHANGE)
+        if hooks:
+            return HookedVerb(
+                "roomChange", hooks, partial(self._move_if_allowed, connection, number, room)
+            )
+        return self._move(connection, number, room)
 
-    def _say(self, connection: Connection, message: str) -> bytes:
+    def _move(self, connection: Connection, number: int, room: str) -> bytes:
+        self._rooms.leave_all(connection)
+        self._rooms.join(connection, room)
+        return _in_room(number, room)
+
+    async def _move_if_allowed(
+        self, connection: Connection, number: int, room: str, api: Any, face: ActionConnection
+    ) -> Response:
+        await self._hooks.change_room(api, face, connection.room, room)
+        with self._write_batch:
+            return Response(self._move(connection, number, room))
+
+    def _say(self, connection: Connection, number: int, message: str) -> bytes | Runnable:
+        hooks = self._hooks.of(ON_SAY)
+        if hooks:
+            return HookedVerb(
+                "say", hooks, partial(self._say_if_allowed, connection, number, message)
+            )
         for room in connection.rooms:
             self._rooms.say_from(connection, room, message)
-        return OK
+        return _OK % number
+
+    async def _say_if_allowed(
+        self, connection: Connection, number: int, message: str, api: Any, face: ActionConnection
+    ) -> Response:
+        for room in tuple(connection.rooms):
+            allowed = await self._hooks.say(api, face, room, message)
+            with self._write_batch:
+                self._rooms.say_from(connection, room, allowed)
+        return Response(_OK % number)
+
+
+def _in_room(number: int, room: str) -> bytes:
+    fields = {"context": "response", "status": "OK", "room": room}
+    return NUMBERED % (json_lines.head(fields), number)

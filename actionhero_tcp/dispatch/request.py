@@ -1,4 +1,4 @@
-"""A request whose action still runs, and what can run."""
+"""One request: a line that a client has sent, until it is answered."""
 
 from __future__ import annotations
 
@@ -8,108 +8,98 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..clock import Timer, stop
-from ..connection.connection import ActionConnection, Connection
+from ..connection.connection import Connection
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
+    from ..logs.request_log import RequestLog
 
 _log = Logger()
 
 
-class Runnable(Protocol):
-    """What runs: an `actions.Action`, or what is run like one.
-
-    Attributes:
-        kind: What it is called in the log.
-        name: Its name.
-        place: Where it is defined, as ``file:line``.
-        in_order: Whether its client's next requests wait for it.
-        sends_file: Whether what is sent to its client while it runs follows its file.
-    """
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def place(self) -> str: ...
-    @property
-    def in_order(self) -> bool: ...
-    @property
-    def sends_file(self) -> bool: ...
-
-    def start(self, api: Any, connection: ActionConnection) -> Any:
-        """Runs it as far as it goes by itself; see `actions.Action.start`."""
-
-
 class RequestOwner(Protocol):
-    """What runs requests: the runner."""
+    """What runs requests: the runner, or a stand-in in tests."""
 
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""
 
 
 class Request:
-    """A request whose action still runs.
+    """One request.
 
-    Attributes:
+    Args:
         connection: Who asked.
         number: The request's number, which its response carries.
-        action: What runs.
-        params: With what.
         started: When it arrived, in seconds by the monotonic clock.
-        outcome: What the action will return.
-        timer: Ends it when its time is up.
-        runner: Answers it where it is given up.
-        place: Where its response goes, where all else waits for that; or None.
+        name: The verb or the action; empty until it is read, and where the line names none.
+
+    Attributes:
+        connection: See above.
+        number: See above.
+        started: See above.
+        name: See above.
+        params: The action's params; None for a verb.
+        error: The error that its client got; None where it got none.
+        slot: Where its response goes, where all else waits for that; None elsewhere.
+        timer: Ends it when its time is up; None where it does not wait.
     """
 
-    __slots__ = (
-        "action",
-        "connection",
-        "number",
-        "outcome",
-        "params",
-        "place",
-        "runner",
-        "started",
-        "timer",
-    )
+    # As attributes of the class these cost a request that is answered at once nothing.
+    params: dict[str, Any] | None = None
+    error: str | None = None
+    slot: ResponseSlot | None = None
+    timer: Timer | None = None
+    _owner: RequestOwner
+    _outcome: Deferred[Any]
 
-    def __init__(
-        self,
-        connection: Connection,
-        number: int,
-        action: Runnable,
-        params: dict[str, Any],
-        started: float,
-        outcome: Deferred[Any],
-        runner: RequestOwner,
-    ) -> None:
-        self.runner = runner
+    def __init__(self, connection: Connection, number: int, started: float, name: str = "") -> None:
         self.connection = connection
         self.number = number
-        self.action = action
-        self.params = params
         self.started = started
-        self.outcome = outcome
-        self.timer: Timer | None = None
-        self.place: ResponseSlot | None = None
+        self.name = name
 
-    def cancel(self) -> None:
-        """Ends the action; its client hears nothing more of it."""
-        self.end()
-        try:
-            self.outcome.cancel()
-        except Exception:
-            _log.failure("the action {name} could not be cancelled", name=self.action.name)
+    @property
+    def is_pending(self) -> bool:
+        """Whether what it runs has not ended."""
+        return self in self.connection.pending
+
+    def wait(self, outcome: Deferred[Any], owner: RequestOwner) -> None:
+        """Adds it to those of its connection that still run.
+
+        Args:
+            outcome: What it runs will return.
+            owner: Runs it.
+        """
+        self._outcome = outcome
+        self._owner = owner
+        self.connection.pending.add(self)
+
+    def log(self, log: RequestLog, finished: float) -> None:
+        """Logs it and what came of it, unless it is still pending.
+
+        Args:
+            log: The request log.
+            finished: When it was answered, by the same clock as `started`.
+        """
+        if self.is_pending:
+            return
+        values = self.connection, self.number, self.name, self.started, finished
+        log.request(*values, self.error, self.params)
 
     def give_up(self, error: str) -> None:
-        """Ends the action; the client gets this error."""
-        self.runner.give_up(self, error)
+        """Ends what it runs; its client gets this error."""
+        self._owner.give_up(self, error)
+
+    def cancel(self) -> None:
+        """Ends what it runs; its client gets no response."""
+        self.end()
+        try:
+            self._outcome.cancel()
+        except Exception:
+            _log.failure("the action {name} could not be cancelled", name=self.name)
 
     def end(self) -> None:
-        """Takes the request off its connection's list of those that run."""
+        """Removes it from those of its connection that still run."""
         connection = self.connection
         connection.pending.discard(self)
         if connection.waits_for is self:

@@ -1,4 +1,4 @@
-"""One action's run: from its start to exactly one response."""
+"""What runs for one request: from its start to exactly one response."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..app.actions import NO_RESPONSE
-from ..connection.connection import ActionConnection, Connection
+from ..app.outputs import NO_RESPONSE
+from ..connection.connection import ActionConnection
 from ..errors import (
     CacheError,
     ClientError,
@@ -19,60 +19,50 @@ from ..errors import (
     printable,
     printable_lines,
 )
-from ..wire import json_lines
-from .request import Request, Runnable
 
 if TYPE_CHECKING:
     from ..app.api import Api
-    from ..config.sections import Limits
+    from ..app.runnable import Runnable
     from ..connection.write_batch import WriteBatch
     from ..logs.param_filter import ParamFilter
     from ..logs.request_log import RequestLog
+    from .dialect import Dialect
+    from .request import Request
 
 _log = Logger()
 
 
 class Runner:
-    """Runs actions.
+    """Runs actions and verbs with hooks, and answers requests.
 
     Args:
+        dialect: Writes the responses.
         api: The server's face to actions.
-        turn: The turn that an answer which comes later is part of.
-        limits: What one client may use.
-        server_error: What a client hears of an error that is none of its business.
+        write_batch: The batch that an answer which comes later is part of.
         filter: Hides the values of some params in tracebacks.
         log: The request log, or None.
-
-    Attributes:
-        limits: The limits; a reload may replace them, and
-        server_error: this text.
     """
 
     def __init__(
         self,
+        dialect: Dialect,
         api: Api,
         write_batch: WriteBatch,
-        limits: Limits,
-        server_error: str,
         filter: ParamFilter,
         log: RequestLog | None = None,
     ) -> None:
+        self._dialect = dialect
         self._api = api
         self._write_batch = write_batch
-        self.limits = limits
-        self.server_error = server_error
         self._filter = filter
         self._log = log
 
-    def run(
-        self,
-        connection: Connection,
-        number: int,
-        action: Runnable,
-        params: dict[str, Any],
-        started: float,
-    ) -> bytes | None:
-        """Runs an action.
+    def run(self, request: Request, runnable: Runnable) -> bytes | None:
+        """Runs an action, or a verb with hooks.
+
+        Args:
+            request: The request for it.
+            runnable: What runs.
 
         Returns:
             The response; empty where the action answers by itself; None where it still runs.
@@ -80,48 +70,84 @@ class Runner:
         Raises:
             ClientError: What the client gets instead.
         """
-        face = ActionConnection(connection, params)
+        params = request.params
+        if params is None:
+            params = request.connection.params.copy()
+        face = ActionConnection(request.connection, params)
         try:
-            outcome = action.start(self._api, face)
+            outcome = runnable.start(self._api, face)
         except ClientError:
             raise
         except BaseException:
-            raise self._failed(action, Failure(), params) from None
-        try:
-            if type(outcome) is dict:
-                return json_lines.result(outcome, number)
-        except UnserializableError as error:
-            raise self._no_json(action, error) from None
+            raise self._failed(runnable, Failure(), params) from None
+        if type(outcome) is dict:
+            try:
+                return self._dialect.result(request, outcome)
+            except UnserializableError as error:
+                raise self._not_json(runnable, error) from None
         if isinstance(outcome, Deferred):
-            request = Request(connection, number, action, params, started, outcome, self)
-            if action.sends_file:
-                face._place = request.place = connection.outbox.hold()
-            self._wait(request)
+            if runnable.sends_file:
+                face._place = request.slot = request.connection.outbox.hold()
+            self._wait(request, runnable, outcome)
             return None
-        return self._response(action, outcome, number)
+        return self._response(request, runnable, outcome)
 
-    def _response(self, action: Runnable, outcome: object, number: int) -> bytes:
+    def refusal(self, request: Request, reason: Exception) -> bytes:
+        """The response to a request that failed.
+
+        Args:
+            request: The request, which learns the error that is in the response.
+            reason: Why it failed.
+        """
+        if isinstance(reason, UnicodeDecodeError):
+            reason = ClientError("the line is not UTF-8")
+        elif isinstance(reason, LimitError):
+            self._api.stats.limited[reason.limit] += 1
+        elif not isinstance(reason, ClientError):
+            _log.failure("a request could not be handled")
+            reason = ClientError(self._server_error)
+        try:
+            request.error = str(reason.text or reason)
+            return self._dialect.error(request, request.error, reason.fields)
+        except Exception as error:
+            # An application's own kind of ActionError may hold anything.
+            request.error = self._plain_text(reason)
+            _log.error(
+                "an ActionError cannot be told to its client as it is: {reason}",
+                reason=printable(str(error)),
+            )
+            return self._dialect.error(request, request.error, {})
+
+    def give_up(self, request: Request, error: str) -> None:
+        """Ends a request that still runs with an error for its client."""
+        if request.is_pending:
+            request.cancel()
+            self._answer(request, self.refusal(request, ClientError(error)))
+
+    @property
+    def _server_error(self) -> str:
+        return self._api.config.general.server_error_message
+
+    def _response(self, request: Request, runnable: Runnable, outcome: object) -> bytes:
         if outcome is NO_RESPONSE:
             return b""
-        if type(outcome) is json_lines.Head:
-            return json_lines.NUMBERED % (outcome, number)
         try:
-            return json_lines.result(outcome, number)
+            return self._dialect.result(request, outcome)
         except UnserializableError as error:
-            raise self._no_json(action, error) from None
+            raise self._not_json(runnable, error) from None
 
-    def _no_json(self, action: Runnable, error: UnserializableError) -> ClientError:
-        """Logs what an action returned, and gives the error that its client gets."""
+    def _not_json(self, runnable: Runnable, error: UnserializableError) -> ClientError:
+        """Logs what was returned, and gives the error that the client gets."""
         _log.error(
             "the action {name} ({place}) did not return a JSON object: {reason}",
-            name=action.name,
-            place=action.place,
+            name=runnable.name,
+            place=runnable.place,
             reason=printable(str(error)),
         )
-        return ClientError(self.server_error)
+        return ClientError(self._server_error)
 
-    def _failed(self, action: Runnable, failure: Failure, params: dict[str, Any]) -> ClientError:
-        """Logs what an action raised, and gives the error that its client gets."""
+    def _failed(self, runnable: Runnable, failure: Failure, params: dict[str, Any]) -> ClientError:
+        """Logs what was raised, and gives the error that the client gets."""
         if isinstance(failure.value, CacheError):
             # It happens in every action that uses the cache, and is no bug of any.
             trouble = " " + printable(str(failure.value))
@@ -129,101 +155,62 @@ class Runner:
             trouble = "\n" + printable_lines(self._filter.text(failure.getTraceback(), params))
         _log.error(
             "the {kind} {name} ({place}) failed:{trouble}",
-            kind=action.kind,
-            name=action.name,
-            place=action.place,
+            kind=runnable.kind,
+            name=runnable.name,
+            place=runnable.place,
             trouble=trouble,
         )
-        return ClientError(self.server_error)
-
-    def refusal(self, reason: Exception, number: int) -> tuple[bytes, str]:
-        """The response to a request that failed, and the error in it."""
-        if isinstance(reason, UnicodeDecodeError):
-            reason = ClientError("the line is not UTF-8")
-        elif isinstance(reason, LimitError):
-            self._api.stats.limited[reason.limit] += 1
-        elif not isinstance(reason, ClientError):
-            _log.failure("a request could not be handled")
-            reason = ClientError(self.server_error)
-        try:
-            text = str(reason.text or reason)
-            return json_lines.error(text, number, reason.fields), text
-        except Exception as error:
-            # An application's own kind of ActionError may hold anything.
-            text = self._plain_text(reason)
-            _log.error(
-                "an ActionError cannot be told to its client as it is: {reason}",
-                reason=printable(str(error)),
-            )
-            return json_lines.error(text, number), text
+        return ClientError(self._server_error)
 
     def _plain_text(self, reason: ClientError) -> str:
         """The text that an error has been given, if it is one."""
         text = vars(reason).get("text")
-        return text if text and type(text) is str else self.server_error
+        return text if text and type(text) is str else self._server_error
 
-    def _wait(self, request: Request) -> None:
-        connection = request.connection
-        connection.pending.add(request)
-        if request.action.in_order:
+    def _wait(self, request: Request, runnable: Runnable, outcome: Deferred[Any]) -> None:
+        """Has a request answered when what runs for it has ended, or its time is up."""
+        connection, limits = request.connection, self._api.config.limits
+        request.wait(outcome, self)
+        if runnable.in_order:
             connection.halted = True
             connection.waits_for = request
-        if len(connection.pending) >= self.limits.max_pending_actions:
+        if len(connection.pending) >= limits.max_pending_actions:
             connection.halted = True
             self._api.stats.limited["maxPendingActions"] += 1
-        limit = self.limits.action_timeout
-        request.timer = self._api.reactor.callLater(
-            limit,
-            self._time_out,
-            request,
-            f"{request.action.name} did not finish within {limit:g} seconds",
-        )
-        request.outcome.addBoth(self._settle, request)
-        request.outcome.addErrback(lambda f: _log.failure("a response was lost", failure=f))
+        seconds = limits.action_timeout
+        error = f"{runnable.name} did not finish within {seconds:g} seconds"
+        request.timer = self._api.reactor.callLater(seconds, self._time_out, request, error)
+        outcome.addBoth(self._ended, request, runnable)
+        outcome.addErrback(lambda f: _log.failure("a response was lost", failure=f))
 
-    def _settle(self, outcome: object, request: Request) -> None:
-        """The action of a request has ended."""
-        if request not in request.connection.pending:
+    def _ended(self, outcome: object, request: Request, runnable: Runnable) -> None:
+        """What ran for a request has ended."""
+        if not request.is_pending:
             return
         request.end()
-        error = None
         try:
             if isinstance(outcome, Failure):
                 if not isinstance(outcome.value, ClientError):
-                    raise self._failed(request.action, outcome, request.params)
+                    params = request.params or request.connection.params
+                    raise self._failed(runnable, outcome, params)
                 raise outcome.value
-            reply = self._response(request.action, outcome, request.number)
-        except ClientError as refusal:
-            reply, error = self.refusal(refusal, request.number)
-        self._answer(request, reply, error)
+            response = self._response(request, runnable, outcome)
+        except ClientError as reason:
+            response = self.refusal(request, reason)
+        self._answer(request, response)
 
-    def _answer(self, request: Request, reply: bytes, error: str | None) -> None:
-        """Sends the response of a request that did not end in the turn in which it came."""
-        connection = request.connection
-        place = request.place
+    def _answer(self, request: Request, response: bytes) -> None:
+        """Answers a request that did not end while its line was served."""
+        connection, slot = request.connection, request.slot
         with self._write_batch:
-            if place is not None and place.is_free:
-                place.take(reply)
-            elif reply:
-                connection.outbox.send(reply)
+            if slot is not None and slot.is_free:
+                slot.take(response)
+            elif response:
+                connection.outbox.send(response)
+            if self._log is not None:
+                request.log(self._log, monotonic())
             connection.owner.action_done()
-        if self._log is not None:
-            self._log.request(
-                connection,
-                request.number,
-                request.action.name,
-                request.started,
-                monotonic(),
-                error,
-                request.params,
-            )
 
     def _time_out(self, request: Request, error: str) -> None:
         self._api.stats.limited["actionTimeout"] += 1
         self.give_up(request, error)
-
-    def give_up(self, request: Request, error: str) -> None:
-        """Ends a request that still runs with an error for its client."""
-        if request in request.connection.pending:
-            request.cancel()
-            self._answer(request, json_lines.error(error, request.number), error)

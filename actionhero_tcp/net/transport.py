@@ -54,9 +54,12 @@ class WriteAtOnce(_Base):
         send_now: Has the kernel take some bytes, and tells how many it took; None where something
             waits for it already, or the connection is on its way out.
         taken_bytes: How many bytes the kernel has taken of those that had to wait for it.
+        on_buffered: Called with the number of bytes that wait for the kernel whenever it has
+            grown, and with 0 when none do; under TLS these are TLS's own as well.
     """
 
     taken_bytes = 0
+    on_buffered: Callable[[int], object] | None = None
     _open = True
 
     def __init__(self, *arguments: Any) -> None:
@@ -72,7 +75,7 @@ class WriteAtOnce(_Base):
         """Sends the data, as much of it as the kernel takes, at once."""
         send = self.send_now
         if send is None:
-            super().write(data)  # type: ignore[no-untyped-call]
+            self._buffer(data)
             return
         try:
             sent = send(data)
@@ -83,10 +86,16 @@ class WriteAtOnce(_Base):
                 self.doRead = _connection_lost  # type: ignore[method-assign]
             # It takes nothing now; or it is an error, which the reactor's own write meets
             # too, and which then ends the connection.
-            super().write(data)  # type: ignore[no-untyped-call]
+            self._buffer(data)
             return
         if sent < len(data):
-            super().write(data[sent:])  # type: ignore[no-untyped-call]
+            self._buffer(data[sent:])
+
+    def _buffer(self, data: bytes) -> None:
+        """Keeps what the kernel does not take now, in Twisted's own way."""
+        super().write(data)  # type: ignore[no-untyped-call]
+        if self.on_buffered is not None:
+            self.on_buffered(self.buffered_bytes)
 
     def writeSequence(self, iovec: Any) -> None:
         """Sends the joined data; see `write`."""
@@ -113,6 +122,8 @@ class WriteAtOnce(_Base):
         if self._open:
             self.send_now = self.socket.send
         super().stopWriting()  # type: ignore[no-untyped-call]
+        if self.on_buffered is not None:
+            self.on_buffered(0)
 
     def _shut(self) -> None:
         self._open = False
@@ -149,6 +160,8 @@ class WriteAtOnce(_Base):
     def connectionLost(self, reason: Any) -> None:
         """The connection is gone."""
         self._shut()
+        # Whoever counts knows this transport.
+        self.on_buffered = None
         super().connectionLost(reason)
 
     def startTLS(self, *arguments: Any) -> None:
@@ -219,6 +232,21 @@ def lowest(transport: Any) -> Any:
     while (below := getattr(transport, "transport", None)) is not None:
         transport = below
     return transport
+
+
+def is_secure(transport: Any) -> bool:
+    """Whether the transport speaks TLS."""
+    return isinstance(transport, TLSMemoryBIOProtocol)
+
+
+def count_buffered(transport: Any, call: Callable[[int], object]) -> None:
+    """Has a function called with what waits in a transport; see `WriteAtOnce.on_buffered`.
+
+    Transports of other kinds than `WriteAtOnce` never call it.
+    """
+    bottom = lowest(transport)
+    if isinstance(bottom, WriteAtOnce):
+        bottom.on_buffered = call
 
 
 def progress(transport: Any) -> int:

@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from ..app import loader
 from ..app.api import Api
+from ..app.application import Application
 from ..app.cache import LocalCache
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
@@ -23,18 +24,23 @@ from ..app.loader import Loaded
 from ..app.thread_pool import FairThreadPool
 from ..config import sections as configuration
 from ..config.sections import Config
+from ..config.settings import LiveSettings, Settings
 from ..connection.connection import Connection
+from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
+from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon import systemd
+from ..daemon.memory_limit import available
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
 from ..development.changes import Development, Subscribers
-from ..development.diagnostics import DiagnosticRunner
+from ..development.diagnostics import DiagnosticDialect
 from ..development.module_cache import ModuleCache
 from ..dispatch.commands import Commands
-from ..dispatch.hooked_commands import HookedCommands
+from ..dispatch.dialect import Dialect
+from ..dispatch.dialect_2012 import Dialect2012
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..errors import StartError
@@ -46,6 +52,7 @@ from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
+from ..net import asyncio_loop
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..redis.address import RedisAddress
@@ -53,6 +60,7 @@ from ..redis.broker import RedisBus
 from ..redis.cache import RedisCache
 from ..redis.cluster import Cluster
 from ..redis.endpoint import TlsFiles
+from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
 from ..redis.rights import Rights
@@ -103,6 +111,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     except StartError as error:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
+    asyncio_loop.prepare(reactor)
     calls: dict[int, Callable[[], object]] = {
         signal.SIGHUP: service.reload,
         signal.SIGUSR1: service.reopen_logs,
@@ -142,7 +151,7 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     if place is not None:
         if number == worker.REHEARSAL:
             raise SystemExit(0)
-        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.limits))
+        worker.watch_supervisor(lambda: stop_seconds(service.factory.context.live.limits))
     return service
 
 
@@ -220,33 +229,43 @@ def build(
     general, limits = config.general, config.limits
     starter = starter or ParentProcess({})
     stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
+    live = LiveSettings(Settings(config))
+    memory = MemoryBudget(live, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
     filter = ParamFilter(config.log.filter_params)
-    hooks = Hooks((), filter)
-    commands = HookedCommands(rooms, limits, hooks, write_batch)
+    hooks = Hooks(filter, live, reactor)
+    commands = Commands(rooms, live, hooks, write_batch)
     library = None
     if general.development_mode:
         library = ModuleCache(general.actions_directory, _completed(commands))
         loaded = library.loaded
     else:
         loaded = _load(general.actions_directory, _completed(commands))
-    hooks.know(loaded.hooks)
-    actions = {name: hooks.around(action) for name, action in loaded.actions.items()}
+    application = Application(loaded, hooks)
     connections: dict[str, Connection] = {}
     cache: LocalCache | RedisCache = LocalCache(
-        reactor, limits.max_cache_entries, limits.max_cache_bytes
+        reactor, memory.account(), limits.max_cache_entries, limits.max_cache_bytes
     )
     cluster = None
     if config.redis.is_on:
         keys = Keys(config.redis.prefix)
         link = _redis_link(config, keys, reactor, write_batch)
         cache = RedisCache(link, keys, limits.max_cache_entries)
-        cluster = _cluster(link, keys, reactor, stats, write_batch, rooms, connections)
+        cluster = _cluster(
+            link,
+            keys,
+            reactor,
+            stats,
+            write_batch,
+            rooms,
+            connections,
+            config.redis.max_pending_bytes,
+        )
     own_threads = blocking_threads(reactor)
-    threads = FairThreadPool(own_threads, reactor, limits)
+    threads = FairThreadPool(own_threads, reactor, live)
     api = Api(
-        config=config,
-        actions=MappingProxyType(actions),
+        live=live,
+        application=application,
         cache=cache,
         rooms=rooms,
         files=Files(general.flat_file_directory, general.directory_file_type),
@@ -256,7 +275,6 @@ def build(
         threads=threads,
         cluster=cluster or NoCluster(),
     )
-    hooks.api = api
     certificates = certificates_of(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     handed = handover.endpoints(place.sockets, worker.FIRST_CHANNEL, reactor) if place else []
@@ -265,41 +283,35 @@ def build(
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
         log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
-    runner_class = Runner if library is None else DiagnosticRunner
-    runner = runner_class(api, write_batch, limits, general.server_error_message, filter, log)
-    defaults = {"limit": general.default_limit, "offset": general.default_offset}
-    router = Router(runner, actions, commands.table, stats, limits, defaults, log)
-    admission = Admission(limits, raise_descriptor_limit(), reactor, stats)
+    dialect: Dialect = Dialect2012(commands.table, application, live)
+    diagnostics = None if library is None else DiagnosticDialect(dialect)
+    dialect = diagnostics or dialect
+    runner = Runner(dialect, api, write_batch, filter, log)
+    admission = Admission(live, raise_descriptor_limit(), reactor, stats, memory)
     context = ServerContext(
-        router=router,
+        dialect=dialect,
+        router=Router(dialect, runner, stats, log),
         runner=runner,
+        api=api,
         rooms=rooms,
         hooks=hooks,
         stats=stats,
         write_batch=write_batch,
+        queue=FairQueue(write_batch.later, reactor.seconds),
+        memory=memory,
         admission=admission,
         clock=reactor,
         connections=connections,
-        limits=limits,
+        live=live,
         log=log,
     )
-    clients = Clients(context, general.welcome_message, general.default_chat_room)
-    parts = Parts(
-        api,
-        rooms,
-        cache,
-        commands,
-        runner,
-        router,
-        admission,
-        context,
-        clients,
-        proxies,
-        certificates,
-    )
+    clients = Clients(context)
+    parts = Parts(live, rooms, cache, admission, proxies, certificates)
     watch = None
     if config.log.blocked_seconds:
-        watch = Monitor(reactor, config.log.blocked_seconds, actions.values(), loaded.hooks, stats)
+        watch = Monitor(
+            reactor, config.log.blocked_seconds, loaded.actions.values(), loaded.hooks, stats
+        )
     service = ActionHeroService(
         general.server_name,
         ActionHeroFactory(context, clients),
@@ -322,8 +334,8 @@ def build(
         web = WebServer(config.web, api, list, ActionHeroFactory(context, clients).buildProtocol, None)
         reactor.callWhenRunning(web.start)
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
-    if library is not None and isinstance(runner, DiagnosticRunner):
-        users = Subscribers(api, hooks, router, runner, watch)
+    if library is not None and diagnostics is not None:
+        users = Subscribers(application, diagnostics, watch)
         service.development = Development(library, users, config_file, service.reload, reactor)
     return service
 
@@ -366,6 +378,7 @@ def _cluster(
     write_batch: WriteBatch,
     rooms: Rooms,
     connections: Mapping[str, Connection],
+    max_pending_bytes: int,
 ) -> Cluster:
     """This process as a node of a cluster."""
 
@@ -373,7 +386,17 @@ def _cluster(
         if client in connections:
             connections[client].outbox.say(line)
 
-    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections))
+    def hold(client: str) -> None:
+        if client in connections:
+            stats.limited["redisShare"] += 1
+            connections[client].owner.hold_for_cluster()
+
+    def release(client: str) -> None:
+        if client in connections:
+            connections[client].owner.release_for_cluster()
+
+    in_flight = InFlight(max_pending_bytes, hold, release)
+    bus = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     cluster = Cluster(stats.id, link, keys, bus, reactor, stats, deliver)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     rooms.bus = bus

@@ -17,14 +17,15 @@ from twisted.python.failure import Failure
 from ..errors import printable
 from ..rooms.broker import Match
 from . import message
+from .in_flight import InFlight
 from .keys import Keys
-from .message import JOINED, LEFT, SAID, is_same_process
+from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, SAID, WITHDRAWN, is_same_process
+from .protocol import Command
 from .roster import Listener, Roster
 
 if TYPE_CHECKING:
     from ..connection.write_batch import WriteBatch
     from .link import RedisLink
-    from .protocol import Command
 
 _log = Logger()
 
@@ -34,12 +35,14 @@ EXPIRY_SECONDS: Final = 3600
 CLIENTS_AT_ONCE: Final = 1000
 """So many clients are told of in one command."""
 
-MAX_WAITING: Final = 8 * 1024 * 1024
-"""So many bytes may wait in one room until its subscription is in force. What comes beyond them
-does not reach the other processes; who is where is told them anew with the next heartbeat."""
+MAX_OPENING: Final = 500
+"""So many rooms are subscribed to and read at the same time; further ones wait by their names."""
 
-_COMMAND_BYTES: Final = 300
-"""What a command that waits takes beside what is said, about."""
+COMMAND_BYTES: Final = 300
+"""What a command takes beside what is said, about."""
+
+Entry = tuple[Command, str | None, int]
+"""A command on its way to Redis, the client whose it is, and the bytes that it counts for."""
 
 
 class _Room:
@@ -47,16 +50,16 @@ class _Room:
 
     Attributes:
         roster: Its members elsewhere.
+        opener: The client whose coming has opened it; None where it is nobody's.
         waiting: What happened here before the subscription was in force; None afterwards.
-        waiting_bytes: What that takes.
     """
 
-    __slots__ = ("roster", "waiting", "waiting_bytes")
+    __slots__ = ("opener", "roster", "waiting")
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, opener: str | None) -> None:
         self.roster = roster
-        self.waiting: list[Command] | None = []
-        self.waiting_bytes = 0
+        self.opener = opener
+        self.waiting: list[Entry] | None = []
 
 
 class RedisBus:
@@ -68,11 +71,14 @@ class RedisBus:
         turn: What one turn says goes out in one go.
         listener: Hears what comes from elsewhere.
         clients: Gives the ids of the clients of this process.
+        in_flight: Counts what is on its way to Redis.
 
     Attributes:
         node: The id of this process and its incarnation, as the others see it. It changes
             when the process was taken for dead and comes back; None while Redis is away.
         alive: The processes that are known to be alive, by the same ids.
+        lost: How many messages did not reach Redis: it was unreachable, full, or behind by more
+            than there is room for.
     """
 
     def __init__(
@@ -82,18 +88,23 @@ class RedisBus:
         write_batch: WriteBatch,
         listener: Listener,
         clients: Callable[[], Sequence[str]],
+        in_flight: InFlight,
     ) -> None:
         self._link = link
         self._keys = keys
         self._write_batch = write_batch
         self._listener = listener
         self._clients = clients
+        self._in_flight = in_flight
         self._rooms: dict[str, _Room] = {}
-        self._outgoing: list[Command] = []
+        self._unopened: dict[str, None] = {}
+        self._opening: set[_Room] = set()
+        self._outgoing: list[Entry] = []
         self._junk_heard = False
         self._own = self._said = b""
         self.node: str | None = None
         self.alive: frozenset[str] = frozenset()
+        self.lost = 0
 
     @property
     def rooms(self) -> list[str]:
@@ -114,39 +125,60 @@ class RedisBus:
     def disconnected(self, client: str) -> None:
         """See `Bus.disconnected`."""
         if self.node is not None:
-            self._put(
+            self._tell(
+                None,
                 ("HDEL", self._keys.clients, client),
                 ("SREM", self._keys.held(self.node), f"{client} "),
             )
 
-    def joined(self, room: str, client: str) -> None:
+    def joined(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.joined`."""
         state = self._rooms.get(room)
         if state is None:
             self._open(room, None)
-        else:
+        elif room not in self._unopened:
             self._tell(state, *self._enrolment(room, [client]))
 
-    def left(self, room: str, client: str) -> None:
+    def announced(self, room: str, client: str) -> None:
+        """See `Bus.announced`."""
+        if room not in self._unopened:
+            self._tell(self._rooms.get(room), self._publication(room, ANNOUNCED, [client]))
+
+    def left(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.left`."""
         state = self._rooms.get(room)
+        if state is not None and room in self._unopened:
+            # Nobody else has heard of anybody here.
+            if not self._listener.members_here(room):
+                self._close(room, state)
+            return
         self._tell(
             state,
             ("HDEL", self._keys.room(room), client),
             ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
-            ("PUBLISH", self._keys.said(room), message.head(self.node, LEFT, [client])),
+            self._publication(room, LEFT if announced else WITHDRAWN, [client]),
         )
         if state is not None and not self._listener.members_here(room):
-            del self._rooms[room]
-            # Nobody here will hear it any more, but what happened is told all the same.
-            self._put(*(state.waiting or ()))
+            self._close(room, state)
             if self._link.is_reachable:
                 self._link.unsubscribe(self._keys.said(room))
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
         """See `Bus.say`."""
+        if self.node is None:
+            self.lost += 1
+            return
         head = message.head(self.node, SAID, list(match)) if match else self._said
-        self._tell(self._rooms.get(room), ("PUBLISH", self._keys.said(room), head + line))
+        size, speaker = COMMAND_BYTES + len(line), self._write_batch.client
+        if not self._in_flight.add(speaker, size, is_message=True):
+            self.lost += 1
+            return
+        entry: Entry = (("PUBLISH", self._keys.said(room), head + line), speaker, size)
+        state = self._rooms.get(room)
+        if state is None or state.waiting is None:
+            self._put([entry])
+        else:
+            state.waiting.append(entry)
 
     def members(self, room: str) -> Iterable[str]:
         """See `Bus.members`."""
@@ -170,19 +202,36 @@ class RedisBus:
         for start in range(0, len(clients), CLIENTS_AT_ONCE):
             self._register(clients[start : start + CLIENTS_AT_ONCE])
         before, self._rooms = self._rooms, {}
+        self._unopened.clear()
+        for state in tuple(self._opening):
+            self._opened(state)
         for room in self._listener.rooms_here():
-            state = before.get(room)
-            self._open(
-                room, state.roster.elsewhere if state is not None and state.roster.known else None
-            )
-            if state is not None and state.waiting:
-                self._tell(self._rooms[room], *filter(_says, state.waiting))
+            earlier = before.pop(room, None)
+            known = earlier is not None and earlier.roster.known
+            state = self._open(room, earlier.roster.elsewhere if known and earlier else None)
+            waiting = (earlier.waiting if earlier is not None else None) or []
+            said = [entry for entry in waiting if _says(entry[0])]
+            self._forget([entry for entry in waiting if not _says(entry[0])])
+            if state.waiting is None:
+                self._put(said)
+            else:
+                state.waiting += said
+        for state in before.values():
+            self._forget(state.waiting or [])
 
     def end(self) -> None:
         """Redis is away: nothing reaches the others, and their members are not shown."""
         self.node = None
         self.alive = frozenset()
-        self._outgoing.clear()
+        outgoing, self._outgoing = self._outgoing, []
+        self._lose(outgoing)
+        for state in tuple(self._opening):
+            self._opened(state)
+        self._unopened.clear()
+        for state in self._rooms.values():
+            if state.waiting:
+                waiting, state.waiting = state.waiting, []
+                self._lose(waiting)
 
     def drop(self, dead: Callable[[str], bool]) -> None:
         """Forgets the members of dead processes; the listeners here hear that they have left."""
@@ -192,7 +241,10 @@ class RedisBus:
 
     def refresh(self, rooms: Iterable[str]) -> None:
         """Keeps the keys of rooms from expiring."""
-        self._put(*(("EXPIRE", self._keys.room(room), EXPIRY_SECONDS) for room in rooms))
+        commands: list[Command] = [
+            ("EXPIRE", self._keys.room(room), EXPIRY_SECONDS) for room in rooms
+        ]
+        self._tell(None, *commands)
 
     def heard(self, room: str, data: bytes) -> None:
         """Something came over the channel of a room."""
@@ -223,38 +275,73 @@ class RedisBus:
 
     # One room
 
-    def _open(self, room: str, known: dict[str, str] | None) -> None:
-        """Subscribes to a room.
+    def _open(self, room: str, known: dict[str, str] | None) -> _Room:
+        """Subscribes to a room, at once or when it is its turn.
 
         Args:
             room: The room.
             known: The members elsewhere that the listeners here know of already; None where
                 they are new themselves.
         """
-        state = self._rooms[room] = _Room(Roster(room, self._listener, known))
+        roster = Roster(room, self._listener, known)
+        state = self._rooms[room] = _Room(roster, self._write_batch.client)
         if self.node is not None:
-            self._tell(state, *self._enrolment(room, self._listener.members_here(room)))
+            self._unopened[room] = None
+            self._open_next()
+        return state
+
+    def _open_next(self) -> None:
+        while self._unopened and len(self._opening) < MAX_OPENING:
+            room = next(iter(self._unopened))
+            del self._unopened[room]
+            state = self._rooms[room]
+            self._opening.add(state)
+            # For SUBSCRIBE and HGETALL, which go other ways.
+            self._in_flight.add(state.opener, 2 * COMMAND_BYTES)
+            said, state.waiting = state.waiting or [], []
+            members = self._listener.members_here(room)
+            self._tell(state, *self._enrolment(room, members))
+            state.waiting += said
             subscribed = self._link.subscribe(self._keys.said(room))
             subscribed.addCallback(self._subscribed, room, state)
-            subscribed.addErrback(self._failed)
+            subscribed.addErrback(self._failed, state)
+
+    def _opened(self, state: _Room) -> None:
+        """The list of a room is read, or will not be."""
+        if state in self._opening:
+            self._opening.remove(state)
+            self._in_flight.remove({state.opener: 2 * COMMAND_BYTES})
+
+    def _close(self, room: str, state: _Room) -> None:
+        """The last member here has left."""
+        del self._rooms[room]
+        self._unopened.pop(room, None)
+        # Nobody here will hear it any more, but what happened is told all the same.
+        self._put(state.waiting or [])
 
     def _subscribed(self, _: object, room: str, state: _Room) -> None:
         """From now on nothing is missed: those here are told of, and those elsewhere read."""
         if self._rooms.get(room) is not state or self.node is None:
+            self._opened(state)
+            self._open_next()
             return
         waiting, state.waiting = state.waiting or [], None
-        self._put(*waiting)
+        self._put(waiting)
         self.flush()
         read = self._link.call("HGETALL", self._keys.room(room))
         read.addCallback(self._read, room, state)
-        read.addErrback(self._failed)
+        read.addErrback(self._failed, state)
 
-    def _failed(self, _: Failure) -> None:
+    def _failed(self, _: Failure, state: _Room) -> None:
         """Redis refuses what a room needs: the next heartbeat begins anew."""
         self._link.failures += 1
+        self._opened(state)
 
     def _read(self, reply: list[bytes], room: str, state: _Room) -> None:
         """The list of the members elsewhere has come; what was heard meanwhile follows it."""
+        self._opened(state)
+        if self.node is not None:
+            self._open_next()
         if self._rooms.get(room) is not state or self.node is None:
             return
         words = [word.decode("utf-8", "replace") for word in reply]
@@ -268,11 +355,12 @@ class RedisBus:
         """Tells Redis of clients here, whatever rooms they are in."""
         if self.node is not None:
             held = self._keys.held(self.node)
-            words = [word for client in clients for word in (client, self.node)]
-            self._put(
+            words = [word for each in clients for word in (each, self.node)]
+            self._tell(
+                None,
                 ("HSET", self._keys.clients, *words),
                 ("EXPIRE", self._keys.clients, EXPIRY_SECONDS),
-                ("SADD", held, *(f"{client} " for client in clients)),
+                ("SADD", held, *(f"{each} " for each in clients)),
                 ("EXPIRE", held, EXPIRY_SECONDS),
             )
 
@@ -281,42 +369,81 @@ class RedisBus:
         if not clients or self.node is None:
             return []
         members, held = self._keys.room(room), self._keys.held(self.node)
+        unannounced = self._listener.unannounced_here(room)
+        arrived = [client for client in clients if client in unannounced]
+        joined = [client for client in clients if client not in unannounced]
         return [
             ("HSET", members, *(word for client in clients for word in (client, self.node))),
             ("EXPIRE", members, EXPIRY_SECONDS),
             ("SADD", held, *(f"{client} {room}" for client in clients)),
-            ("PUBLISH", self._keys.said(room), message.head(self.node, JOINED, list(clients))),
+            *(
+                self._publication(room, event, some)
+                for event, some in ((JOINED, joined), (ARRIVED, arrived))
+                if some
+            ),
         ]
 
+    def _publication(self, room: str, event: str, clients: list[str]) -> Command:
+        return "PUBLISH", self._keys.said(room), message.head(self.node, event, clients)
+
     def _tell(self, state: _Room | None, *commands: Command) -> None:
-        """Sends commands; after those that wait for the room's subscription, if it is not there."""
+        """Sends commands; after those that wait for the room's subscription, if it is not there.
+
+        Args:
+            state: The room; None where they are of none.
+            commands: The commands, none of which says anything.
+        """
         if self.node is None:
             return
-        if state is None or state.waiting is None:
-            self._put(*commands)
-        elif state.waiting_bytes < MAX_WAITING:
-            state.waiting += commands
-            state.waiting_bytes += sum(map(_size, commands))
-        else:
+        client = self._write_batch.client
+        entries: list[Entry] = [(each, client, _size(each)) for each in commands]
+        if not self._in_flight.add(client, sum(entry[2] for entry in entries)):
             self._link.failures += 1
+        elif state is None or state.waiting is None:
+            self._put(entries)
+        else:
+            state.waiting += entries
 
-    def _put(self, *commands: Command) -> None:
-        if self.node is None or not commands:
+    def _put(self, entries: list[Entry]) -> None:
+        """Sends what was counted already, at the end of the write batch."""
+        if not entries:
+            return
+        if self.node is None:
+            self._lose(entries)
             return
         if not self._outgoing:
             self._write_batch.afterwards(self.flush)
-        self._outgoing += commands
+        self._outgoing += entries
 
     def flush(self) -> None:
-        """Sends what waits for the turn's end."""
+        """Sends what waits for the end of the write batch."""
         outgoing, self._outgoing = self._outgoing, []
-        if outgoing:
-            self._link.send(outgoing)
+        if not outgoing:
+            return
+
+        def done(errors: int) -> None:
+            if errors:
+                self.lost += min(errors, sum(_says(entry[0]) for entry in outgoing))
+            self._forget(outgoing)
+
+        self._link.send([entry[0] for entry in outgoing], done)
+
+    def _lose(self, entries: list[Entry]) -> None:
+        """These do not reach Redis."""
+        self.lost += sum(_says(entry[0]) for entry in entries)
+        self._forget(entries)
+
+    def _forget(self, entries: list[Entry]) -> None:
+        """These are on their way no longer."""
+        sizes: dict[str | None, int] = {}
+        for _, client, size in entries:
+            sizes[client] = sizes.get(client, 0) + size
+        self._in_flight.remove(sizes)
 
 
 def _size(command: Command) -> int:
-    said = command[-1]
-    return _COMMAND_BYTES + (len(said) if isinstance(said, bytes) else 0)
+    # Some words are the names of up to `CLIENTS_AT_ONCE` clients.
+    return COMMAND_BYTES + 64 * (len(command) - 3)
 
 
 def _says(command: Command) -> bool:

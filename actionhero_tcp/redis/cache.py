@@ -16,6 +16,7 @@ need a second round trip, which a slow Redis would answer too late.
 from __future__ import annotations
 
 import json
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,7 @@ from ..app.cache import (
     encoded,
 )
 from ..errors import CacheError
+from .gate import Gate
 from .protocol import RedisError
 
 if TYPE_CHECKING:
@@ -136,6 +138,7 @@ class RedisCache:
     def __init__(self, link: RedisLink, keys: Keys, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
         self._link = link
         self.max_entries = max_entries
+        self._gate = Gate()
         self._entry = keys.cache.encode()
         self._indexes = (keys.cache_used, keys.cache_expiries)
 
@@ -169,8 +172,11 @@ class RedisCache:
         # A lone surrogate is a character like any other.
         name = key.encode("utf-8", "surrogatepass")
         keys = (self._entry + name, *self._indexes)
+        command = ("EVAL", script, len(keys), *keys, name, *arguments)
+        size = sum(len(word) for word in command if isinstance(word, str | bytes))
         try:
-            return await self._link.call("EVAL", script, len(keys), *keys, name, *arguments)
+            await self._gate.enter(size)
+            return await self._link.call_cache(command, partial(self._gate.leave, size))
         except RedisError as error:
             raise CacheError(f"the cache cannot be used: {error}") from None
 

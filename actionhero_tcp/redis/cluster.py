@@ -146,7 +146,7 @@ class Cluster:
 
     def status(self) -> dict[str, object]:
         """What the `status` action tells of the cluster."""
-        redis: dict[str, object] = {"connected": not self.error}
+        redis: dict[str, object] = {"connected": not self.error, "lost": self._bus.lost}
         if self.error:
             redis["error"] = self.error
         return {"redis": redis, "peers": self.peers}

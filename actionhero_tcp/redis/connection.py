@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
@@ -14,7 +14,7 @@ from ..clock import Clock, Timer, stop
 from ..errors import shorten
 from ..net.transport import set_socket_options
 from .address import RedisAddress
-from .protocol import Command, Pending, RedisError, RedisProtocol
+from .protocol import Call, Command, Pending, RedisProtocol
 
 CHECK_SECONDS: Final = 1.1
 """The time between two looks at whether Redis still answers on a connection."""
@@ -132,9 +132,13 @@ class RedisConnection(Factory):
             A Deferred of the reply, strings as bytes. It fails with a `RedisError` where Redis
             refuses or the connection is lost, and at once where it is not ready.
         """
-        if self._ready is None:
-            return fail(RedisError(f"Redis is unreachable: {self._owner.error}"))
-        return self._ready.call(*command)
+        return self.make_call(command, Call())
+
+    def make_call(self, command: Command, call: Call) -> Deferred[Any]:
+        """Sends a command; see `call`."""
+        if not self.send([command], [call]):
+            call.fail(f"Redis is unreachable: {self._owner.error}")
+        return call.reply
 
     def send(self, commands: Sequence[Command], pending: Sequence[Pending]) -> bool:
         """Sends commands in one piece.

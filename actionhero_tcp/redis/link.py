@@ -2,9 +2,10 @@
 
 - *control* carries the heartbeat and the questions whether Redis is there, apart from all bulk;
 - *commands* carries what rooms tell;
+- *cache* carries the calls of the cache, whose values are large;
 - *subscriber* hears what is published.
 
-Redis is *reachable* while all three are ready; otherwise every call fails at once.
+Redis is *reachable* while all of them are ready; otherwise every call fails at once.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..errors import printable
 from .address import RedisAddress
 from .connection import RedisConnection
 from .endpoint import TlsFiles, connector
-from .protocol import Batch, Command, RedisProtocol, client_library
+from .protocol import Batch, Call, Command, RedisProtocol, client_library
 from .rights import Rights
 
 REACH_SECONDS: Final = 5.0
@@ -34,7 +35,7 @@ _log = Logger()
 
 
 class RedisLink:
-    """The three connections.
+    """The connections.
 
     Args:
         address: Where Redis is.
@@ -84,7 +85,8 @@ class RedisLink:
                 owner, batch, lambda channel, message: self._on_message(channel, message)
             )
         )
-        self._connections = (self._control, self._commands, self._subscriber)
+        self._cache = connect(lambda owner: RedisProtocol(owner, batch))
+        self._connections = (self._control, self._commands, self._cache, self._subscriber)
 
     @property
     def is_reachable(self) -> bool:
@@ -154,8 +156,18 @@ class RedisLink:
         """Like `call`, but past all that waits there."""
         return self._control.call(*command)
 
+    def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
+        """Like `call`, beside all that rooms tell.
+
+        Args:
+            command: The command.
+            on_done: Called once Redis has answered, or never will; also where the Deferred was
+                cancelled long before.
+        """
+        return self._cache.make_call(command, Call(on_done))
+
     def send(
-        self, commands: Sequence[Command], on_done: Callable[[], object] = lambda: None
+        self, commands: Sequence[Command], on_done: Callable[[int], object] = lambda errors: None
     ) -> None:
         """Sends commands in one piece, without waiting for replies.
 
@@ -163,16 +175,16 @@ class RedisLink:
 
         Args:
             commands: At least one.
-            on_done: Called once Redis has executed them all, or never will.
+            on_done: Called once Redis has executed them all, or never will; with how many of
+                them have failed.
         """
 
         def done(errors: Sequence[str] | None) -> None:
-            if errors is None:
-                self.failures += len(commands)
-            elif errors:
-                self.failures += len(errors)
+            failed = len(commands) if errors is None else len(errors)
+            self.failures += failed
+            if errors:
                 self._check_rights_again(errors)
-            on_done()
+            on_done(failed)
 
         batch = Batch(len(commands), done)
         if not self._commands.send(commands, [batch]):

@@ -12,11 +12,18 @@ import ujson
 
 JOINED: Final = "joined"
 LEFT: Final = "left"
+ARRIVED: Final = "arrived"
+"""Joined, to be announced later; or never, should it leave before."""
+ANNOUNCED: Final = "announced"
+WITHDRAWN: Final = "withdrawn"
+"""Left without having been announced."""
 SAID: Final = "said"
+
+_MEMBERSHIP: Final = (JOINED, LEFT, ARRIVED, ANNOUNCED, WITHDRAWN)
 
 
 Happening = tuple[str, str, list[str]]
-"""What came from elsewhere: the process, what it is (`JOINED`, `LEFT` or `SAID`), and the clients;
+"""What came from elsewhere: the process, what it is, and the clients;
 of what was said the match, if there is one."""
 
 
@@ -50,7 +57,7 @@ def parse(message: bytes) -> Happening | None:
     if event == SAID:
         well = len(words) in (0, 2) and line.endswith(b"\r\n")
     else:
-        well = event in (JOINED, LEFT)
+        well = event in _MEMBERSHIP
     return (node, event, words) if well else None
 
 

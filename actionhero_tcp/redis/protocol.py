@@ -47,19 +47,26 @@ class Pending(Interface):
 class Call:
     """One command, whose reply somebody waits for.
 
+    Args:
+        on_done: Called once Redis has answered, or never will; also where nobody waits any
+            longer, since the Deferred was cancelled.
+
     Attributes:
         awaited: See `Pending`.
         reply: Fires with the reply; fails with a `RedisError`.
     """
 
-    __slots__ = ("awaited", "reply")
+    __slots__ = ("_on_done", "awaited", "reply")
 
-    def __init__(self) -> None:
+    def __init__(self, on_done: Callable[[], object] | None = None) -> None:
+        self._on_done = on_done
         self.awaited = 1
         self.reply: Deferred[Any] = Deferred()
 
     def take(self, reply: Any) -> None:
         """See `Pending.take`."""
+        if self._on_done is not None:
+            self._on_done()
         if isinstance(reply, Exception):
             self.reply.errback(Failure(RedisError(str(reply))))
         else:
@@ -67,6 +74,8 @@ class Call:
 
     def fail(self, error: str) -> None:
         """See `Pending.fail`."""
+        if self._on_done is not None:
+            self._on_done()
         self.reply.errback(Failure(RedisError(error)))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol
 
 from ..rooms.broker import Match
-from .message import JOINED, Happening, incarnation
+from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, Happening, incarnation
 
 MAX_EARLY: Final = 10_000
 """So many members may come and go elsewhere until the list of a room is read. Where they are
@@ -31,6 +31,10 @@ class Listener(Protocol):
 
     def members_here(self, room: str) -> Sequence[str]:
         """The ids of the members here of a room."""
+        ...
+
+    def unannounced_here(self, room: str) -> Collection[str]:
+        """The ids of those of them that are not announced yet."""
         ...
 
 
@@ -74,7 +78,8 @@ class Roster:
             if client not in listed and node in alive:
                 self._remove(client)
         for client, node in listed.items():
-            self._add(client, node)
+            if self._add(client, node):
+                self._listener.hear_entered(self._room, client)
         early, self.early = self.early or [], None
         for happening in early:
             self._happened(happening)
@@ -101,19 +106,21 @@ class Roster:
     def _happened(self, happening: Happening) -> None:
         node, event, clients = happening
         for client in clients:
-            if event == JOINED:
-                self._add(client, node)
+            if event in (JOINED, ARRIVED, ANNOUNCED):
+                new = self._add(client, node)
+                if event == ANNOUNCED or (new and event == JOINED):
+                    self._listener.hear_entered(self._room, client)
             elif self.elsewhere.get(client) == node:
-                self._remove(client)
+                self._remove(client, event == LEFT)
 
-    def _add(self, client: str, node: str) -> None:
+    def _add(self, client: str, node: str) -> bool:
+        """Takes in a member; gives whether it is new."""
         before = self.elsewhere.get(client)
-        if before is None:
+        if before is None or incarnation(before) <= incarnation(node):
             self.elsewhere[client] = node
-            self._listener.hear_entered(self._room, client)
-        elif incarnation(before) <= incarnation(node):
-            self.elsewhere[client] = node
+        return before is None
 
-    def _remove(self, client: str) -> None:
+    def _remove(self, client: str, announced: bool = True) -> None:
         del self.elsewhere[client]
-        self._listener.hear_left(self._room, client)
+        if announced:
+            self._listener.hear_left(self._room, client)

@@ -18,11 +18,20 @@ class Bus(Protocol):
     def disconnected(self, client: str) -> None:
         """A client is with this process no more."""
 
-    def joined(self, room: str, client: str) -> None:
-        """A client of this process is in the room from now on."""
+    def joined(self, room: str, client: str, announced: bool) -> None:
+        """A client of this process is in the room from now on.
 
-    def left(self, room: str, client: str) -> None:
-        """A client of this process is in the room no more."""
+        Args:
+            room: The room.
+            client: The client's id.
+            announced: Whether the members elsewhere hear of it, now.
+        """
+
+    def announced(self, room: str, client: str) -> None:
+        """A client of this process that is in the room is announced now."""
+
+    def left(self, room: str, client: str, announced: bool) -> None:
+        """A client of this process is in the room no more; see `joined`."""
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
         """Something was said in the room; members of this process have heard it.
@@ -51,10 +60,13 @@ class LocalBus:
     def disconnected(self, client: str) -> None:
         """See `Bus.disconnected`."""
 
-    def joined(self, room: str, client: str) -> None:
+    def joined(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.joined`."""
 
-    def left(self, room: str, client: str) -> None:
+    def announced(self, room: str, client: str) -> None:
+        """See `Bus.announced`."""
+
+    def left(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.left`."""
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:

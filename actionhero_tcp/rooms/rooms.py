@@ -12,7 +12,7 @@ from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..connection.connection import Connection, Outlet
+from ..connection.connection import ActionConnection, Connection, Outlet, state_of
 from ..connection.outbox import say_at_once
 from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
@@ -54,32 +54,52 @@ class Rooms:
     def __contains__(self, room: str) -> bool:
         return room in self._rooms
 
-    def join(self, connection: Connection, room: str) -> None:
-        """Takes a connection into a room, whose other members hear of it."""
-        members = self._rooms.setdefault(room, {})
-        if connection in members:
-            return
-        members[connection] = connection.outbox
-        connection.rooms[room] = None
-        self._announce(room, connection.id, ENTERED, connection)
-        self.bus.joined(room, connection.id)
+    def join(self, connection: Connection | ActionConnection, room: str) -> None:
+        """Takes a connection into a room, whose other members hear of it once it is announced.
 
-    def leave(self, connection: Connection, room: str) -> None:
-        """Takes a connection out of a room, whose other members hear of it."""
+        One that has left its rooms for good stays outside.
+        """
+        connection = state_of(connection)
+        if connection.removed or room in connection.rooms:
+            return
+        self._rooms.setdefault(room, {})[connection] = connection.outbox
+        connection.rooms[room] = None
+        if connection.announced:
+            self._announce(room, connection.id, ENTERED, connection)
+        self.bus.joined(room, connection.id, connection.announced)
+
+    def announce(self, connection: Connection) -> None:
+        """Tells the other members of its rooms that a connection has entered."""
+        connection.announced = True
+        with self._write_batch:
+            for room in tuple(connection.rooms):
+                self._announce(room, connection.id, ENTERED, connection)
+                self.bus.announced(room, connection.id)
+
+    def leave(self, connection: Connection | ActionConnection, room: str) -> None:
+        """Takes a connection out of a room, whose other members hear of it if it is announced."""
+        connection = state_of(connection)
         members = self._rooms.get(room)
         if members is None or connection not in members:
             return
-        self._announce(room, connection.id, LEFT, connection)
+        if connection.announced:
+            self._announce(room, connection.id, LEFT, connection)
         del members[connection]
         del connection.rooms[room]
         if not members:
             del self._rooms[room]
-        self.bus.left(room, connection.id)
+        self.bus.left(room, connection.id, connection.announced)
 
-    def leave_all(self, connection: Connection) -> None:
+    def leave_all(self, connection: Connection | ActionConnection) -> None:
         """Takes a connection out of all its rooms."""
+        connection = state_of(connection)
         for room in tuple(connection.rooms):
             self.leave(connection, room)
+
+    def remove(self, connection: Connection) -> None:
+        """Takes a connection out of all its rooms for good: it is closing, or gone."""
+        self.leave_all(connection)
+        connection.removed = True
 
     def members(self, room: str) -> list[str]:
         """The ids of a room's members, in the order in which they came, those elsewhere last."""
@@ -156,6 +176,10 @@ class Rooms:
     def members_here(self, room: str) -> list[str]:
         """The ids of the members of a room that are with this process."""
         return [connection.id for connection in self._rooms.get(room, ())]
+
+    def unannounced_here(self, room: str) -> set[str]:
+        """The ids of those of them that the other members have not heard of yet."""
+        return {member.id for member in self._rooms.get(room, ()) if not member.announced}
 
     def _listeners(
         self, room: str, match: Match | None, but: Connection | None

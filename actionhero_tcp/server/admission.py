@@ -16,7 +16,8 @@ from ..errors import StartError
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..config.sections import Limits
+    from ..config.settings import LiveSettings
+    from ..connection.memory import MemoryBudget
     from ..stats import Stats
 
 DESCRIPTORS_WANTED: Final = 1_048_576
@@ -55,6 +56,11 @@ TOO_MANY: Final = Refusal(
     "maxConnections",
     "the server has as many connections as it can hold; try again later",
 )
+NO_MEMORY: Final = Refusal(
+    close_reasons.OUT_OF_MEMORY,
+    "maxMemory",
+    "the server has no memory left for more clients; try again later",
+)
 TOO_MANY_OF_ADDRESS: Final = Refusal(
     close_reasons.TOO_MANY_OF_ADDRESS,
     "maxConnectionsPerIP",
@@ -66,24 +72,30 @@ class Admission:
     """Counts the clients, and says who may connect.
 
     Args:
-        limits: ``maxConnections`` and ``maxConnectionsPerIP``.
+        live: ``maxConnections`` and ``maxConnectionsPerIP``.
         descriptors: The process's limit of open files.
         clock: Tells the time.
         stats: Counts the refusals.
-
-    Attributes:
-        limits: The limits; a reload may replace them.
+        memory: What all clients hold.
 
     Raises:
         StartError: ``maxConnections`` is more than the process can hold.
     """
 
-    def __init__(self, limits: Limits, descriptors: int, clock: Clock, stats: Stats) -> None:
-        self.limits = limits
+    def __init__(
+        self,
+        live: LiveSettings,
+        descriptors: int,
+        clock: Clock,
+        stats: Stats,
+        memory: MemoryBudget,
+    ) -> None:
+        self._memory = memory
+        self._live = live
         self._descriptors = descriptors
         reserve = min(max(RESERVED_DESCRIPTORS, descriptors // 100), descriptors // 2)
         self._most = descriptors - reserve
-        self.check(limits.max_connections)
+        self.check(live.limits.max_connections)
         self._clock = clock
         self._stats = stats
         self._admitted = 0
@@ -110,10 +122,11 @@ class Admission:
 
         If it is, the caller drops it and calls nothing else of this class for it.
         """
-        if not self._is_full or self._refused < self._refused_at_once:
+        refusal = self._refusal
+        if refusal is None or self._refused < self._refused_at_once:
             return False
-        self._count(TOO_MANY)
-        self._stats.closed[TOO_MANY.reason] += 1
+        self._count(refusal)
+        self._stats.closed[refusal.reason] += 1
         return True
 
     def enter(self) -> Refusal | None:
@@ -122,12 +135,13 @@ class Admission:
         Returns:
             None, or why it may not stay. `leave` is called for it in both cases.
         """
-        if self._is_full:
+        refusal = self._refusal
+        if refusal is None:
+            self._admitted += 1
+        else:
             self._refused += 1
-            self._count(TOO_MANY)
-            return TOO_MANY
-        self._admitted += 1
-        return None
+            self._count(refusal)
+        return refusal
 
     def enter_network(self, network: str) -> Refusal | None:
         """Counts an admitted client for where it comes from.
@@ -138,7 +152,7 @@ class Admission:
         Returns:
             None, or why it may not stay; then it counts as refused from now on.
         """
-        limit = self.limits.max_connections_per_ip
+        limit = self._live.limits.max_connections_per_ip
         if limit and self._by_network[network] >= limit:
             self._admitted -= 1
             self._refused += 1
@@ -164,8 +178,11 @@ class Admission:
                 del self._by_network[network]
 
     @property
-    def _is_full(self) -> bool:
-        return self._admitted >= (self.limits.max_connections or self._most)
+    def _refusal(self) -> Refusal | None:
+        """Why nobody may connect now; None where clients may."""
+        if self._admitted >= (self._live.limits.max_connections or self._most):
+            return TOO_MANY
+        return NO_MEMORY if self._memory.refuses else None
 
     @property
     def _refused_at_once(self) -> int:
@@ -173,6 +190,9 @@ class Admission:
 
     def _count(self, refusal: Refusal) -> None:
         """Counts a refusal, and logs it together with those since the last line."""
+        if refusal is NO_MEMORY:
+            self._memory.refused()
+            return
         self._stats.limited[refusal.limit] += 1
         self._unlogged += 1
         now = self._clock.seconds()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from twisted.internet.defer import Deferred
 
 from ..clock import stop
-from ..wire import json_lines
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
@@ -40,24 +39,15 @@ class Clients:
 
     Args:
         context: What they share.
-        welcome_message: What a client is greeted with.
-        default_room: The room it starts in.
     """
 
-    def __init__(self, context: ServerContext, welcome_message: str, default_room: str) -> None:
+    def __init__(self, context: ServerContext) -> None:
         self._context = context
         self._clients: set[Client] = set()
         self._drained: Deferred[None] | None = None
-        self.greet_with(welcome_message, default_room)
 
     def __len__(self) -> int:
         return len(self._clients)
-
-    def greet_with(self, message: str, room: str) -> None:
-        """Sets what a client is greeted with, and the room it starts in."""
-        greeting = {"welcome": message, "room": room, "context": "api"}
-        self._greeting = json_lines.NUMBERED % (json_lines.head(greeting), 0)
-        self._default_room = room
 
     def opened(self, client: Client) -> None:
         """Adds a client that has connected; whether it may stay is still to be seen."""
@@ -70,9 +60,11 @@ class Clients:
         context.connections[connection.id] = connection
         if context.log is not None:
             context.log.connected(connection)
-        connection.outbox.send(self._greeting)
+        general = context.live.general
+        room = general.default_chat_room
+        connection.outbox.send(context.dialect.welcome(general.welcome_message, room))
         context.rooms.bus.connected(connection.id)
-        context.rooms.join(connection, self._default_room)
+        context.rooms.join(connection, room)
 
     def lost(self, client: Client, connection: Connection | None, reason: str) -> None:
         """Removes a client that has gone.
@@ -90,13 +82,13 @@ class Clients:
             if context.log is not None and not handshake.refused:
                 context.log.turned_away(handshake.remote_address, reason, handshake.error)
         else:
-            context.rooms.leave_all(connection)
+            context.rooms.remove(connection)
             context.rooms.bus.disconnected(connection.id)
             del context.connections[connection.id]
             context.stats.ended(reason)
             if context.log is not None:
                 context.log.disconnected(connection, reason)
-            context.hooks.disconnect(connection, reason)
+            context.hooks.disconnect(context.api, connection, reason)
         if self._drained is not None and not self._clients:
             drained, self._drained = self._drained, None
             drained.callback(None)
@@ -115,7 +107,7 @@ class Clients:
             return context.hooks.settle()
         drained: Deferred[None] = Deferred()
         self._drained = drained
-        timeout = context.clock.callLater(context.limits.drain_timeout, self._drain_timed_out)
+        timeout = context.clock.callLater(context.live.limits.drain_timeout, self._drain_timed_out)
         drained.addCallback(lambda _: stop(timeout))
         with context.write_batch:
             for client in tuple(self._clients):
@@ -134,7 +126,7 @@ class Clients:
 
     def _give_up(self) -> None:
         context = self._context
-        last = context.clock.callLater(context.limits.close_timeout, self._abort)
+        last = context.clock.callLater(context.live.limits.close_timeout, self._abort)
         if self._drained is not None:
             self._drained.addCallback(lambda _: stop(last))
         for client in tuple(self._clients):

@@ -23,8 +23,8 @@ NOT_IN_TIME: Final = "the server could not decide in time whether you may connec
 _log = Logger()
 
 
-class ArrivalOwner(Protocol):
-    """Who is told what was decided: the entrance, or a stand-in in tests."""
+class ConnectHooksOwner(Protocol):
+    """Who is told what was decided: the handshake, or a stand-in in tests."""
 
     def admitted(self) -> None:
         """The client may come in."""
@@ -75,7 +75,9 @@ class ConnectHooks:
         context: What all connections share.
     """
 
-    def __init__(self, owner: ArrivalOwner, connection: Connection, context: ServerContext) -> None:
+    def __init__(
+        self, owner: ConnectHooksOwner, connection: Connection, context: ServerContext
+    ) -> None:
         self._owner = owner
         self._context = context
         self._timer: Timer | None = None
@@ -87,7 +89,7 @@ class ConnectHooks:
         """Has the hooks decide; the owner is told at once, or when they have ended."""
         hooks = self._context.hooks
         try:
-            outcome = coroutines.start(hooks.connect(self.face))
+            outcome = coroutines.start(hooks.connect(self._context.api, self.face))
         except Exception:
             self._owner.turned_away(self._error(Failure()))
             return
@@ -95,7 +97,7 @@ class ConnectHooks:
             self._owner.admitted()
             return
         self._outcome = outcome
-        seconds = self._context.limits.action_timeout
+        seconds = self._context.live.limits.action_timeout
         self._timer = self._context.clock.callLater(seconds, self._time_out)
         outcome.addBoth(self._decided)
         outcome.addErrback(lambda f: _log.failure("a client could not be let in", failure=f))
@@ -130,4 +132,4 @@ class ConnectHooks:
         _log.error(
             "a hook of on_connect failed, its client is refused:\n{trouble}", trouble=trouble
         )
-        return ClientError(self._context.runner.server_error)
+        return ClientError(self._context.live.general.server_error_message)

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..app.api import Api
     from ..app.hook_runner import Hooks
     from ..clock import Clock
-    from ..config.sections import Limits
+    from ..config.settings import LiveSettings
     from ..connection.connection import Connection
+    from ..connection.fair_queue import FairQueue
+    from ..connection.memory import MemoryBudget
     from ..connection.write_batch import WriteBatch
+    from ..dispatch.dialect import Dialect
     from ..dispatch.router import Router
     from ..dispatch.runner import Runner
     from ..logs.request_log import RequestLog
@@ -24,27 +28,35 @@ class ServerContext:
     """What all connections of a server share; a record of its parts, and so a long one.
 
     Attributes:
+        dialect: What the clients speak.
         router: Answers lines.
         runner: Runs actions.
+        api: The server's face to actions and hooks.
         rooms: The rooms and their members.
         hooks: The application's hooks.
         stats: The counters.
         write_batch: The write batch of all outboxes.
+        queue: The clients whose lines wait for their turn.
+        memory: What all clients hold.
         admission: Decides who may connect.
         clock: Calls later.
         connections: The connected clients by id.
-        limits: What one client may use; a reload replaces it.
+        live: The settings in force.
         log: The request log, or None.
     """
 
+    dialect: Dialect
     router: Router
     runner: Runner
+    api: Api
     rooms: Rooms
     hooks: Hooks
     stats: Stats
     write_batch: WriteBatch
+    queue: FairQueue
+    memory: MemoryBudget
     admission: Admission
     clock: Clock
     connections: dict[str, Connection]
-    limits: Limits
+    live: LiveSettings
     log: RequestLog | None

@@ -11,6 +11,7 @@ from .. import close_reasons
 from ..app.hooks import ON_CONNECT
 from ..clock import Timer, stop
 from ..connection.connection import Connection
+from ..dispatch.request import Request
 from ..errors import ClientError, printable
 from ..net import tls
 from ..net import transport as transports
@@ -56,7 +57,7 @@ class Handshake:
     """
 
     __slots__ = (
-        "_arrival",
+        "_connect_hooks",
         "_context",
         "_early",
         "_owner",
@@ -73,7 +74,7 @@ class Handshake:
         self._context = context
         self._timer: Timer | None = None
         self._refusal: Refusal | None = None
-        self._arrival: ConnectHooks | None = None
+        self._connect_hooks: ConnectHooks | None = None
         self._early = b""
         self.network: str | None = None
         self.error: str | None = None
@@ -81,7 +82,7 @@ class Handshake:
     @property
     def lost_reason(self) -> str:
         """Why the connection ended where it was lost on its way in."""
-        secure = isinstance(self._transport, TLSMemoryBIOProtocol) and self._arrival is None
+        secure = isinstance(self._transport, TLSMemoryBIOProtocol) and self._connect_hooks is None
         return close_reasons.HANDSHAKE_FAILED if secure else close_reasons.CONNECTION_LOST
 
     @property
@@ -120,14 +121,14 @@ class Handshake:
     def stop(self) -> None:
         """Calls off the timer, and the hooks."""
         stop(self._timer)
-        if self._arrival is not None:
-            self._arrival.stop()
+        if self._connect_hooks is not None:
+            self._connect_hooks.stop()
 
     def _begin(self) -> None:
         """Lets the client in; under TLS only when its handshake is done."""
         self._enter_network()
         if isinstance(self._transport, TLSMemoryBIOProtocol):
-            seconds = self._context.limits.tls_handshake_timeout
+            seconds = self._context.live.limits.tls_handshake_timeout
             self._wait(seconds, "tlsHandshakeTimeout", close_reasons.HANDSHAKE_TIMEOUT)
         else:
             self._come_in()
@@ -157,23 +158,26 @@ class Handshake:
         connection = self._owner.arrive(self.remote_address, self._attributes())
         if self._context.hooks.of(ON_CONNECT):
             self._transport.pauseProducing()
-            self._arrival = ConnectHooks(self, connection, self._context)
-            self._arrival.decide()
+            self._connect_hooks = ConnectHooks(self, connection, self._context)
+            self._connect_hooks.decide()
         else:
             self._owner.welcome(connection)
             self._hand_on()
 
     def admitted(self) -> None:
-        """See `arrival.ArrivalOwner.admitted`."""
-        assert self._arrival is not None
+        """See `connect_hooks.ConnectHooksOwner.admitted`."""
+        assert self._connect_hooks is not None
         self._transport.resumeProducing()
-        self._owner.welcome(self._arrival.connection)
-        self._arrival.face.release()
+        self._owner.welcome(self._connect_hooks.connection)
+        self._connect_hooks.face.release()
         self._hand_on()
 
     def turned_away(self, error: ClientError) -> None:
-        """See `arrival.ArrivalOwner.turned_away`."""
-        line, self.error = self._context.runner.refusal(error, 0)
+        """See `connect_hooks.ConnectHooksOwner.turned_away`."""
+        assert self._connect_hooks is not None
+        request = Request(self._connect_hooks.connection, 0, 0.0)
+        line = self._context.runner.refusal(request, error)
+        self.error = request.error
         self._transport.resumeProducing()
         self._owner.refuse(close_reasons.REFUSED, line)
 

@@ -20,12 +20,15 @@ from ..clock import Timer, stop
 from ..connection.backlog import LINES_AT_ONCE, Backlog
 from ..connection.closing import Closing
 from ..connection.connection import Connection
+from ..connection.fair_queue import COSTLY_SECONDS
 from ..connection.heartbeat import Heartbeat
+from ..connection.memory import CONNECTION_BYTES, TLS_BYTES, Account
 from ..connection.outbox import Outbox
 from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
 from ..wire import json_lines
 from ..wire.framing import LineSplitter
+from .newcomer import Newcomer
 
 if TYPE_CHECKING:
     from .clients import Clients
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
     from .handshake import Handshake, HandshakeFactory
 
 GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
+MAX_BUFFERED: Final = 128 * 1024
+"""More bytes in the transport itself hold reading; an outbox leaves it half as many, and what is
+beyond is one large answer, or what TLS itself has to say."""
+
 IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
 
 
@@ -61,14 +68,26 @@ class ActionHeroProtocol(LineReceiver):
     _backlog: Backlog | None = None
     _rate_limit: RateLimit | None = None
     _heartbeat: Heartbeat | None = None
+    _newcomer: Newcomer | None = None
     _closing: Closing | None = None
     _heard = False
     _reason: str | None = None
     _peer_finished = False
+    _cluster_hold = False
     _timer: Timer | None = None
     _write_timer: Timer | None = None
     _rate_timer: Timer | None = None
     _progress = 0
+    # What the account is charged with: the line that is not complete, lines that wait, and
+    # what waits in the transport.
+    _account: Account
+    _line_charge = 0
+    _backlog_charge = 0
+    _transport_charge = 0
+    _paused = False
+    _memory_hold = False
+    _transport_hold = False
+    tag = 0.0
 
     def __init__(
         self, context: ServerContext, clients: Clients, handshake: HandshakeFactory
@@ -81,7 +100,11 @@ class ActionHeroProtocol(LineReceiver):
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self._context.limits.max_line_length)
+        self._splitter = LineSplitter(self._context.live.limits.max_line_length)
+        secure = transports.is_secure(self.transport)
+        base = CONNECTION_BYTES + TLS_BYTES * secure
+        self._account = self._context.memory.account(self, base)
+        transports.count_buffered(self.transport, self._buffered)
         self._clients.opened(self)
         self.handshake = self._make_handshake(self, self.transport, self._context)
         self.handshake.open()
@@ -105,8 +128,9 @@ class ActionHeroProtocol(LineReceiver):
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """See `entry.entrance.EntranceOwner.arrive`."""
         context = self._context
-        self._outbox = Outbox(context.write_batch, self, context.limits.max_outbox_bytes)
-        connection = Connection(self._outbox, self, remote_address)
+        most = context.live.limits.max_outbox_bytes
+        self._outbox = Outbox(context.write_batch, self, most, self._account)
+        connection = Connection(self._outbox, self, remote_address, self._account)
         connection.attributes.update(attributes)
         return connection
 
@@ -114,7 +138,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `entry.entrance.EntranceOwner.welcome`."""
         if self._reason is not None:
             return
-        context, limits = self._context, self._context.limits
+        context, limits = self._context, self._context.live.limits
         self._outbox.open(self._transport)
         self.connection = connection
         if limits.request_rate:
@@ -124,6 +148,9 @@ class ActionHeroProtocol(LineReceiver):
             self._heartbeat = Heartbeat(
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
+        seconds = limits.announce_delay
+        connection.announced = not seconds
+        self._newcomer = Newcomer(connection, context.rooms, context.clock, seconds)
         # In no turn: where many come at once, their room hears of all of them in one write.
         self._clients.welcome(connection)
 
@@ -137,19 +164,44 @@ class ActionHeroProtocol(LineReceiver):
             self.handshake.received(data)
             return
         self._heard = True
-        lines = self._splitter.feed(data)
+        splitter = self._splitter
+        lines = splitter.feed(data)
+        if splitter.size or self._line_charge:
+            self._line_charge = self._account.change(self._line_charge, splitter.held)
+        if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
+            return
         if lines:
-            write_batch = self._context.write_batch
+            context = self._context
+            queue, write_batch = context.queue, context.write_batch
+            began = queue.seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
+                write_batch.client = self.connection.id
                 self._take(lines)
+            spent = queue.seconds() - began
+            if spent >= COSTLY_SECONDS:
+                queue.spent(self, spent)
+
+    def _meet(self, newcomer: Newcomer, data: bytes, lines: list[bytes]) -> bool:
+        """Has a newcomer look at what came; gives whether lines are to be served."""
+        with self._context.write_batch:
+            if newcomer.received(data, lines):
+                self._newcomer = None
+        return self._reason is None
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
-        connection = self.connection
+        connection, queue = self.connection, self._context.queue
         assert connection is not None
         if self._backlog is not None:
             self._backlog.extend(lines)
+            self._charge_backlog()
+        elif connection.halted:
+            self._stall(Backlog(lines))
+        elif queue.exhausted or (self.tag and queue.is_behind(self)):
+            self._stall(Backlog(lines))
+            if self._backlog is not None:
+                queue.wait(self)
         elif len(lines) > LINES_AT_ONCE or self._rate_limit is not None:
             self._serve(Backlog(lines))
         else:
@@ -171,14 +223,39 @@ class ActionHeroProtocol(LineReceiver):
                 context.stats.limited["requestRate"] += 1
                 self._rate_timer = context.clock.callLater(wait, self._resume)
             else:
-                context.write_batch.later(self._resume)
+                context.queue.wait(self)
+
+    def serve_waiting(self) -> None:
+        """See `connection.fair_queue.Waiting`."""
+        queue = self._context.queue
+        began = queue.seconds()
+        self._resume()
+        spent = queue.seconds() - began
+        if spent >= COSTLY_SECONDS:
+            queue.spent(self, spent)
 
     def _stall(self, backlog: Backlog) -> None:
         """Keeps lines for later, and reads no more until they are served."""
         if self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED:
             return
         self._backlog = backlog
+        if not self._backlog_charge:
+            self._charge_backlog()
+        self._pause()
+
+    def _charge_backlog(self) -> None:
+        """Charges the lines that wait; until all of them are served no less."""
+        assert self._backlog is not None
+        self._backlog_charge = self._account.change(self._backlog_charge, self._backlog.held)
+
+    def _drop_backlog(self) -> None:
+        self._backlog = None
+        self._backlog_charge = self._account.change(self._backlog_charge, 0)
+
+    def _pause(self) -> None:
+        """Reads no more."""
         if not self._peer_finished:
+            self._paused = True
             self._transport.pauseProducing()
 
     def _resume(self) -> None:
@@ -186,22 +263,30 @@ class ActionHeroProtocol(LineReceiver):
         backlog, connection = self._backlog, self.connection
         if connection is None or self._outbox.full or connection.waits_for is not None:
             return
-        if len(connection.pending) >= self._context.limits.max_pending_actions:
+        if self._memory_hold or self._transport_hold or self._cluster_hold:
+            return
+        if len(connection.pending) >= self._context.live.limits.max_pending_actions:
             return
         connection.halted = (
             self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
         )
-        if backlog is None:
-            return
-        stop(self._rate_timer)
-        self._backlog = None
-        with self._context.write_batch:
-            self._serve(backlog)
-        if self._backlog is not None or self._closing is not None:
-            return
+        if backlog is not None:
+            stop(self._rate_timer)
+            self._backlog = None
+            write_batch = self._context.write_batch
+            with write_batch:
+                # It may be within the batch of another one, or of what has come from Redis.
+                before, write_batch.client = write_batch.client, connection.id
+                self._serve(backlog)
+                write_batch.client = before
+            if self._backlog is not None or self._closing is not None:
+                return
+            self._drop_backlog()
         if self._peer_finished:
-            self.close(close_reasons.CLIENT_CLOSED)
-        elif self._reason is None:
+            if backlog is not None:
+                self.close(close_reasons.CLIENT_CLOSED)
+        elif self._reason is None and self._paused and not connection.halted:
+            self._paused = False
             self._transport.resumeProducing()
 
     # What others tell
@@ -213,6 +298,16 @@ class ActionHeroProtocol(LineReceiver):
             # The action's answer is written at the end of this turn.
             self._context.write_batch.afterwards(self._finish_if_done)
 
+    def hold_for_cluster(self) -> None:
+        """See `connection.Owner.hold_for_cluster`."""
+        self._cluster_hold = True
+        self._hold()
+
+    def release_for_cluster(self) -> None:
+        """See `connection.Owner.release_for_cluster`."""
+        self._cluster_hold = False
+        self._context.write_batch.later(self._resume)
+
     def outbox_drained(self) -> None:
         """See `outbox.OutboxOwner.outbox_drained`."""
         self._resume()
@@ -222,7 +317,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `outbox.OutboxOwner.outbox_blocked`."""
         if self._write_timer is None:
             self._progress = transports.progress(self.transport)
-            seconds = self._context.limits.write_timeout
+            seconds = self._context.live.limits.write_timeout
             self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
 
     def outbox_filled(self) -> None:
@@ -230,6 +325,41 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is not None and not self.connection.halted:
             self.connection.halted = True
             self._context.stats.limited["maxOutboxBytes"] += 1
+
+    def hold_for_memory(self) -> None:
+        """See `connection.memory.AccountOwner`."""
+        self._memory_hold = True
+        self._hold()
+
+    def release_for_memory(self) -> None:
+        """See `connection.memory.AccountOwner`."""
+        self._memory_hold = False
+        self._context.write_batch.later(self._resume)
+
+    def close_for_memory(self) -> None:
+        """See `connection.memory.AccountOwner`."""
+        self._abort(close_reasons.OUT_OF_MEMORY)
+
+    def _buffered(self, size: int) -> None:
+        """So many bytes wait in the transport, those that TLS itself writes among them."""
+        self._transport_charge = self._account.change(self._transport_charge, size)
+        if size > MAX_BUFFERED and not self._transport_hold:
+            if self._closing is not None:
+                # It is read from until it hangs up, and TLS may answer what it sends.
+                self._abort(close_reasons.WRITE_TIMEOUT)
+                return
+            self._transport_hold = True
+            self._context.stats.limited["maxOutboxBytes"] += 1
+            self._hold()
+        elif not size and self._transport_hold:
+            self._transport_hold = False
+            self._context.write_batch.later(self._resume)
+
+    def _hold(self) -> None:
+        """Reads no more, and has lines that are here already wait."""
+        if self.connection is not None and self._closing is None:
+            self.connection.halted = True
+            self._pause()
 
     def outbox_overflowed(self) -> None:
         """See `outbox.OutboxOwner.outbox_overflowed`."""
@@ -283,11 +413,12 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._reason = reason
         self._splitter.forget()
+        self._forget_newcomer()
         if reason is not close_reasons.SERVER_STOPPED:
             connection.halted = True
-            self._backlog = None
+            self._drop_backlog()
             with self._context.write_batch:
-                self._context.rooms.leave_all(connection)
+                self._context.rooms.remove(connection)
         self._context.write_batch.afterwards(self._finish_if_done)
 
     def drain(self) -> None:
@@ -302,7 +433,7 @@ class ActionHeroProtocol(LineReceiver):
     def give_up(self, error: str) -> None:
         """Ends the actions that still run with an error for their client."""
         if self.connection is not None:
-            self._backlog = None
+            self._drop_backlog()
             for request in tuple(self.connection.pending):
                 request.give_up(error)
             self._finish_if_done()
@@ -321,7 +452,7 @@ class ActionHeroProtocol(LineReceiver):
         elif self._backlog is None:
             self.close(close_reasons.CLIENT_CLOSED)
             if self.connection.pending and self._timer is None:
-                seconds = self._context.limits.close_timeout
+                seconds = self._context.live.limits.close_timeout
                 error = "the client has closed the connection"
                 self._timer = self._context.clock.callLater(seconds, self.give_up, error)
 
@@ -333,6 +464,7 @@ class ActionHeroProtocol(LineReceiver):
         self._stop_timers()
         connection, self.connection = self.connection, None
         self._backlog = None
+        self._account.close()
         if self._closing is not None:
             self._closing.stop()
         if connection is None:
@@ -365,7 +497,7 @@ class ActionHeroProtocol(LineReceiver):
     def _close_transport(self) -> None:
         self._stop_timers()
         context = self._context
-        seconds = context.limits.close_timeout
+        seconds = context.live.limits.close_timeout
         self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 
@@ -375,6 +507,11 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is not None:
             self._outbox.close()
         self._transport.abortConnection()
+
+    def _forget_newcomer(self) -> None:
+        if self._newcomer is not None:
+            self._newcomer.stop()
+            self._newcomer = None
 
     @property
     def _transport(self) -> Any:
@@ -387,6 +524,7 @@ class ActionHeroProtocol(LineReceiver):
         stop(self._write_timer)
         self._write_timer = None
         stop(self._rate_timer)
+        self._forget_newcomer()
         if self._heartbeat is not None:
             self._heartbeat.stop()
             self._heartbeat = None

@@ -129,7 +129,7 @@ class ProxiedHandshake(Handshake):
 
     def _begin(self) -> None:
         if self._proxies.trust(self.peer, self._transport.getHost()):
-            seconds = self._context.limits.proxy_header_timeout
+            seconds = self._context.live.limits.proxy_header_timeout
             self._wait(seconds, "proxyHeaderTimeout", close_reasons.PROXY_HEADER_TIMEOUT)
         else:
             self._owner.drop(close_reasons.UNTRUSTED_PROXY)

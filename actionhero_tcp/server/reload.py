@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from ..config.sections import Config, build, fields
+from ..config.settings import Settings
 from ..errors import StartError
 from ..net import tls
 from .proxied import TrustedProxies
 
 if TYPE_CHECKING:
-    from ..app.api import Api
     from ..app.cache import LocalCache
-    from ..dispatch.commands import Commands
-    from ..dispatch.router import Router
-    from ..dispatch.runner import Runner
+    from ..config.settings import LiveSettings
     from ..net.tls import Certificates
     from ..redis.cache import RedisCache
     from ..rooms.rooms import Rooms
     from .admission import Admission
-    from .clients import Clients
-    from .context import ServerContext
 
 _log = Logger()
 
@@ -38,15 +34,10 @@ class Parts:
     Each is what its module says; ``certificates`` is None where no TLS is spoken.
     """
 
-    api: Api
+    live: LiveSettings
     rooms: Rooms
     cache: LocalCache | RedisCache
-    commands: Commands
-    runner: Runner
-    router: Router
     admission: Admission
-    context: ServerContext
-    clients: Clients
     proxies: TrustedProxies
     certificates: Certificates | None
 
@@ -74,17 +65,10 @@ class Parts:
         return commit
 
     def _bring_into_force(self, config: Config) -> None:
-        general, limits = config.general, config.limits
-        for part in (self.commands, self.runner, self.router, self.admission, self.context):
-            part.limits = limits
-        self.api.renew(config)
-        self.api.threads.limits = limits
-        self.cache.max_entries = limits.max_cache_entries
-        self.cache.max_bytes = limits.max_cache_bytes
-        self.rooms.announce_limit = general.announce_limit
-        self.runner.server_error = general.server_error_message
-        self.router.defaults = {"limit": general.default_limit, "offset": general.default_offset}
-        self.clients.greet_with(general.welcome_message, general.default_chat_room)
+        self.live.swap(Settings(config))
+        self.cache.max_entries = config.limits.max_cache_entries
+        self.cache.max_bytes = config.limits.max_cache_bytes
+        self.rooms.announce_limit = config.general.announce_limit
 
 
 class Reload:

@@ -148,7 +148,7 @@ class ActionHeroService(ListeningService):
             self.development.stop()
         count = len(self.factory.clients)
         _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
-        seconds = stop_seconds(self.factory.context.limits)
+        seconds = stop_seconds(self.factory.context.live.limits)
         self.notifier.stopping(f"stopping, with {count} clients connected", seconds)
         stopped = self._stop_listening()
         stopped.addCallback(lambda _: self.factory.clients.drain())

@@ -22,6 +22,7 @@ FOR_TESTS: Final[Mapping[tuple[str, str], Any]] = {
     ("tcp_server", "bind_ip"): "127.0.0.1",
     ("tcp_server", "ca_file"): "",
     ("tcp_server", "listen"): (),
+    ("limits", "announce_delay"): 0.0,
     ("log", "requests"): False,
     ("log", "file"): "",
     ("log", "blocked_seconds"): 0.0,

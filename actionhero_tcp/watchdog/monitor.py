@@ -116,14 +116,14 @@ class Monitor:
     ) -> None:
         self._reactor = reactor
         self._seconds = max(seconds, SHORTEST)
-        self.know(actions, hooks)
+        self.set_actions(actions, hooks)
         self._stats = stats
         self._timer: Timer | None = None
         self._thread: Thread | None = None
         self._stopping = Event()
 
-    def know(self, actions: Iterable[Action], hooks: Iterable[Hook]) -> None:
-        """Takes these actions and hooks, in place of those that it had."""
+    def set_actions(self, actions: Iterable[Action], hooks: Iterable[Hook]) -> None:
+        """Takes these actions and hooks in place of all others."""
         self._stacks = Stacks(actions, hooks)
 
     def start(self) -> None:

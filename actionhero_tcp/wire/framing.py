@@ -17,6 +17,10 @@ MAX_FRAGMENTS: Final = 256
 than it holds."""
 
 
+FRAGMENT_BYTES: Final = 48
+"""A part takes no more bytes than this beside what it holds."""
+
+
 class LineSplitter:
     """Splits one client's bytes into lines, wherever they are cut.
 
@@ -26,14 +30,17 @@ class LineSplitter:
 
     Args:
         longest: How many bytes a line may have, its end aside.
+
+    Attributes:
+        size: The bytes of the line that is not complete yet.
     """
 
-    __slots__ = ("_fragments", "_longest", "_size", "_skipping")
+    __slots__ = ("_fragments", "_longest", "_skipping", "size")
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
         self._fragments: list[bytes] = []
-        self._size = 0
+        self.size = 0
         self._skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -60,10 +67,15 @@ class LineSplitter:
             self._add_fragment(last, lines)
         return lines
 
+    @property
+    def held(self) -> int:
+        """The bytes of memory that this line takes."""
+        return self.size + len(self._fragments) * FRAGMENT_BYTES
+
     def forget(self) -> None:
         """Forgets the line that is not complete yet."""
         self._fragments.clear()
-        self._size = 0
+        self.size = 0
         self._skipping = False
 
     def _complete_first(self, lines: list[bytes]) -> None:
@@ -77,9 +89,9 @@ class LineSplitter:
 
     def _add_fragment(self, data: bytes, lines: list[bytes]) -> None:
         """Keeps the beginning of a line, unless that is too long or an interrupt."""
-        before = self._size
+        before = self.size
         self._fragments.append(data)
-        self._size += len(data)
+        self.size += len(data)
         if len(self._fragments) > MAX_FRAGMENTS:
             self._fragments = [b"".join(self._fragments)]
         if before < _LONGEST_INTERRUPT:
@@ -90,7 +102,7 @@ class LineSplitter:
                     lines.append(interrupt)
                     return
         # One more, for the carriage return that may be part of the line's end.
-        if self._size > self._longest + 1:
+        if self.size > self._longest + 1:
             self.forget()
             self._skipping = True
             lines.append(TOO_LONG)

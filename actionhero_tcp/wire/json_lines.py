@@ -49,10 +49,6 @@ NUMBERED: Final = b'%b"messageCount":%d}\r\n'
 """A whole response line, of its head and its request's number."""
 
 
-class Head(bytes):
-    """The head of a response, as what runs gives it that makes its own: see `NUMBERED`."""
-
-
 _OK_HEAD: Final = b'{"context":"response","status":"OK",'
 _START: Final = b'{"context":"response",'
 _END: Final = b',"messageCount":%d}\r\n'

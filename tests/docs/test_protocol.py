@@ -32,10 +32,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config.sections import Limits
-from actionhero_tcp.connection.write_batch import WriteBatch
-from actionhero_tcp.dispatch.commands import Commands
-from actionhero_tcp.rooms.rooms import Rooms
 from actionhero_tcp.wire.framing import INTERRUPTS
 from tests import support
 
@@ -296,7 +292,7 @@ class PageTests(SynchronousTestCase):
     """The pages leave nothing out."""
 
     def test_every_verb_has_a_transcript(self) -> None:
-        verbs = Commands(Rooms(WriteBatch(lambda call: None), 0), Limits()).verbs
+        verbs = support.make_commands(None).verbs
         words = {word for verb in verbs for word in verb.words}
         sent = {
             step.text.strip().partition(" ")[0]
@@ -308,7 +304,7 @@ class PageTests(SynchronousTestCase):
 
     def test_every_verb_is_in_the_text(self) -> None:
         text = PROTOCOL.read_text(encoding="utf-8")
-        for verb in Commands(Rooms(WriteBatch(lambda call: None), 0), Limits()).verbs:
+        for verb in support.make_commands(None).verbs:
             for word in verb.words:
                 self.assertRegex(text, rf"`{word}\b[^`\n]*`")
 

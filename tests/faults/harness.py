@@ -132,6 +132,11 @@ class FaultTestCase(OwnDaemonTestCase):
             return
         self.assertEqual(now, before, "something was left behind")
 
+    def limits(self) -> dict[str, int]:
+        """How often each limit took effect."""
+        limits: dict[str, int] = self.observer.ask("status")["stats"]["limits"]
+        return limits
+
     def closed(self) -> Counter[str]:
         """How many connections have ended, by the reason why."""
         return Counter(self.probe()["closed"])

@@ -119,7 +119,7 @@ class ConversationTests(SharedNodesTestCase):
         members = self.nodes.members(1, self.room)
         ids = [member.status["id"] for member in members]
         for member, own in zip(members, ids, strict=True):
-            self.assertEqual({"connected": True}, member.status["redis"])
+            self.assertEqual({"connected": True, "lost": 0}, member.status["redis"])
             others = sorted(set(ids) - {own})
             wait_for(lambda m=member, o=others: m.status["peers"] == o, "its peers")
 

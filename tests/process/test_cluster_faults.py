@@ -57,7 +57,7 @@ def joined(cluster: Nodes, members: Sequence[Member], what: str) -> None:
     """Within the time promised all is as before, and nothing was doubled."""
     within(cluster.agree(members, what), what)
     for member in members:
-        wait_for(lambda m=member: m.status["redis"] == {"connected": True}, "a status that says so")
+        wait_for(lambda m=member: m.status["redis"]["connected"] is True, "a status that says so")
         peers = len(cluster.running) - 1
         wait_for(lambda m=member, p=peers: len(m.status["peers"]) == p, "all peers")
     converse(members, f"again {what}")

@@ -14,6 +14,7 @@ from tests.process.test_workers import NO_REDIS, WorkersTestCase, is_alive
 from tests.support import PATIENCE, TWISTD, Daemon, wait_for
 from tests.support.activation import INET, ActivationTestCase
 from tests.support.integration import WELCOME, OwnDaemonTestCase
+from tests.support.ports import reserve
 from tests.support.redis_server import redis_server
 
 POOL = """
@@ -97,8 +98,7 @@ class StartTests(HeldTestCase, ToldTestCase):
     """The start, and what it is held up for."""
 
     def test_nothing_is_served_before_the_hooks_have_ended(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        port = reserve(self)
         running = self.begin(f"--port={port}", folder=self.folder({"actions/pool.py": POOL}))
         running.port = port
         self.assertRaises(ConnectionRefusedError, running.connect)

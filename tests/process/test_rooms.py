@@ -227,8 +227,31 @@ class NewcomerTests(OwnDaemonTestCase):
         self.assertEqual((entered["message"], entered["from"]), (ENTERED, own_id))
         self.assertEqual(first.ask("roomView")["roomStatus"]["membersCount"], 2)
 
+    def test_one_that_only_connects_is_never_announced(self) -> None:
+        running = self.start("--announce-delay=60")
+        first = self.join(running)
+        own_id = first.id()
+        for _ in range(10):
+            probe = self.join(running)
+            members = first.ask("roomView")["roomStatus"]["membersCount"]
+            self.assertEqual(members, 2)
+            probe.close()
+            wait_for(
+                lambda: first.ask("roomView")["roomStatus"]["members"] == [own_id],
+                "the end of a probe",
+            )
+
+    def test_one_that_sends_nothing_is_announced_after_a_while(self) -> None:
+        running = self.start("--announce-delay=0.1")
+        first = self.join(running)
+        first.id()
+        second = self.join(running)
+        self.assertEqual(first.message()["message"], ENTERED)
+        second.close()
+        self.assertEqual(first.message()["message"], LEFT)
+
     def test_large_rooms_are_not_told_who_comes_and_goes(self) -> None:
-        running = self.start("--announce-limit=2")
+        running = self.start("--announce-limit=2", "--announce-delay=0")
         first, second, third = (self.join(running) for _ in range(3))
         self.assertEqual(first.message()["message"], ENTERED)
         third.ask("say hello")
@@ -240,7 +263,7 @@ class SlowConsumerTests(OwnDaemonTestCase):
     """A listener that never reads."""
 
     def test_is_closed_while_the_others_get_every_line(self) -> None:
-        running = self.start("--max-outbox-bytes=100000")
+        running = self.start("--max-outbox-bytes=100000", "--announce-delay=0")
         deaf = self.join(running, receive_buffer=4096)
         deaf_id = deaf.id()
         speaker, listener = self.join(running), self.join(running)

@@ -27,6 +27,7 @@ from tests.support.integration import (
     request,
     without_requests,
 )
+from tests.support.ports import reserve
 from tests.support.redis_server import redis_server
 
 ACTIONS = """
@@ -401,8 +402,7 @@ class StopTests(WorkersTestCase):
 
     def test_in_the_background(self) -> None:
         folder = self.folder({"actions/all.py": ACTIONS})
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        port = reserve(self)
         subprocess.run(
             [
                 *(str(TWISTD), "--pidfile=x.pid", "--logfile=x.log", "actionhero"),

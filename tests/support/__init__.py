@@ -18,13 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
-from twisted.internet.testing import MemoryReactorClock, StringTransportWithDisconnection
+from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
+from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.config import sections
+from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.memory import Account, MemoryBudget
+from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.dispatch.commands import Commands
+from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.plugin import tap
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
+from actionhero_tcp.stats import Stats
 
 PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 """For property tests, which must not depend on how fast the machine is."""
@@ -200,9 +207,33 @@ class Soon:
             pass
 
 
+def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
+    """The settings in force that have these values, by (section, field)."""
+    return LiveSettings(Settings(sections.build(values or {})))
+
+
+def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
+    """The verbs, with no hooks around them, in settings of these values."""
+    live = make_live(values)
+    hooks = Hooks(ParamFilter(()), live, Clock())
+    return Commands(rooms, live, hooks, WriteBatch(lambda call: None))
+
+
 def make_connection() -> Connection:
     """A connection with a `ListOutlet` and a `StubOwner`."""
-    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321")
+    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
+
+
+def make_budget(**limits: int) -> MemoryBudget:
+    """A memory budget with these limits, or with wide ones."""
+    wide = {"max_memory": 1 << 40, "max_connection_memory": 1 << 40}
+    live = make_live({("limits", name): value for name, value in {**wide, **limits}.items()})
+    return MemoryBudget(live, 1, Clock(), Stats())
+
+
+def make_account() -> Account:
+    """An account of a budget of its own."""
+    return make_budget().account()
 
 
 class Reactor(MemoryReactorClock):
@@ -223,6 +254,8 @@ def make_service(
 ) -> tuple[ActionHeroService, Any]:
     """The daemon of a configuration, wired as `tap` does it, on a clock that stands still.
 
+    Clients are announced at once, unless the values say otherwise.
+
     Args:
         values: Values by (section, field), as `config.build` takes them.
         reactor: A reactor of the test's own.
@@ -231,7 +264,12 @@ def make_service(
         The service, not started, and the reactor.
     """
     reactor = Reactor() if reactor is None else reactor
-    settings = {("log", "requests"): False, ("log", "blocked_seconds"): 0.0, **(values or {})}
+    settings = {
+        ("log", "requests"): False,
+        ("log", "blocked_seconds"): 0.0,
+        ("limits", "announce_delay"): 0.0,
+        **(values or {}),
+    }
     return tap.build(sections.build(settings), reactor), reactor
 
 

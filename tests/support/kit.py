@@ -117,7 +117,7 @@ def rename(api, connection, *, user: str):
 
 @action
 def break_(api, connection, *, how: str):
-    return {}[how] if how == "raise" else {"no": {1, 2}}
+    return {}[how] if how == "raise" else {"no": {1j}}
 """
 
 BIG_FILE = b'{"context":"response","messageCount":1}\r\n' * 10_000

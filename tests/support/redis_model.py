@@ -8,16 +8,18 @@ happen in any order in which they can happen.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.redis.broker import RedisBus
+from actionhero_tcp.redis.in_flight import InFlight
 from actionhero_tcp.redis.keys import Keys
-from actionhero_tcp.redis.protocol import RedisError
+from actionhero_tcp.redis.protocol import Batch, RedisError
 from actionhero_tcp.rooms.rooms import Rooms
 from tests.support import Soon, make_connection
 
@@ -113,6 +115,7 @@ class ModelLink:
         self.refused: set[str] = set()
         self.heard: Callable[[bytes, bytes], object] = lambda channel, message: None
         self._queues: dict[str, deque[Callable[[], object]]] = defaultdict(deque)
+        self._batches: list[Batch] = []
         model.links.append(self)
 
     # As the bus uses it
@@ -124,11 +127,30 @@ class ModelLink:
 
     control = call
 
-    def send(self, commands: list[tuple[str | bytes | int, ...]]) -> None:
+    def send(
+        self,
+        commands: list[tuple[str | bytes | int, ...]],
+        on_done: Callable[[int], object] = lambda errors: None,
+    ) -> None:
         """See `RedisLink.send`."""
         self.told.append([str(command[0]) for command in commands])
+        batch = Batch(len(commands), lambda errors: on_done(self._count(errors, len(commands))))
+        self._batches.append(batch)
+
+        def took(reply: Any) -> None:
+            if batch in self._batches:
+                batch.awaited -= 1
+                if not batch.awaited:
+                    self._batches.remove(batch)
+                batch.take(reply.value if isinstance(reply, Failure) else reply)
+
         for command in commands:
-            self._send("commands", command).addErrback(lambda _: self._failed())
+            self._send("commands", command).addBoth(took)
+
+    def _count(self, errors: Sequence[str] | None, count: int) -> int:
+        failed = count if errors is None else len(errors)
+        self.failures += failed
+        return failed
 
     def subscribe(self, channel: str) -> Deferred[Any]:
         """See `RedisLink.subscribe`."""
@@ -167,6 +189,10 @@ class ModelLink:
 
     # As tests use it
 
+    def waiting(self, queue: str) -> int:
+        """How much waits in a queue."""
+        return len(self._queues[queue])
+
     @property
     def busy(self) -> list[str]:
         """Where something waits: commands, subscriber, and the replies of each."""
@@ -181,6 +207,9 @@ class ModelLink:
         self.is_reachable = False
         self.channels.clear()
         self._queues.clear()
+        batches, self._batches = self._batches, []
+        for batch in batches:
+            batch.fail("lost")
 
 
 class Node:
@@ -190,14 +219,33 @@ class Node:
         name: The process' id.
     """
 
-    def __init__(self, model: RedisModel, name: str, announce_limit: int = 1000) -> None:
+    def __init__(
+        self,
+        model: RedisModel,
+        name: str,
+        announce_limit: int = 1000,
+        max_pending_bytes: int = 2**25,
+    ) -> None:
         self.name = name
         self.soon = Soon()
-        write_batch = WriteBatch(self.soon)
+        self.write_batch = write_batch = WriteBatch(self.soon)
         self.rooms = Rooms(write_batch, announce_limit)
         self.link = ModelLink(model)
         self.clients: dict[str, Connection] = {}
-        self.bus = RedisBus(self.link, KEYS, write_batch, self.rooms, lambda: list(self.clients))  # type: ignore[arg-type]
+        self.holds: list[str] = []
+        self.in_flight = InFlight(
+            max_pending_bytes,
+            lambda client: self.holds.append(client),
+            lambda client: self.holds.remove(client),
+        )
+        self.bus = RedisBus(
+            self.link,  # type: ignore[arg-type]
+            KEYS,
+            write_batch,
+            self.rooms,
+            lambda: list(self.clients),
+            self.in_flight,
+        )
         self.rooms.bus = self.bus
         self.link.heard = self.hear
         self.incarnation = 0

@@ -20,8 +20,9 @@ from twisted.trial.unittest import TestCase
 from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.endpoint import TlsFiles
 from actionhero_tcp.redis.link import RedisLink
-from actionhero_tcp.redis.protocol import RedisError
+from actionhero_tcp.redis.protocol import Command, RedisError
 from tests.support import PATIENCE, wait_for
+from tests.support.ports import ReservedPort
 
 
 class RedisServer:
@@ -33,8 +34,8 @@ class RedisServer:
     """
 
     def __init__(self, *options: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
+        self._reserved = ReservedPort()
+        self.port = self._reserved.number
         self.options = options
         self.folder = tempfile.mkdtemp()
         self.process: subprocess.Popen[bytes] | None = None
@@ -94,6 +95,7 @@ class RedisServer:
     def close(self) -> None:
         """Ends it for good."""
         self.kill()
+        self._reserved.release()
         shutil.rmtree(self.folder)
 
     def _connect(self) -> socket.socket:
@@ -118,6 +120,11 @@ class BlockingLink:
         if isinstance(reply, hiredis.ReplyError):
             return fail(RedisError(str(reply)))
         return succeed(reply)
+
+    def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
+        """See `RedisLink.call_cache`."""
+        on_done()
+        return self.call(*command)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import ActionConnection
 from actionhero_tcp.app import hooks, loader
-from actionhero_tcp.app.actions import MARK, action
+from actionhero_tcp.app.actions import MARK
+from actionhero_tcp.app.decorator import action
 from tests import support
 
 SERVER_ERROR = "The server experienced an internal error"

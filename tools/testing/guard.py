@@ -14,8 +14,6 @@ _NETWORK: Final = ("socket.connect", "socket.bind", "socket.sendto")
 class Guard:
     """Collects what the current test does that a unit test may not do.
 
-    Its hook stays for the life of the process, as Python's audit hooks do.
-
     Attributes:
         found: What it did, in words; emptied by `begin`.
     """
@@ -23,7 +21,10 @@ class Guard:
     def __init__(self) -> None:
         self.found: list[str] = []
         self._watching = False
-        sys.addaudithook(self._audit)
+
+    def install(self) -> None:
+        """Watch this process, for the rest of its life, by an audit hook."""
+        sys.addaudithook(self.notice)
 
     def begin(self, test: str) -> None:
         """Watch a test if it is a unit test.
@@ -38,7 +39,8 @@ class Guard:
         """Watch no more."""
         self._watching = False
 
-    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def notice(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """See `sys.addaudithook`."""
         if not self._watching:
             return
         if event in _PROCESS:

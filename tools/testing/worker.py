@@ -35,12 +35,13 @@ class EventResult(TestResult):
 
     Args:
         events: Where to.
+        guard: Notices what a unit test may not do.
     """
 
-    def __init__(self, events: IO[str]) -> None:
+    def __init__(self, events: IO[str], guard: Guard) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._events = events
-        self._guard = Guard()
+        self._guard = guard
         self._current = ""
         self._problems: list[str] = []
         self._began = 0.0
@@ -133,7 +134,9 @@ def main() -> None:
     with open("test.log", "w", encoding="utf-8") as file:
         log.startLoggingWithObserver(log.FileLogObserver(file).emit, setStdout=False)
         loader = TestLoader()
-        result = EventResult(events)
+        guard = Guard()
+        guard.install()
+        result = EventResult(events, guard)
         for line in jobs:
             suite = LoggedSuite([loader.loadByName(name) for name in json.loads(line)])
             suite.run(result)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.process.client.test_blocking import FILES
 from tests.support import PATIENCE, TWISTD
 from tests.support.integration import DaemonTestCase, OwnDaemonTestCase
+from tests.support.ports import reserve
 from tests.unit.client.test_protocol import CONTENTS
 
 PROGRAM = str(TWISTD.with_name("actionhero-tcp"))
@@ -117,8 +117,7 @@ class MisuseTests(SynchronousTestCase):
     """What cannot be done is one line and the status 2."""
 
     def test_errors(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            nobody = f"127.0.0.1:{free.getsockname()[1]}"
+        nobody = f"127.0.0.1:{reserve(self)}"
         for arguments, error in (
             ((nobody,), "refused"),
             (("unix:/nonexistent",), "/nonexistent"),

@@ -25,6 +25,7 @@ from actionhero_tcp.client.settings import TLS, Limits
 from tests.support import PATIENCE
 from tests.support.conversations import encode
 from tests.support.integration import DaemonTestCase, OwnDaemonTestCase, make_pair
+from tests.support.ports import reserve
 from tests.unit.client.test_protocol import CONTENTS
 
 ACTIONS = """
@@ -213,8 +214,7 @@ class ConnectTests(SynchronousTestCase):
         return error
 
     def test_nobody_listens(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = reserve(self)
         error = self.fails(port)
         self.assertIsInstance(error, LostError)
         self.assertIn("refused", str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
@@ -27,6 +26,7 @@ from actionhero_tcp.client import (
 from tests.process.client.test_blocking import FILES
 from tests.support import PATIENCE, Daemon
 from tests.support.integration import make_pair, prepared_daemon
+from tests.support.ports import reserve
 from tests.unit.client.test_protocol import CONTENTS
 
 
@@ -217,8 +217,7 @@ class ReconnectTests(ClientTestCase):
 
     @coroutine
     async def test_comes_back_when_the_server_is_started_again(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = reserve(self)
         client = self.client("127.0.0.1", port)
         events: list[str] = []
         client.on_connect = lambda _: events.append("connected")
@@ -259,8 +258,7 @@ class ReconnectTests(ClientTestCase):
 
     @coroutine
     async def test_a_server_that_is_not_there(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = reserve(self)
         client = self.client("127.0.0.1", port)
         with self.assertRaises(LostError) as caught:
             await client.connect(attempts=2)

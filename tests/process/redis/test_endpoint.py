@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
 
 from actionhero_tcp.redis.endpoint import TlsFiles
 from tests.support.integration import make_pair
+from tests.support.ports import reserve
 from tests.support.redis_server import RedisTestCase
 
 
@@ -24,8 +24,7 @@ class EndpointTests(RedisTestCase):
 
     async def test_over_tls(self) -> None:
         key, certificate = make_pair(Path(self.server.folder))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = reserve(self)
         self.server.options = (
             *("--tls-port", str(port), "--tls-auth-clients", "no"),
             *("--tls-key-file", str(key), "--tls-cert-file", str(certificate)),
@@ -45,8 +44,7 @@ class EndpointTests(RedisTestCase):
 
     async def test_with_an_own_authority_a_client_certificate_and_another_name(self) -> None:
         key, certificate = make_pair(Path(self.server.folder))
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = reserve(self)
         self.server.options = (
             *("--tls-port", str(port), "--tls-auth-clients", "yes"),
             *("--tls-ca-cert-file", str(certificate)),

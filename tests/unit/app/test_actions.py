@@ -11,11 +11,12 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from actionhero_tcp.app.actions import MARK, NO_RESPONSE, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
+from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.connection import ActionConnection
-from actionhero_tcp.errors import ActionError, ClientError, StartError
+from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support
 
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="default")
@@ -197,8 +198,8 @@ class BlockingTests(TestCase):
         from twisted.internet import reactor
 
         self.reactor: Any = reactor
-        self.limits = Limits(threads=2)
-        threads = FairThreadPool(reactor.getThreadPool(), self.reactor, self.limits)  # type: ignore[attr-defined]
+        live = support.make_live({("limits", "threads"): 2})
+        threads = FairThreadPool(reactor.getThreadPool(), self.reactor, live)  # type: ignore[attr-defined]
         self.api = SimpleNamespace(reactor=reactor, threads=threads)
         self.connection = support.make_connection()
 
@@ -238,6 +239,35 @@ class BlockingTests(TestCase):
                 self.assertIs(error, raised)
             else:
                 self.fail("did not raise")
+
+    async def test_what_it_sends_is_as_it_was_then(self) -> None:
+        sent: list[bytes] = []
+        self.connection.outbox.say = sent.append  # type: ignore[method-assign]
+
+        def plain(api: Any, connection: ActionConnection) -> None:
+            message = {"progress": [0]}
+            for percent in (50, 100):
+                connection.send(message)
+                message["progress"].append(percent)
+
+        await self.start(plain)
+        self.assertEqual(
+            [
+                b'{"progress":[0],"context":"api"}\r\n',
+                b'{"progress":[0,50],"context":"api"}\r\n',
+            ],
+            sent,
+        )
+
+    async def test_it_is_told_at_once_of_what_is_no_json(self) -> None:
+        def plain(api: Any, connection: ActionConnection) -> dict[str, Any]:
+            try:
+                connection.send({"a": object()})
+            except UnserializableError as error:
+                return {"told": str(error)}
+            raise AssertionError
+
+        self.assertIn("told", await self.start(plain))
 
     async def test_what_it_sends_is_sent_in_the_reactors_thread(self) -> None:
         threads: list[int] = []

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.api import Api
+from actionhero_tcp.app.application import Application
 from actionhero_tcp.app.cache import LocalCache
+from actionhero_tcp.app.hook_runner import Hooks
+from actionhero_tcp.app.loader import Loaded
 from actionhero_tcp.app.thread_pool import FairThreadPool
 from actionhero_tcp.config.sections import Config, Limits
+from actionhero_tcp.config.settings import Settings
 from actionhero_tcp.connection.connection import ActionConnection
 from actionhero_tcp.connection.files import Files
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import UnserializableError
+from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.rooms.rooms import Rooms
 from actionhero_tcp.stats import Stats
-from tests.support import make_connection
+from tests.support import make_account, make_connection, make_live
 
 
 class SendSocketMessageTests(SynchronousTestCase):
@@ -27,16 +31,18 @@ class SendSocketMessageTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client, self.other = make_connection(), make_connection()
         clock = Clock()
+        self.live = make_live()
+        self.application = Application(Loaded(), Hooks(ParamFilter(()), self.live, clock))
         self.api = Api(
-            config=Config(),
-            actions={},
-            cache=LocalCache(clock),
+            live=self.live,
+            application=self.application,
+            cache=LocalCache(clock, make_account()),
             rooms=Rooms(WriteBatch(lambda call: None), 10),
             files=Files(".", "index.html"),
             stats=Stats(),
             connections={c.id: c for c in (self.client, self.other)},
             reactor=clock,
-            threads=FairThreadPool(None, None, Limits()),  # type: ignore[arg-type]
+            threads=FairThreadPool(None, None, self.live),  # type: ignore[arg-type]
         )
 
     def test_sends_to_a_connection(self) -> None:
@@ -83,11 +89,14 @@ class SendSocketMessageTests(SynchronousTestCase):
                 self.api.send_socket_message(self.client, message)  # type: ignore[arg-type]
         self.assertEqual([], self.client.outbox.said)
 
-    def test_knows_other_actions_when_it_is_told(self) -> None:
-        actions: dict[str, Any] = {"a": None}
-        self.api.know(actions)
-        self.assertIs(actions, self.api.actions)
+    def test_its_actions_are_those_of_the_application(self) -> None:
+        self.assertIs(self.application.actions, self.api.actions)
+
+    def test_its_configuration_is_the_one_in_force(self) -> None:
+        config = Config(limits=Limits(max_params=1))
+        self.live.swap(Settings(config))
+        self.assertIs(config, self.api.config)
 
     def test_cannot_be_changed(self) -> None:
         with self.assertRaises(dataclasses.FrozenInstanceError):
-            self.api.config = Config()  # type: ignore[misc]
+            self.api.cache = self.api.cache  # type: ignore[misc]

@@ -10,7 +10,7 @@ from twisted.internet.testing import Clock
 
 from actionhero_tcp.app import cache
 from actionhero_tcp.app.cache import DEFAULT_MAX_ENTRIES, MAX_EXPIRE_MS, CacheEntry, LocalCache
-from tests.support import PROPERTY
+from tests.support import PROPERTY, make_account
 from tests.support.caches import KEYS, CacheTestCase, Suite
 
 EIGHTHS = st.integers(1, 12)
@@ -29,7 +29,7 @@ class LocalCacheTestCase(CacheTestCase):
     def fresh(self, max_entries: int = 3) -> None:
         self.clock = Clock()
         self.patch(cache.time, "time", lambda: STARTED + self.clock.seconds())
-        self.cache = LocalCache(self.clock, max_entries)
+        self.cache = LocalCache(self.clock, make_account(), max_entries)
 
     def now(self) -> float:
         return (STARTED + self.clock.seconds()) * 1000
@@ -121,7 +121,7 @@ class BoundTests(LocalCacheTestCase):
 
     def test_holds_ten_thousand_by_default(self) -> None:
         self.assertEqual(10_000, DEFAULT_MAX_ENTRIES)
-        self.cache = LocalCache(self.clock)
+        self.cache = LocalCache(self.clock, make_account())
         for number in range(DEFAULT_MAX_ENTRIES + 5):
             self.save(str(number))
         self.assertEqual(DEFAULT_MAX_ENTRIES, len(self.cache))
@@ -266,7 +266,7 @@ class ExpiryTests(LocalCacheTestCase):
         self.assertEqual([2, 1, 0], sizes)
 
     def test_tidying_up_keeps_the_order_of_expiry(self) -> None:
-        self.cache = LocalCache(self.clock, 1000)
+        self.cache = LocalCache(self.clock, make_account(), 1000)
         for number in range(100):
             # 41 has no common divisor with 100: every second has one that stays.
             self.save(f"stays {number}", 1, 1000 * (1 + number * 41 % 100))

@@ -431,6 +431,10 @@ class TypedTests(SynchronousTestCase):
         self.refuses(Annotated[list, Meta(min_length=1)], ([], "x must have at least 1 item"))
         self.refuses(Annotated[dict, Meta(max_length=0)], ({"a": 1}, "x must have at most 0 keys"))
 
+    def test_keys_with_lone_surrogates(self) -> None:
+        self.converts(dict[str, int], ({"\ud800": 1}, {"\ud800": 1}))
+        self.refuses(Reading, ({"\ud800": 1}, "x has a key with a lone surrogate in it"))
+
     def test_a_new_type_converts_as_what_it_is(self) -> None:
         self.converts(UserId, ("1e3", 1000), (UserId(5), 5))
         self.refuses(UserId, ("x", "x must be a whole number"))

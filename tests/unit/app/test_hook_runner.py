@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import (
@@ -18,7 +20,8 @@ from actionhero_tcp import (
     on_disconnect,
 )
 from actionhero_tcp.app import hook_runner
-from actionhero_tcp.app.actions import MARK, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hook_runner import HookedAction, Hooks
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.logs.param_filter import ParamFilter
@@ -51,14 +54,19 @@ class Recorder:
         return note
 
 
+def make_hooks(*hooks: Hook) -> Hooks:
+    """These hooks."""
+    made = Hooks(ParamFilter(()), support.make_live(), Clock())
+    made.set_hooks(hooks)
+    return made
+
+
 class AroundTests(SynchronousTestCase):
     """Which actions have hooks around them."""
 
     def test_an_action_without_hooks_is_left_as_it_is(self) -> None:
         act: Action = getattr(action(name="act")(lambda api, connection: None), MARK)
-        hooks = Hooks(
-            [Hook("before_action", len, ("other",)), Hook("on_say", len)], ParamFilter(())
-        )
+        hooks = make_hooks(Hook("before_action", len, ("other",)), Hook("on_say", len))
         self.assertIs(act, hooks.around(act))
 
     def test_an_action_with_hooks_is_the_same_for_all_others(self) -> None:
@@ -66,9 +74,9 @@ class AroundTests(SynchronousTestCase):
         def act(api: Any, connection: Any, *, x: int) -> None: ...
 
         plain: Action = getattr(act, MARK)
-        around = Hooks([Hook("before_action", len)], ParamFilter(())).around(plain)
+        around = make_hooks(Hook("before_action", len)).around(plain)
         self.assertIsInstance(around, HookedAction)
-        for name in ("name", "inputs", "description", "output_example", "place", "function"):
+        for name in ("kind", "name", "place", "in_order", "sends_file"):
             self.assertEqual(getattr(plain, name), getattr(around, name), name)
 
 
@@ -268,6 +276,38 @@ class ActionHookTests(RouterTestCase):
         (answer,) = client.lines()
         self.assertIn("did not finish within 5 seconds", answer["error"])
         self.assertEqual([CancelledError], seen)
+
+    def test_hooks_hear_of_an_action_that_asyncio_cancels(self) -> None:
+        seen: list[Any] = []
+
+        async def act(api: Any, connection: Any) -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                raise asyncio.CancelledError from None
+
+        @after_action
+        def note(api: Any, connection: Any, call: ActionCall) -> None:
+            seen.append(type(call.error))
+
+        client = self.start(act, note, values={("limits", "action_timeout"): 5.0})
+        client.send(b"act\n")
+        self.reactor.advance(5)
+        self.assertIn("did not finish", client.lines()[0]["error"])
+        self.assertEqual([asyncio.CancelledError], seen)
+
+    def test_hooks_hear_of_an_action_that_raises_what_is_no_exception(self) -> None:
+        seen: list[Any] = []
+
+        def act(api: Any, connection: Any) -> None:
+            raise SystemExit(1)
+
+        @after_action
+        def note(api: Any, connection: Any, call: ActionCall) -> None:
+            seen.append(type(call.error))
+
+        self.assertEqual(SERVER_ERROR, self.start(act, note).ask("act")["error"])
+        self.assertEqual([SystemExit], seen)
 
     def test_hooks_hear_of_an_action_whose_client_hung_up(self) -> None:
         seen: list[Any] = []

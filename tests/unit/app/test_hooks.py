@@ -17,7 +17,7 @@ from actionhero_tcp import (
     on_start,
     on_stop,
 )
-from actionhero_tcp.app.actions import action
+from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hooks import MARK, TAKES, Hook, check_names
 from actionhero_tcp.errors import StartError
 

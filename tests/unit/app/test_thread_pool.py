@@ -12,9 +12,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.config.sections import Limits
+from actionhero_tcp.config.sections import Config, Limits
+from actionhero_tcp.config.settings import Settings
 from actionhero_tcp.errors import LimitError
-from tests.support import PROPERTY
+from tests.support import PROPERTY, make_live
 
 
 class Threads:
@@ -45,7 +46,8 @@ class PoolTestCase(SynchronousTestCase):
 
     def start(self, **limits: int) -> None:
         self.threads = Threads()
-        self.pool = FairThreadPool(self.threads, self.threads, Limits(**limits))
+        self.live = make_live({("limits", name): value for name, value in limits.items()})
+        self.pool = FairThreadPool(self.threads, self.threads, self.live)
 
     def run_call(self, name: str) -> Deferred[Any]:
         """Has a call run that returns its name, whose first letter is its client."""
@@ -186,6 +188,6 @@ class EndTests(PoolTestCase):
         self.start(threads=2)
         for name in ("a1", "a2", "a3", "a4"):
             self.run_call(name)
-        self.pool.limits = Limits(threads=4)
+        self.live.swap(Settings(Config(limits=Limits(threads=4))))
         self.threads.end("a1")
         self.assertEqual("a2 a3 a4", self.running)

@@ -13,10 +13,12 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from actionhero_tcp.connection.estimate import LINE_BYTES
+from actionhero_tcp.connection.memory import Account
 from actionhero_tcp.connection.outbox import HIGH_WATER, Outbox, say_at_once
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.net.transport import TCPTransport
-from tests.support import FakeSocket, OutboxOwner, Soon, Writer
+from tests.support import FakeSocket, OutboxOwner, Soon, Writer, make_account
 
 
 class Reader:
@@ -44,8 +46,49 @@ class OutboxTests(SynchronousTestCase):
         self.write_batch = WriteBatch(self.soon)
         self.owner = OutboxOwner()
         self.writer = Writer()
-        self.outbox = Outbox(self.write_batch, self.owner, 200_000)
+        self.account = make_account()
+        self.outbox = Outbox(self.write_batch, self.owner, 200_000, self.account)
         self.outbox.open(self.writer)
+
+    def test_what_is_written_at_the_end_of_the_turn_is_never_charged(self) -> None:
+        charged: list[int] = []
+        self.patch(Account, "charge", lambda account, size: charged.append(size))
+        with self.write_batch:
+            self.outbox.send(b"x" * 1000)
+            self.outbox.say(b"x" * 1000)
+        self.outbox.send(b"x")
+        self.soon.run()
+        self.assertEqual(3, len(b"".join(self.writer.writes)) // 667)
+        self.assertEqual([], charged)
+
+    def test_what_waits_is_charged_until_the_transport_has_it(self) -> None:
+        self.outbox.pauseProducing()
+        for number in range(1, 4):
+            with self.write_batch:
+                self.outbox.send(b"x" * 1000)
+                self.outbox.say(b"y" * 500)
+            self.assertEqual(number * (1500 + 2 * LINE_BYTES), self.account.held)
+        self.outbox.resumeProducing()
+        self.assertEqual(0, self.account.held)
+        self.assertEqual(4500, len(b"".join(self.writer.writes)))
+
+    def test_what_is_dropped_is_charged_no_more(self) -> None:
+        self.outbox.pauseProducing()
+        self.outbox.send(b"x" * 1000)
+        self.soon.run()
+        self.assertEqual(1000 + LINE_BYTES, self.account.held)
+        self.outbox.close()
+        self.assertEqual(0, self.account.held)
+
+    def test_what_waits_for_a_response_is_charged(self) -> None:
+        slot = self.outbox.hold()
+        with self.write_batch:
+            self.outbox.send(b"x" * 1000)
+        self.assertEqual(1000 + 2 * LINE_BYTES, self.account.held)
+        slot.take(b"first")
+        self.soon.run()
+        self.soon.run()
+        self.assertEqual((0, 1005), (self.account.held, len(b"".join(self.writer.writes))))
 
     def say_without_end(self, size: int, count: int) -> int:
         """Says so many bytes so often, each in a turn; gives the first overflow's number."""
@@ -176,7 +219,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(1, self.say_without_end(1, 1))
 
     def test_a_bound_below_the_high_water_holds_too(self) -> None:
-        outbox = Outbox(self.write_batch, self.owner, 2000)
+        outbox = Outbox(self.write_batch, self.owner, 2000, make_account())
         outbox.open(Writer())
         outbox.pauseProducing()
         with self.write_batch:
@@ -208,7 +251,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(["blocked", "overflowed"], self.owner.told)
 
     def test_before_it_is_opened_nothing_is_kept(self) -> None:
-        outbox = Outbox(self.write_batch, self.owner, 10)
+        outbox = Outbox(self.write_batch, self.owner, 10, make_account())
         reader = Reader(b"x")
         outbox.send(b"1")
         outbox.say(b"2")
@@ -268,7 +311,7 @@ class FileTests(SynchronousTestCase):
         self.write_batch = WriteBatch(self.soon)
         self.owner = OutboxOwner()
         self.writer = Writer()
-        self.outbox = Outbox(self.write_batch, self.owner, 200_000)
+        self.outbox = Outbox(self.write_batch, self.owner, 200_000, make_account())
         self.outbox.open(self.writer)
 
     def send_file(self, *chunks: bytes) -> Reader:
@@ -508,7 +551,7 @@ class Listener(Protocol):
     def __init__(self, write_batch: WriteBatch, *script: int) -> None:
         self.socket = FakeSocket(script)
         self.owner = OutboxOwner()
-        self.outbox = Outbox(write_batch, self.owner, 100)
+        self.outbox = Outbox(write_batch, self.owner, 100, make_account())
         self.reactor = MemoryReactor()
         self.wire = TCPTransport(self.socket, self, ("127.0.0.1", 1), None, 1, self.reactor)
         self.makeConnection(self.wire)  # type: ignore[arg-type]
@@ -604,7 +647,7 @@ class SayAtOnceTests(SynchronousTestCase):
         ada = Listener(self.write_batch)
         writer = Wrapper(ada.wire)
         self.assertIsNotNone(writer.send_now)
-        outbox = Outbox(self.write_batch, ada.owner, 100)
+        outbox = Outbox(self.write_batch, ada.owner, 100, make_account())
         outbox.open(writer)
         with self.write_batch:
             say_at_once([outbox], b"secret")

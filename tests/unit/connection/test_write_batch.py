@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection.outbox import Outbox
 from actionhero_tcp.connection.write_batch import WriteBatch
-from tests.support import OutboxOwner, Soon, Writer
+from tests.support import OutboxOwner, Soon, Writer, make_account
 
 
 class TurnTests(SynchronousTestCase):
@@ -18,7 +18,7 @@ class TurnTests(SynchronousTestCase):
 
     def outbox(self, max_said: int = 10_000) -> tuple[Outbox, Writer, OutboxOwner]:
         owner, writer = OutboxOwner(), Writer()
-        outbox = Outbox(self.write_batch, owner, max_said)
+        outbox = Outbox(self.write_batch, owner, max_said, make_account())
         outbox.open(writer)
         return outbox, writer, owner
 

@@ -235,7 +235,7 @@ class LoadTests(DevelopmentTestCase):
         self.look()
         watch = self.service._watch
         assert watch is not None
-        action = self.service.factory.context.runner._api.actions["fresh"]
+        action = self.service.factory.context.api.actions["fresh"]
         self.assertEqual("action fresh", watch._stacks._names[action.function.__code__])
 
     def test_many_files_are_not_all_named(self) -> None:

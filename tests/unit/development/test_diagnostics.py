@@ -7,7 +7,7 @@ from typing import Any
 
 from actionhero_tcp import NO_RESPONSE, ActionError, on_say
 from actionhero_tcp.app import hooks
-from actionhero_tcp.development.diagnostics import DiagnosticRunner
+from actionhero_tcp.development.diagnostics import DiagnosticDialect
 from actionhero_tcp.errors import LimitError
 from tests.support.routing import SERVER_ERROR, RouterTestCase, Waiting, echo
 
@@ -26,10 +26,10 @@ def nothing(api: Any, connection: Any) -> None:
     pass
 
 
-class TellingTests(RouterTestCase):
-    """`TellingRunner`."""
+class DiagnosticTests(RouterTestCase):
+    """`DiagnosticDialect`."""
 
-    def begin(self, *functions: Any) -> DiagnosticRunner:
+    def begin(self, *functions: Any) -> DiagnosticDialect:
         """A server of these actions, of which each has a fault."""
         folder = self.mktemp()
         self.start(
@@ -39,10 +39,10 @@ class TellingTests(RouterTestCase):
                 ("general", "actions_directory"): folder,
             },
         )
-        runner = self.service.factory.context.runner
-        assert isinstance(runner, DiagnosticRunner)
-        runner.faults = {f.__name__: FAULT for f in functions if not hasattr(f, hooks.MARK)}
-        return runner
+        dialect = self.service.factory.context.dialect
+        assert isinstance(dialect, DiagnosticDialect)
+        dialect.faults = {f.__name__: FAULT for f in functions if not hasattr(f, hooks.MARK)}
+        return dialect
 
     def ask(self, line: str) -> dict[str, Any]:
         """The answer to a line, without what is in all of them."""
@@ -81,9 +81,9 @@ class TellingTests(RouterTestCase):
         def refuseAgain(api: Any, connection: Any) -> None:
             raise error
 
-        runner = self.begin(refuseAgain)
+        dialect = self.begin(refuseAgain)
         self.assertIn("fault", self.ask("refuseAgain"))
-        runner.faults = {}
+        dialect.faults = {}
         self.assertEqual({"error": "no", "code": 4}, self.ask("refuseAgain"))
 
     def test_a_limit_is_counted_all_the_same(self) -> None:
@@ -96,11 +96,11 @@ class TellingTests(RouterTestCase):
 
     def test_what_comes_later_carries_what_is_wrong_then(self) -> None:
         waiting = Waiting()
-        runner = self.begin(waiting.action())
+        dialect = self.begin(waiting.action())
         self.client.send(b"wait\nwait\nwait\n")
         waiting.end(0, {"x": 1})
         waiting.end(1, ValueError("a bug"))
-        runner.faults = {}
+        dialect.faults = {}
         waiting.end(2, None)
         first, second, third = self.client.lines()
         self.assertEqual([FAULT, 1], [first["fault"], first["x"]])
@@ -128,11 +128,11 @@ class TellingTests(RouterTestCase):
         self.assertEqual([], self.client.lines())
 
     def test_an_action_that_there_is_not(self) -> None:
-        runner = self.begin(echo)
+        dialect = self.begin(echo)
         unknown = {"error": "nope is not a known action."}
         request = json.dumps({"action": "nope"})
         self.assertEqual([unknown, unknown], [self.ask("nope"), self.ask(request)])
-        runner.unknown = FAULT
+        dialect.unknown = FAULT
         told = {**unknown, "fault": FAULT}
         self.assertEqual([told, told], [self.ask("nope"), self.ask(request)])
         self.assertNotIn("fault", self.ask("say"))
@@ -145,12 +145,12 @@ class TellingTests(RouterTestCase):
             if message == "no":
                 raise ActionError("no")
 
-        runner = self.begin(check)
+        dialect = self.begin(check)
         self.assertEqual({"status": "OK"}, self.ask("say hi"))
-        runner.faults = {"say": FAULT}
+        dialect.faults = {"say": FAULT}
         self.assertEqual({"status": "OK", "fault": FAULT}, self.ask("say hi"))
         self.assertEqual({"error": "no", "fault": FAULT}, self.ask("say no"))
 
     def test_without_development_mode_nobody_tells(self) -> None:
         self.start(echo)
-        self.assertNotIsInstance(self.service.factory.context.runner, DiagnosticRunner)
+        self.assertNotIsInstance(self.service.factory.context.dialect, DiagnosticDialect)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -10,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.connection.write_batch import WriteBatch
-from actionhero_tcp.dispatch.commands import QUIT, Commands
+from actionhero_tcp.dispatch.dialect_2012 import _QUIT
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_commands, make_connection
 
 OK = b'{"context":"response","status":"OK","messageCount":7}\r\n'
 PARAM_OK = b'{"status":"OK","context":"response","messageCount":7}\r\n'
@@ -32,8 +30,13 @@ class CommandsTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.rooms = Rooms(WriteBatch(lambda call: None), 1000)
-        self.commands = Commands(
-            self.rooms, Limits(max_params=3, max_param_bytes=100, max_room_name_length=10)
+        self.commands = make_commands(
+            self.rooms,
+            {
+                ("limits", "max_params"): 3,
+                ("limits", "max_param_bytes"): 100,
+                ("limits", "max_room_name_length"): 10,
+            },
         )
         self.ada, self.bob = make_connection(), make_connection()
         self.ada.id, self.bob.id = "a" * 32, "b" * 32
@@ -45,8 +48,9 @@ class CommandsTestCase(SynchronousTestCase):
     def ask(self, line: str) -> bytes:
         """The response to a line of ada's, as her seventh request."""
         word, _, argument = line.partition(" ")
-        head = self.commands.table[word.encode()].answer(self.ada, argument)
-        return head + b'"messageCount":7}\r\n'
+        response = self.commands.table[word.encode()].answer(self.ada, 7, argument.encode())
+        assert isinstance(response, bytes)
+        return response
 
     def refused(self, line: str, expected: str) -> None:
         """Checks that a line is refused, and what the error says."""
@@ -76,7 +80,7 @@ class TableTests(CommandsTestCase):
             self.assertIs(table[word], table[older])
 
     def test_holds_what_interrupts_stand_for(self) -> None:
-        self.assertIn(QUIT, self.commands.table)
+        self.assertIn(_QUIT, self.commands.table)
 
     def test_every_verb_has_help(self) -> None:
         for verb in self.commands.verbs:
@@ -341,7 +345,7 @@ class RoomTests(CommandsTestCase):
         )
 
     def test_view_names_so_many_members_and_counts_all(self) -> None:
-        self.commands.limits = dataclasses.replace(self.commands.limits, max_members_shown=3)
+        self.commands = make_commands(self.rooms, {("limits", "max_members_shown"): 3})
         for _ in range(5):
             self.rooms.join(make_connection(), "lobby")
         view = json.loads(self.ask("roomView"))["roomStatus"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
@@ -23,10 +22,9 @@ class RequestTests(SynchronousTestCase):
 
     def request(self, outcome: Deferred[Any]) -> Request:
         """One that runs, and would end after 5 seconds."""
-        action: Any = mock.Mock()
-        made = Request(self.connection, 3, action, {"k": "v"}, 1.0, outcome, self)
+        made = Request(self.connection, 3, 1.0, "act")
         made.timer = self.clock.callLater(5, self.fail, "timed out")
-        self.connection.pending.add(made)
+        made.wait(outcome, self)
         return made
 
     def give_up(self, request: Request, error: str) -> None:

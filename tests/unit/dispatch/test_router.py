@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
 from actionhero_tcp import ActionConnection, ActionError
+from actionhero_tcp.app.loader import Loaded
 from tests.support.routing import SERVER_ERROR, RouterTestCase, Waiting, echo
 
 
@@ -28,8 +30,9 @@ class LineTests(RouterTestCase):
 
     def test_other_actions_when_it_is_told(self) -> None:
         client = self.start(echo, need)
-        router = self.service.factory.context.router
-        router.know({"again": router._actions["echo"]})
+        application = self.service.factory.context.api.application
+        echo_action = dataclasses.replace(application.actions["echo"], name="again")
+        application.replace(Loaded({"again": echo_action}))
         for line in ("again", '{"action":"again"}'):
             self.assertIn("params", client.ask(line))
         for line in ("echo", '{"action":"echo"}'):
@@ -171,11 +174,10 @@ class ErrorTests(RouterTestCase):
         self.assertError("quit now", "quit takes no argument")
 
     def test_an_error_of_ours_is_no_more_than_a_server_error(self) -> None:
-        def broken(connection: Any, argument: str) -> bytes:
+        def broken(connection: Any, number: int, argument: str) -> bytes:
             raise ZeroDivisionError
 
-        router = self.service.factory.context.router
-        verb = router._verbs[b"say"]
+        verb = self.service.factory.context.dialect.verbs[b"say"]
         object.__setattr__(verb, "run", broken)
         self.assertError("say hello", SERVER_ERROR)
         self.assertError(" say hello", SERVER_ERROR)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.logs.lines import FORMS, MAX_PARAMS_CHARACTERS, UNSHOWN, Form, as_json, stamp
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_account, make_connection
 
 ANY_TEXT = st.text(
     st.characters(exclude_categories=()) | st.characters(categories=["Cc", "Cs", "Cf", "Zl"]),
@@ -205,7 +205,9 @@ class JsonFormTests(FormTestCase):
         self.assertNotIn("params", line)
 
     def test_the_address_of_a_client_cannot_forge_fields(self) -> None:
-        self.client = Connection(self.client.outbox, self.client.owner, 'unix:/a","event":"forged')
+        self.client = Connection(
+            self.client.outbox, self.client.owner, 'unix:/a","event":"forged', make_account()
+        )
         self.client.id = "ab" * 16
         line = strictly(self.lines(FORMS["json"](), "x", None, None)[1])
         self.assertEqual("request", line["event"])

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import main, tcp, unix
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.testing import MemoryReactor, StringTransport
@@ -102,6 +103,35 @@ class FakeSocketTests(SynchronousTestCase):
         self.assertEqual([b"hel", b"lo"], sock.taken)
         self.assertEqual((2, 0), (made.taken_bytes, made.buffered_bytes))
         self.assertTrue(transport.is_drained(made))
+
+    def test_what_waits_is_told_as_it_grows_and_when_it_is_gone(self) -> None:
+        made, _ = self.make(3, 1, -errno.EAGAIN)
+        told: list[int] = []
+        transport.count_buffered(made, told.append)
+        made.write(b"hello")
+        made.write(b"world")
+        self.assertEqual([2, 7], told)
+        made.doWrite()
+        self.assertEqual([2, 7], told)
+        made.write(b"!")
+        self.assertEqual([2, 7, 7], told)
+        self.run_writer(made)
+        self.assertEqual([2, 7, 7, 0], told)
+        made.write(b"at once")
+        self.assertEqual([2, 7, 7, 0], told)
+
+    def test_a_lost_connection_tells_nothing_more(self) -> None:
+        made, _ = self.make(3)
+        told: list[int] = []
+        transport.count_buffered(made, told.append)
+        made.write(b"hello")
+        made.connectionLost(Failure(ConnectionLost()))
+        self.assertEqual([2], [each for each in told if each])
+        self.assertIsNone(made.on_buffered)
+
+    def test_other_transports_tell_nothing(self) -> None:
+        transport.count_buffered(StringTransport(), self.fail)
+        self.assertFalse(transport.is_secure(StringTransport()))
 
     def test_what_comes_while_something_is_buffered_follows_it(self) -> None:
         made, sock = self.make(1)

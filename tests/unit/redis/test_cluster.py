@@ -56,7 +56,7 @@ class Reconnector:
 
     control = call
 
-    def send(self, commands: list[tuple[Any, ...]]) -> None:
+    def send(self, commands: list[tuple[Any, ...]], on_done: Any = None) -> None:
         self.told += commands
 
     def subscribe(self, channel: str) -> Deferred[Any]:
@@ -76,6 +76,7 @@ class Bus:
         self.alive: frozenset[str] = frozenset()
         self.nodes: set[str] = set()
         self.names: list[str] = []
+        self.lost = 0
         self.told: list[str] = []
         self.refreshed: list[str] = []
 
@@ -173,7 +174,7 @@ class JoiningTests(ClusterTestCase):
     def test_it_says_that_it_has_not_joined_yet(self) -> None:
         self.assertEqual("this node has not joined yet", self.node.error)
         self.link.error = "it has not been reached yet"
-        status = {"redis": {"connected": False, "error": self.link.error}, "peers": []}
+        status = {"redis": {"connected": False, "lost": 0, "error": self.link.error}, "peers": []}
         self.assertEqual(status, self.node.status())
 
     def test_it_tells_all_when_redis_has_taken_it(self) -> None:
@@ -183,7 +184,9 @@ class JoiningTests(ClusterTestCase):
         self.told("me.1", "b.1", known=0)
         self.assertEqual(["begin me.1"], self.bus.told)
         self.assertEqual([KEYS.node("me")], [channel for channel, _ in self.link.subscriptions])
-        self.assertEqual({"redis": {"connected": True}, "peers": ["b"]}, self.node.status())
+        self.assertEqual(
+            {"redis": {"connected": True, "lost": 0}, "peers": ["b"]}, self.node.status()
+        )
 
     def test_it_beats(self) -> None:
         self.join()
@@ -251,7 +254,7 @@ class AwayTests(ClusterTestCase):
         self.clock.advance(100)
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
         self.assertEqual(["begin me.1", "end"], self.bus.told)
-        status = {"redis": {"connected": False, "error": "gone"}, "peers": []}
+        status = {"redis": {"connected": False, "lost": 0, "error": "gone"}, "peers": []}
         self.assertEqual(status, self.node.status())
 
     def test_it_comes_back_as_another_incarnation_and_clears_the_earlier_one(self) -> None:
@@ -317,14 +320,14 @@ class AwayTests(ClusterTestCase):
         self.assertEqual("end", self.bus.told[-1])
         self.assertEqual(["OOM command not allowed"], self.link.noted)
         status = {
-            "redis": {"connected": False, "error": "OOM command not allowed"},
+            "redis": {"connected": False, "lost": 0, "error": "OOM command not allowed"},
             "peers": [],
         }
         self.assertEqual(status, self.node.status())
         self.clock.advance(BEAT_SECONDS)
         self.assertEqual(("me.2", "me", 0, 1), self.beat())
         self.told("me.2", known=0)
-        self.assertEqual({"redis": {"connected": True}, "peers": []}, self.node.status())
+        self.assertEqual({"redis": {"connected": True, "lost": 0}, "peers": []}, self.node.status())
 
     def test_an_answer_to_an_earlier_incarnation_is_none(self) -> None:
         self.node.on_connected()

@@ -28,7 +28,7 @@ class StopTests(SynchronousTestCase):
             link, reactor = self.start(url)
             link.stop()
             self.assertEqual([], reactor.getDelayedCalls(), url)
-            self.assertEqual(3, len(reactor.connectors))
+            self.assertEqual(4, len(reactor.connectors))
             for connector in reactor.connectors:
                 self.assertTrue(connector.stoppedConnecting, url)
             self.assertTrue(link.is_idle)
@@ -40,7 +40,7 @@ class StopTests(SynchronousTestCase):
             protocols.append(factory.buildProtocol(None))
             protocols[-1].makeConnection(StringTransport())
         link.stop()
-        self.assertEqual([True] * 3, [each.transport.disconnecting for each in protocols])
+        self.assertEqual([True] * 4, [each.transport.disconnecting for each in protocols])
         for each in protocols:
             each.connectionLost(Failure(ConnectionDone()))
         self.assertEqual([], reactor.getDelayedCalls())
@@ -50,6 +50,6 @@ class StopTests(SynchronousTestCase):
         link, reactor = self.start("redis://127.0.0.1")
         for _, _, factory, _, _ in reactor.tcpClients:
             factory.clientConnectionFailed(None, Failure(ConnectError()))
-        self.assertEqual(3, len(reactor.getDelayedCalls()))
+        self.assertEqual(4, len(reactor.getDelayedCalls()))
         link.stop()
         self.assertEqual([], reactor.getDelayedCalls())

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import message
-from actionhero_tcp.redis.message import JOINED, LEFT, SAID, incarnation, is_same_process
+from actionhero_tcp.redis.message import (
+    ANNOUNCED,
+    ARRIVED,
+    JOINED,
+    LEFT,
+    SAID,
+    WITHDRAWN,
+    incarnation,
+    is_same_process,
+)
 from tests.support import PROPERTY
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -18,7 +27,7 @@ class MessageTests(SynchronousTestCase):
     """What one process tells and another one takes in."""
 
     @PROPERTY
-    @given(st.sampled_from([JOINED, LEFT]), st.lists(WORDS))
+    @given(st.sampled_from([JOINED, LEFT, ARRIVED, ANNOUNCED, WITHDRAWN]), st.lists(WORDS))
     def test_who_comes_and_goes(self, event: str, clients: list[str]) -> None:
         told = message.head("a.1", event, clients)
         self.assertEqual(("a.1", event, clients), message.parse(told))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import roster
-from actionhero_tcp.redis.message import JOINED, LEFT
+from actionhero_tcp.redis.message import ANNOUNCED, ARRIVED, JOINED, LEFT, WITHDRAWN
 from actionhero_tcp.redis.roster import Roster
 from actionhero_tcp.rooms.broker import Match
 
@@ -33,6 +33,9 @@ class Rooms:
     def members_here(self, room: str) -> Sequence[str]:
         raise AssertionError
 
+    def unannounced_here(self, room: str) -> Sequence[str]:
+        raise AssertionError
+
 
 class RosterTests(SynchronousTestCase):
     """Reading the list, and what is heard before and after."""
@@ -53,6 +56,22 @@ class RosterTests(SynchronousTestCase):
     def test_to_new_listeners_those_who_were_there_have_not_come(self) -> None:
         made = self.read({"x": "a.1"})
         self.assertEqual(([], {"x": "a.1"}), (self.rooms.heard, made.elsewhere))
+
+    def test_those_who_arrive_are_heard_when_they_are_announced(self) -> None:
+        made = self.read({})
+        made.hear(("a.1", ARRIVED, ["x", "y"]))
+        self.assertEqual(([], {"x": "a.1", "y": "a.1"}), (self.rooms.heard, made.elsewhere))
+        made.hear(("a.1", ANNOUNCED, ["x"]))
+        self.assertEqual(["r+x"], self.rooms.heard)
+        made.hear(("a.1", WITHDRAWN, ["y"]))
+        self.assertEqual((["r+x"], {"x": "a.1"}), (self.rooms.heard, made.elsewhere))
+        made.hear(("a.1", LEFT, ["x"]))
+        self.assertEqual(["r+x", "r-x"], self.rooms.heard)
+
+    def test_one_that_was_listed_may_be_announced_later(self) -> None:
+        made = self.read({"x": "a.1"})
+        made.hear(("a.1", ANNOUNCED, ["x"]))
+        self.assertEqual(["r+x"], self.rooms.heard)
 
     def test_to_those_who_knew_some_the_others_have_come_and_gone(self) -> None:
         made = self.read({"x": "a.1", "z": "b.1"}, {"x": "a.1", "y": "b.1"})

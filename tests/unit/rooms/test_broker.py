@@ -16,10 +16,11 @@ class LocalBusTests(SynchronousTestCase):
     def test_nobody_is_elsewhere(self) -> None:
         bus = LocalBus()
         bus.connected("a")
-        bus.joined("r", "a")
+        bus.joined("r", "a", False)
+        bus.announced("r", "a")
         bus.say("r", b"{}\r\n", ("id", "a"))
         self.assertEqual(([], 0), (list(bus.members("r")), bus.count("r")))
-        bus.left("r", "a")
+        bus.left("r", "a", True)
         bus.disconnected("a")
 
     def test_it_is_what_rooms_have_by_default(self) -> None:

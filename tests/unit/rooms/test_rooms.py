@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connection import ActionConnection, Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.rooms import rooms
@@ -43,11 +43,14 @@ class Bus:
     def disconnected(self, client: str) -> None:
         self.told.append(("disconnected", client))
 
-    def joined(self, room: str, client: str) -> None:
-        self.told.append(("joined", room, client))
+    def joined(self, room: str, client: str, announced: bool) -> None:
+        self.told.append(("joined", room, client, announced))
 
-    def left(self, room: str, client: str) -> None:
-        self.told.append(("left", room, client))
+    def announced(self, room: str, client: str) -> None:
+        self.told.append(("announced", room, client))
+
+    def left(self, room: str, client: str, announced: bool) -> None:
+        self.told.append(("left", room, client, announced))
 
     def say(self, room: str, line: bytes, match: Match | None = None) -> None:
         self.told.append(("said", room, line, match))
@@ -457,6 +460,81 @@ class SayTests(RoomsTestCase):
         self.assertEqual(["ada", "bob", "end"], steps)
 
 
+class UnannouncedTests(RoomsTestCase):
+    """Members of whom the others have not heard yet."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.bus = self.rooms.bus = Bus()
+        self.join("r", self.ada)
+        self.bob.announced = False
+        self.rooms.join(self.bob, "r")
+
+    def test_they_are_members_at_once(self) -> None:
+        self.assertEqual([self.ada.id, self.bob.id], self.rooms.members("r"))
+        self.rooms.say("r", "hello")
+        self.assertEqual(["hello"], self.heard(self.bob))
+
+    def test_the_others_hear_when_they_are_announced(self) -> None:
+        self.assertEqual([], self.heard(self.ada))
+        self.rooms.announce(self.bob)
+        self.assertEqual([rooms.ENTERED], self.heard(self.ada))
+        self.rooms.leave(self.bob, "r")
+        self.assertEqual([rooms.ENTERED, rooms.LEFT], self.heard(self.ada))
+        self.assertEqual([], self.heard(self.bob))
+
+    def test_those_who_leave_before_are_not_heard(self) -> None:
+        self.rooms.join(self.bob, "s")
+        self.rooms.leave_all(self.bob)
+        self.assertEqual([], self.heard(self.ada))
+        self.assertEqual([self.ada.id], self.rooms.members("r"))
+
+    def test_the_bus_is_told(self) -> None:
+        ada, bob = self.ada.id, self.bob.id
+        self.assertEqual({bob}, self.rooms.unannounced_here("r"))
+        self.rooms.announce(self.bob)
+        self.assertEqual(set(), self.rooms.unannounced_here("r"))
+        self.rooms.leave(self.bob, "r")
+        self.bob.announced = False
+        self.rooms.join(self.bob, "r")
+        self.rooms.leave(self.bob, "r")
+        self.assertEqual(
+            [
+                ("joined", "r", ada, True),
+                ("joined", "r", bob, False),
+                ("announced", "r", bob),
+                ("left", "r", bob, True),
+                ("joined", "r", bob, False),
+                ("left", "r", bob, False),
+            ],
+            self.bus.told,
+        )
+
+
+class ActionConnectionTests(RoomsTestCase):
+    """What actions and hooks have: the face of a connection."""
+
+    def test_it_joins_and_leaves_as_its_client(self) -> None:
+        self.join("r", self.ada)
+        face = ActionConnection(self.bob, {})
+        self.rooms.join(face, "r")
+        self.rooms.join(face, "r")
+        self.rooms.join(face, "s")
+        self.assertEqual([self.ada.id, self.bob.id], self.rooms.members("r"))
+        self.assertEqual(["r", "s"], list(self.bob.rooms))
+        self.assertEqual([rooms.ENTERED], self.heard(self.ada))
+        self.rooms.leave(face, "s")
+        self.assertNotIn("s", self.rooms)
+        self.rooms.leave_all(face)
+        self.assertEqual([self.ada.id], self.rooms.members("r"))
+
+    def test_one_that_is_gone_joins_no_room(self) -> None:
+        self.join("r", self.ada)
+        self.rooms.remove(self.ada)
+        self.rooms.join(ActionConnection(self.ada, {}), "r")
+        self.assertEqual((0, {}), (len(self.rooms), self.ada.rooms))
+
+
 class BusTests(RoomsTestCase):
     """What rooms tell the other processes, and what those tell."""
 
@@ -465,8 +543,9 @@ class BusTests(RoomsTestCase):
         self.bus = self.rooms.bus = Bus()
 
     def test_it_is_told_who_comes_and_goes_when_that_is_so(self) -> None:
-        self.bus.joined = lambda room, client: self.bus.told.append(self.rooms.members_here(room))
-        self.bus.left = lambda room, client: self.bus.told.append((self.rooms.members_here(room),))
+        told, here = self.bus.told, self.rooms.members_here
+        self.bus.joined = lambda room, client, announced: told.append(here(room))
+        self.bus.left = lambda room, client, announced: told.append((here(room),))
         self.rooms.join(self.ada, "r")
         self.rooms.join(self.ada, "r")
         self.rooms.leave(self.ada, "r")

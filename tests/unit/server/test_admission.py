@@ -7,11 +7,13 @@ import resource
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config.sections import Limits
+from actionhero_tcp.config.sections import Config, Limits
+from actionhero_tcp.config.settings import Settings
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.server import admission
-from actionhero_tcp.server.admission import TOO_MANY, TOO_MANY_OF_ADDRESS, Admission
+from actionhero_tcp.server.admission import NO_MEMORY, TOO_MANY, TOO_MANY_OF_ADDRESS, Admission
 from actionhero_tcp.stats import Stats
+from tests.support import make_budget, make_live
 
 
 class AdmissionTests(SynchronousTestCase):
@@ -20,7 +22,9 @@ class AdmissionTests(SynchronousTestCase):
     def start(self, most: int = 60, **limits: int) -> None:
         """An admission of these limits, in a process that can hold so many connections."""
         self.clock, self.stats = Clock(), Stats()
-        self.admission = Admission(Limits(**limits), most * 2, self.clock, self.stats)
+        self.live = make_live({("limits", name): value for name, value in limits.items()})
+        self.memory = make_budget(max_memory=1000)
+        self.admission = Admission(self.live, most * 2, self.clock, self.stats, self.memory)
 
     def test_just_as_many_as_may_are_let_in(self) -> None:
         self.start(max_connections=3)
@@ -45,9 +49,23 @@ class AdmissionTests(SynchronousTestCase):
     def test_a_limit_can_be_replaced(self) -> None:
         self.start(max_connections=1)
         self.admission.enter()
-        self.admission.limits = Limits(max_connections=2)
+        self.live.swap(Settings(Config(limits=Limits(max_connections=2))))
         self.assertIsNone(self.admission.enter())
         self.assertIs(TOO_MANY, self.admission.enter())
+
+    def test_where_memory_is_short_nobody_is_let_in_until_enough_is_released(self) -> None:
+        self.start(most=60)
+        account = self.memory.account()
+        account.charge(900)
+        self.assertIs(NO_MEMORY, self.admission.enter())
+        for _ in range(60):
+            if not self.admission.drops():
+                self.admission.enter()
+        self.assertTrue(self.admission.drops())
+        self.assertGreater(self.stats.closed["memory limit"], 1)
+        self.admission.leave(refused=True, network=None)
+        account.release(300)
+        self.assertIsNone(self.admission.enter())
 
     def test_when_too_many_are_being_refused_the_rest_is_dropped(self) -> None:
         self.start(max_connections=1)
@@ -114,13 +132,21 @@ class DescriptorTests(SynchronousTestCase):
 
     def test_some_are_kept_for_files(self) -> None:
         for descriptors, most in ((100, 50), (1000, 936), (20_000, 19_800)):
-            made = Admission(Limits(max_connections=most), descriptors, Clock(), Stats())
+            made = Admission(
+                make_live({("limits", "max_connections"): most}),
+                descriptors,
+                Clock(),
+                Stats(),
+                make_budget(),
+            )
             made.check(most)
             self.assertRaises(StartError, made.check, most + 1)
 
     def test_to_ask_for_more_is_an_error_that_says_what_to_do(self) -> None:
-        limits = Limits(max_connections=937)
-        error = self.assertRaises(StartError, Admission, limits, 1000, Clock(), Stats())
+        live = make_live({("limits", "max_connections"): 937})
+        error = self.assertRaises(
+            StartError, Admission, live, 1000, Clock(), Stats(), make_budget()
+        )
         self.assertIn("limits.maxConnections is 937", str(error))
         self.assertIn("allows 936", str(error))
         self.assertIn("LimitNOFILE", str(error))

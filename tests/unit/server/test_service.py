@@ -26,7 +26,7 @@ class FakeFactory:
 
     def __init__(self, order: list[str]) -> None:
         self.clients = self
-        self.context = self
+        self.context = self.live = self
         self.clock, self.stats = support.Reactor(), Stats()
         self.api = SimpleNamespace(
             reactor=self.clock, config=SimpleNamespace(limits=self.limits), state=SimpleNamespace()

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app.actions import MARK, Action, action
+from actionhero_tcp.app.actions import MARK, Action
+from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.stats import Stats
 from actionhero_tcp.watchdog.block_detector import BlockDetector
@@ -241,7 +242,7 @@ class WatchTests(SynchronousTestCase):
 
         watch = self.watch(0.25, old)
         self.assertEqual(["action old"], list(watch._stacks._names.values()))
-        watch.know([made(new)], ())
+        watch.set_actions([made(new)], ())
         self.assertEqual(["action new"], list(watch._stacks._names.values()))
 
     def test_one_that_was_closed_before_the_first_pass_has_no_thread(self) -> None:

@@ -144,8 +144,8 @@ class MemoryTests(SynchronousTestCase):
 
     def kept(self, splitter: LineSplitter) -> int:
         """How many bytes a splitter keeps."""
-        self.assertEqual(splitter._size, sum(map(len, splitter._fragments)))
-        return splitter._size
+        self.assertEqual(splitter.size, sum(map(len, splitter._fragments)))
+        return splitter.size
 
     def test_only_the_line_that_is_not_complete(self) -> None:
         splitter = LineSplitter(LONGEST)
@@ -229,7 +229,7 @@ class ForgetTests(SynchronousTestCase):
         splitter = LineSplitter(LONGEST)
         splitter.feed(b"a\nbc")
         splitter.forget()
-        self.assertEqual(([], 0), (splitter._fragments, splitter._size))
+        self.assertEqual(([], 0), (splitter._fragments, splitter.size))
         self.assertEqual([b"d"], splitter.feed(b"d\n"))
 
     def test_its_size_is_gone_too(self) -> None:

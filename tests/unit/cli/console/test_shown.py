@@ -13,9 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.cli.console import completion, shown
 from actionhero_tcp.cli.console.completion import Action, Offer
 from actionhero_tcp.cli.console.server_address import ServerAddress
-from actionhero_tcp.config import sections
-from actionhero_tcp.dispatch import commands
-from tests.support import PROPERTY
+from tests.support import PROPERTY, make_commands
 
 ANYTHING: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -148,8 +146,7 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual([], self.texts("say s"))
 
     def test_the_verbs_are_those_of_the_server(self) -> None:
-        no_rooms: Any = None
-        table = commands.Commands(no_rooms, sections.Limits()).verbs
+        table = make_commands(None).verbs
         self.assertEqual({verb.name for verb in table}, set(completion.VERBS))
 
     def test_params(self) -> None:

@@ -1,4 +1,4 @@
-"""Tests of `actionhero_tcp.dispatch.hooked_commands`: hooks around ``say`` and ``roomChange``."""
+"""Tests of `actionhero_tcp.dispatch.hooked_verb`: hooks around ``say`` and ``roomChange``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,167 @@
+"""`@action`, which makes an action of a function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unpack, overload
+
+from msgspec import Struct
+
+from ..connection.connection import ActionConnection
+from ..errors import StartError, UnserializableError
+from ..wire import json_writer
+from .actions import MARK, Action
+from .api import Api
+from .inputs import read_signature
+from .outputs import NoResponse, read_output
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class _Attrs(Protocol):
+    __attrs_attrs__: ClassVar[Any]
+
+
+class _Model(Protocol):
+    """A pydantic model."""
+
+    def model_dump_json(self) -> str: ...
+
+
+Response = Mapping[str, Any] | Struct | _Dataclass | _Attrs | _Model | NoResponse | None
+"""What an action may return, for type checkers: what is written as a JSON object, or nothing."""
+
+Outcome = Response | Awaitable[Response] | AsyncIterator[Response]
+
+Function = TypeVar(
+    "Function", bound=Callable[Concatenate[Api[Any], ActionConnection, ...], Outcome]
+)
+
+
+class _Options(TypedDict, total=False):
+    """The options of `action`; see there."""
+
+    name: str | None
+    description: str | None
+    output_example: Mapping[str, object] | None
+    blocking: bool
+    sends_file: bool
+    strict: bool
+    errors: Mapping[int, str] | None
+
+
+class _Decorator(Protocol):
+    def __call__(self, function: Function, /) -> Function: ...
+
+
+@overload
+def action(function: Function, /) -> Function: ...
+@overload
+def action(**options: Unpack[_Options]) -> _Decorator: ...
+
+
+def action(function: Any = None, /, **options: Any) -> Any:
+    """Make a function an action that clients can call. The function itself stays as it is.
+
+    The function takes ``(api, connection, *, inputs…)``: a keyword-only parameter without
+    a default is a required input, one with a default an optional one, and its annotation
+    converts what a client sent: any type that msgspec can convert, or a pydantic model.
+    ``**params`` takes all the rest. It returns what is written as a JSON object (a dict, a
+    `msgspec.Struct`, a dataclass, …) for the response, or None.
+
+    Args:
+        function: The function, where the decorator is used without parentheses.
+        options: How it is an action. ``name``: what clients call it, where that is not the
+            function's name. ``description``: what it does, where that is not the first line of
+            its docstring. ``output_example``: an example of its response, for ``actionsView``.
+            ``blocking``: run a plain ``def`` in a thread, for code that blocks; clients take
+            turns. ``sends_file``: it sends a file (``connection.send_file``), and may have to
+            wait before: whatever else is sent to its client meanwhile follows the file.
+            ``strict``: refuse params that it does not declare. ``errors``: what it raises for
+            clients, for ``actionsView`` and the schemas: texts by code, such as
+            ``{401: "authenticate first"}``.
+
+    Raises:
+        StartError: The function cannot be an action; names the file and the line.
+        TypeError: There is no such option.
+    """
+
+    def mark(function: Any) -> Any:
+        setattr(function, MARK, _make(function, **options))
+        return function
+
+    return mark if function is None else mark(function)
+
+
+def _make(
+    function: Any,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    output_example: Mapping[str, object] | None = None,
+    blocking: bool = False,
+    sends_file: bool = False,
+    strict: bool = False,
+    errors: Mapping[int, str] | None = None,
+) -> Action:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        raise StartError(f"{function!r} is no function, so it cannot be an action")
+    place = f"{code.co_filename}:{code.co_firstlineno}"
+    name = function.__name__ if name is None else name
+    assert name is not None
+    if description is None:
+        description = (inspect.getdoc(function) or "").partition("\n")[0]
+    try:
+        _check_name(name)
+        _check_kind(function, blocking)
+        _check_shown(description, output_example or {}, errors or {})
+        inputs = read_signature(function)
+        output = read_output(function)
+    except ValueError as error:
+        raise StartError(f"{place}: the action {name!r}: {error}") from None
+    return Action(
+        name=name,
+        function=function,
+        inputs=inputs,
+        description=description,
+        output_example=output_example or {},
+        blocking=blocking,
+        sends_file=sends_file,
+        file=code.co_filename,
+        line=code.co_firstlineno,
+        strict=strict,
+        errors=errors or {},
+        output=output,
+    )
+
+
+def _check_name(name: str) -> None:
+    if not name or not name.isprintable() or " " in name or name.startswith("{"):
+        raise ValueError("a name is one word, of printable characters, that does not begin with {")
+
+
+def _check_shown(description: object, output_example: object, errors: object) -> None:
+    """Refuse what ``actionsView`` could not show."""
+    if not isinstance(description, str):
+        raise ValueError("a description is a str")
+    if not isinstance(output_example, Mapping):
+        raise ValueError("an output_example is a dict")
+    if not isinstance(errors, Mapping) or not all(
+        type(code) is int and isinstance(text, str) for code, text in errors.items()
+    ):
+        raise ValueError("errors is a dict of texts by code, such as {401: 'authenticate first'}")
+    try:
+        json_writer.dumps(dict(output_example))
+    except UnserializableError as error:
+        raise ValueError(f"the output_example: {error}") from None
+
+
+def _check_kind(function: Any, blocking: bool) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ValueError("a generator cannot be an action")
+    if blocking and inspect.iscoroutinefunction(function):
+        raise ValueError("blocking=True is for a plain def, not for async def")

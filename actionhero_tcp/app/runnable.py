@@ -1,0 +1,33 @@
+"""What a request can run: an action, a verb that waits, or either with hooks around it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..connection.connection import ActionConnection
+
+
+class Runnable(Protocol):
+    """Runs once for each request.
+
+    Attributes:
+        kind: What it is called in the log.
+        name: Its name.
+        place: Where it is defined, as ``file:line``.
+        in_order: Whether its client's next requests wait for it.
+        sends_file: Whether what is sent to its client while it runs follows its file.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def place(self) -> str: ...
+    @property
+    def in_order(self) -> bool: ...
+    @property
+    def sends_file(self) -> bool: ...
+
+    def start(self, api: Any, connection: ActionConnection) -> Any:
+        """Runs it as far as it goes by itself; see `actions.Action.start`."""

@@ -1,0 +1,160 @@
+"""The dialect of actionHero's documentation of 2012, numbered by ``messageCount``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from ..app.conversion import number as to_number
+from ..app.runnable import Runnable
+from ..errors import ClientError, LimitError, UnknownActionError, shorten
+from ..wire import json_lines, json_reader
+from ..wire.framing import INTERRUPTS, TOO_LONG
+from ..wire.json_lines import NUMBERED
+from .dialect import Response
+
+if TYPE_CHECKING:
+    from ..app.application import Application
+    from ..config.settings import LiveSettings
+    from ..connection.connection import Connection
+    from .request import Request
+    from .verb import Verb
+
+NO_ACTION: Final = "{no action}"
+
+_QUIT: Final = b"quit"
+"""The verb that the bytes of Ctrl-D and Ctrl-C stand for."""
+
+_OPENING_BRACE: Final = ord("{")
+_NO_PARAMS: Final = object()
+
+
+class Dialect2012:
+    """Reads lines and writes answers; see `dialect.Dialect`.
+
+    Args:
+        verbs: The verbs, by their words.
+        application: The actions.
+        live: What one client may use, and the defaults of ``limit`` and ``offset``.
+
+    Attributes:
+        verbs: See above.
+    """
+
+    def __init__(
+        self, verbs: Mapping[bytes, Verb], application: Application, live: LiveSettings
+    ) -> None:
+        self.verbs = verbs
+        self._application = application
+        self._live = live
+
+    # Reading
+
+    def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
+        """See `Dialect.read`."""
+        if line[0] != _OPENING_BRACE:
+            action = self._application.by_word.get(word)
+            if action is None:
+                return self._look_closer(request, line)
+            if rest:
+                rest.decode()
+            request.name = action.name
+            request.params = self._sticky_params(request.connection, action.name)
+            return action
+        # In JSON: the params are its own, and do not stick.
+        document: Any = json_reader.loads(line, self._live.limits.max_json_depth)
+        name, params = document.get("action", ""), document.get("params", _NO_PARAMS)
+        if type(name) is not str:
+            raise ClientError('"action" must be a string, the name of an action')
+        request.name = name
+        if type(params) is not dict:
+            if params is not _NO_PARAMS:
+                raise ClientError('"params" must be an object')
+            params = {}
+        request.params = params
+        if "limit" in params or "offset" in params:
+            self._set_defaults(params)
+        else:
+            params.update(self._live.default_params)
+        action = self._application.by_name.get(name)
+        if action is None:
+            raise _unknown(name)
+        return action
+
+    def _look_closer(self, request: Request, line: bytes) -> bytes | Runnable:
+        """Reads a line that does not begin with a known word.
+
+        There may be blanks before the word and a tab behind it, and an interrupt means ``quit``.
+        """
+        if line == TOO_LONG:
+            longest = self._live.limits.max_line_length
+            raise LimitError("maxLineLength", f"a line can be at most {longest} bytes long")
+        meant = _QUIT if line.startswith(INTERRUPTS) else line.lstrip(b" \t") or b" "
+        word, _, rest = meant.partition(b" ")
+        if b"\t" in word:
+            word, _, rest = meant.partition(b"\t")
+        verb = self.verbs.get(word)
+        if verb is not None:
+            request.name = verb.name
+            return verb.answer(request.connection, request.number, rest)
+        if meant[0] == _OPENING_BRACE or word in self._application.by_word:
+            return self.read(request, meant, word, rest)
+        request.name = word.decode()
+        self._refuse_unknown(request.connection, request.name, rest)
+
+    def _refuse_unknown(self, connection: Connection, name: str, rest: bytes) -> NoReturn:
+        """Refuses an action that there is not; its name sticks all the same, if it has room."""
+        if name:
+            rest.decode()
+            limits = self._live.limits
+            with suppress(ClientError):
+                connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
+                self._set_defaults(connection.params)
+        raise _unknown(name)
+
+    def _sticky_params(self, connection: Connection, name: str) -> dict[str, Any]:
+        """A copy of the sticky params as they stand now, which a request for an action changes."""
+        params = connection.params
+        params["action"] = name
+        if type(params.get("limit")) is not int or type(params.get("offset")) is not int:
+            self._set_defaults(params)
+        return params.copy()
+
+    def _set_defaults(self, params: dict[str, Any]) -> None:
+        """Sets ``limit`` and ``offset`` where they are not set, and makes numbers of texts."""
+        defaults = self._live.default_params
+        for key, default in defaults.items():
+            if params.get(key) is None:
+                params[key] = default
+        for key in defaults:
+            params[key] = _number(key, params[key])
+
+    # Writing
+
+    def result(self, request: Request, outcome: object) -> bytes:
+        """See `Dialect.result`."""
+        if type(outcome) is Response:
+            return outcome
+        return json_lines.result(outcome, request.number)
+
+    def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
+        """See `Dialect.error`."""
+        return json_lines.error(text, request.number, fields)
+
+    def welcome(self, message: str, room: str) -> bytes:
+        """See `Dialect.welcome`."""
+        greeting = {"welcome": message, "room": room, "context": "api"}
+        return NUMBERED % (json_lines.head(greeting), 0)
+
+
+def _unknown(name: str) -> UnknownActionError:
+    return UnknownActionError(f"{shorten(name) or NO_ACTION} is not a known action.")
+
+
+def _number(key: str, value: object) -> float:
+    """The number that ``limit`` or ``offset`` was given as."""
+    number = to_number(value)
+    if number is None:
+        raise ClientError(f"{key} must be a number")
+    return number

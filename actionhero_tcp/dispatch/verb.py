@@ -1,0 +1,84 @@
+"""One verb of a dialect: its words, what it takes and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..app.runnable import Runnable
+from ..connection.connection import Connection
+from ..errors import ClientError
+
+Run = Callable[[Connection, int, str], bytes | Runnable]
+"""Runs a verb, for a client's request of this number and with this argument; gives the response,
+or what is to run for it."""
+
+_EXAMPLES: Final = {
+    "a param and its value": "key=value",
+    "the name of a param": "key",
+    "the name of a room": "myRoom",
+    "a message": "hello",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb.
+
+    Attributes:
+        run: Runs it.
+        words: The words that call it, the older spellings last.
+        takes: What argument it takes, for people; empty where it takes none.
+        one_word: Whether the argument is one word, which blanks may surround.
+        help: What it does, in one line.
+        name: The word that calls it today.
+    """
+
+    run: Run
+    words: tuple[str, ...]
+    takes: str
+    one_word: bool
+    help: str
+    name: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.words[0])
+
+    def answer(self, connection: Connection, number: int, rest: bytes) -> bytes | Runnable:
+        """Checks the argument and runs the verb.
+
+        Args:
+            connection: Who asked.
+            number: The request's number.
+            rest: What follows the first blank of the line.
+
+        Returns:
+            The response; or what is to run for it.
+
+        Raises:
+            ClientError: The argument is missing, or not what the verb takes.
+            UnicodeDecodeError: The argument is not UTF-8.
+        """
+        if not rest and not self.takes:
+            return self.run(connection, number, "")
+        argument = rest.decode()
+        if self.one_word:
+            argument = argument.strip(" \t")
+            if not argument or " " in argument or "\t" in argument:
+                raise self.wrong_argument()
+        elif not argument:
+            if self.takes:
+                raise self.wrong_argument()
+        elif not self.takes and not argument.isspace():
+            raise ClientError(f"{self.name} takes no argument")
+        return self.run(connection, number, argument)
+
+    def wrong_argument(self) -> ClientError:
+        """The error that says what the verb takes."""
+        return ClientError(f"{self.name} takes {self.takes}, as in: {self.example}")
+
+    @property
+    def example(self) -> str:
+        """How the verb is used."""
+        return f"{self.name} {_EXAMPLES[self.takes]}" if self.takes else self.name

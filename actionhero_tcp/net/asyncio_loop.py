@@ -1,0 +1,62 @@
+"""Twisted's asyncio reactor: its event loop, its events without a log context, its errors.
+
+The reactor calls each socket that is ready through `log.callWithLogger`, which builds a log
+context that only the legacy log reads. Nothing in this server logs that way; see `epoll_loop`.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet import asyncioreactor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+_WITH_CONTEXT: Final = "callWithLogger"
+
+_log = Logger()
+
+
+def loop_of(reactor: Any) -> AbstractEventLoop | None:
+    """Return the event loop of a reactor; None where it runs on none, or hides it."""
+    if not isinstance(reactor, asyncioreactor.AsyncioSelectorReactor):
+        return None
+    return getattr(reactor, "_asyncioEventloop", None)
+
+
+def prepare(reactor: Any) -> bool:
+    """Prepare an asyncio reactor to serve: events are called directly, errors are logged.
+
+    Args:
+        reactor: The reactor, before it reads from anything.
+
+    Returns:
+        Whether events are called directly now; reactors of other kinds, or of a Twisted whose
+        inside is another, are left as they are.
+    """
+    loop = loop_of(reactor)
+    if loop is None:
+        return False
+    loop.set_exception_handler(_log_error)
+    if not hasattr(asyncioreactor, _WITH_CONTEXT):
+        return False
+    setattr(asyncioreactor, _WITH_CONTEXT, _call)
+    return True
+
+
+def _call(_: object, function: Callable[..., object], *arguments: object) -> None:
+    """Call what handles an event; the reactor's own handler raises nothing."""
+    function(*arguments)
+
+
+def _log_error(loop: AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what the loop, or a task that nobody awaits, has raised."""
+    error = context.get("exception")
+    message = context.get("message", "an error in the event loop")
+    if error is None:
+        _log.error("{what}", what=message)
+    else:
+        failure = Failure(error, type(error), error.__traceback__)
+        _log.failure("{what}", failure, what=message)

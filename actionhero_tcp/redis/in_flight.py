@@ -1,0 +1,96 @@
+"""What is on its way to Redis: how many bytes, whose they are, and who has to wait.
+
+A client is held, that is not read from, while Redis is behind with more of its commands than its
+share. So a flood is held back at its source, and what others say finds room. Should many clients
+together fill the half of what there is room for, each of them is held after its next command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+SHARE_BYTES: Final = 256 * 1024
+"""The share of one client: a client with more commands without a reply is held."""
+
+RELEASE: Final = 0.5
+"""A client that is held is read from again below this part of its share."""
+
+FULL: Final = 0.5
+"""Above this part of the room that there is, every client is held after its next command."""
+
+
+class InFlight:
+    """The commands that have no reply yet.
+
+    Args:
+        max_bytes: The room that there is for messages. Commands about members, which are small
+            and cost much where they are lost, have as much again.
+        hold: Called with the id of a client that has to wait.
+        release: Called with the id of one that has to no longer.
+
+    Attributes:
+        held_bytes: The bytes of all commands.
+    """
+
+    __slots__ = ("_clients", "_full_at", "_held", "_hold", "_max_bytes", "_release", "held_bytes")
+
+    def __init__(
+        self,
+        max_bytes: int,
+        hold: Callable[[str], object],
+        release: Callable[[str], object],
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._full_at = int(max_bytes * FULL)
+        self._hold = hold
+        self._release = release
+        self._clients: dict[str, int] = {}
+        self._held: set[str] = set()
+        self.held_bytes = 0
+
+    def add(self, client: str | None, size: int, *, is_message: bool = False) -> bool:
+        """Counts a command that is to be sent.
+
+        Args:
+            client: Whose it is; None where it is nobody's.
+            size: Its bytes.
+            is_message: Whether it is a message, which can be lost.
+
+        Returns:
+            Whether there is room for it; where there is none, nothing is counted.
+        """
+        total = self.held_bytes + size
+        if total > self._max_bytes and (is_message or total > 2 * self._max_bytes):
+            return False
+        self.held_bytes = total
+        if client is not None:
+            own = self._clients.get(client, 0) + size
+            self._clients[client] = own
+            if (own > SHARE_BYTES or total > self._full_at) and client not in self._held:
+                self._held.add(client)
+                self._hold(client)
+        return True
+
+    def remove(self, sizes: Mapping[str | None, int]) -> None:
+        """Redis has executed commands, or never will.
+
+        Args:
+            sizes: Their bytes, for each client.
+        """
+        released = []
+        for client, size in sizes.items():
+            self.held_bytes -= size
+            if client is None:
+                continue
+            own = self._clients[client] - size
+            if own:
+                self._clients[client] = own
+            else:
+                del self._clients[client]
+            if client in self._held and own <= SHARE_BYTES * RELEASE:
+                self._held.discard(client)
+                released.append(client)
+        # What they send now is counted by what is left.
+        for client in released:
+            self._release(client)
