@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Final
 
 BOUNDS: Final = (
@@ -24,24 +23,21 @@ class ActionTimes:
     Attributes:
         buckets: How many runs took as long as each of `BOUNDS` at most, and longer than the one
             before it; the last counts those that took longer than all.
-        count: How many runs have ended.
-        errors: How many of them with an error.
+        errors: How many runs ended with an error.
         seconds: How long all of them took together.
     """
 
-    __slots__ = ("buckets", "count", "errors", "seconds")
+    __slots__ = ("buckets", "errors", "seconds")
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS) + 1)
-        self.count = 0
         self.errors = 0
         self.seconds = 0.0
 
-    def observe(self, seconds: float, count: int = 1) -> None:
-        """Counts runs that took so long each."""
-        self.buckets[bisect_left(BOUNDS, seconds)] += count
-        self.count += count
-        self.seconds += seconds * count
+    @property
+    def count(self) -> int:
+        """How many runs have ended."""
+        return sum(self.buckets)
 
 
 class Stats:
@@ -59,26 +55,20 @@ class Stats:
         actions: How each action has run, by its name.
         verbs: How often each verb was served.
         received_bytes: Bytes that clients have sent.
-        sent_bytes: Bytes handed to the transports of clients.
-        broadcasts: Messages to rooms that were delivered to members of this process.
-        deliveries: Deliveries of these to members.
     """
 
     __slots__ = (
         "_started",
         "actions",
         "blocked",
-        "broadcasts",
         "closed",
         "connected_ever",
         "connections",
-        "deliveries",
         "elsewhere",
         "id",
         "limited",
         "received_bytes",
         "requests",
-        "sent_bytes",
         "verbs",
     )
 
@@ -91,12 +81,9 @@ class Stats:
         self.closed: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
         self.blocked = 0
-        self.actions: defaultdict[str, ActionTimes] = defaultdict(ActionTimes)
+        self.actions: dict[str, ActionTimes] = {}
         self.verbs: Counter[str] = Counter()
         self.received_bytes = 0
-        self.sent_bytes = 0
-        self.broadcasts = 0
-        self.deliveries = 0
         self._started = time.monotonic()
 
     def opened(self) -> None:

@@ -417,9 +417,7 @@ class Web:
         form=(r"[A-Za-z0-9._~-]*", "letters, digits and `._~-`"),
     )
     page: bool = option(True, "serve the live page", option="web-page")
-    web_socket: bool = option(
-        True, "take clients over WebSocket, at `/ws`", option="web-socket"
-    )
+    web_socket: bool = option(True, "take clients over WebSocket, at `/ws`", option="web-socket")
     allowed_hosts: tuple[str, ...] = option(
         (),
         "a host name under which the web port is reached, beside the names of loopback and "

@@ -270,6 +270,7 @@ class Outbox:
         self._own = self._said = 0
         if self._charged:
             self._charge()
+        self._write_batch.sent_bytes += len(data)  # type: ignore[arg-type]
         writer.write(data)  # type: ignore[arg-type]
 
     def _charge(self) -> None:
@@ -301,6 +302,7 @@ class Outbox:
                 del self._parts[0]
                 self._files -= 1
         if chunk:
+            self._write_batch.sent_bytes += len(chunk)
             write(chunk)
         if self._parts and not self._blocked and not isinstance(self._parts[0], ResponseSlot):
             self._scheduled = True

@@ -12,7 +12,7 @@ from ..connection.connection import Connection
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
-    from ..logs.request_log import RequestLog
+    from ..logs.request_counter import RequestObserver
 
 _log = Logger()
 
@@ -74,11 +74,11 @@ class Request:
         self._owner = owner
         self.connection.pending.add(self)
 
-    def log(self, log: RequestLog, finished: float) -> None:
+    def log(self, log: RequestObserver, finished: float) -> None:
         """Logs it and what came of it, unless it is still pending.
 
         Args:
-            log: The request log.
+            log: Is told of it.
             finished: When it was answered, by the same clock as `started`.
         """
         if self.is_pending:

@@ -10,7 +10,7 @@ from ..connection.connection import Connection
 from .request import Request
 
 if TYPE_CHECKING:
-    from ..logs.request_log import RequestLog
+    from ..logs.request_counter import RequestObserver
     from ..stats import Stats
     from .dialect import Dialect
     from .runner import Runner
@@ -23,11 +23,11 @@ class Router:
         dialect: Its verbs, and how it reads other lines.
         runner: Runs what is to run for a line, and answers what ends later.
         stats: Counts the lines.
-        log: The request log, or None.
+        log: Is told of each request that is answered; or None.
     """
 
     def __init__(
-        self, dialect: Dialect, runner: Runner, stats: Stats, log: RequestLog | None = None
+        self, dialect: Dialect, runner: Runner, stats: Stats, log: RequestObserver | None = None
     ) -> None:
         self._dialect = dialect
         self._runner = runner

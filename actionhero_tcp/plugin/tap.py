@@ -331,7 +331,9 @@ def build(
     if config.web.port:
         from ..web.server import WebServer
 
-        web = WebServer(config.web, api, list, ActionHeroFactory(context, clients).buildProtocol, None)
+        web = WebServer(
+            config.web, api, list, ActionHeroFactory(context, clients).buildProtocol, None
+        )
         reactor.callWhenRunning(web.start)
     service.read_anew = Reload(config, read or (lambda: config), parts.prepare)
     if library is not None and diagnostics is not None:

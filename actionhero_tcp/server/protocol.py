@@ -164,6 +164,7 @@ class ActionHeroProtocol(LineReceiver):
             self.handshake.received(data)
             return
         self._heard = True
+        self._context.stats.received_bytes += len(data)
         splitter = self._splitter
         lines = splitter.feed(data)
         if splitter.size or self._line_charge:

@@ -37,6 +37,7 @@ class Access:
 
     Attributes:
         token: The token.
+        path: See above.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Access:
         self.token = token or secrets.token_urlsafe(24)
         self._hosts = {host.lower() for host in hosts}
         self._origins = {origin.rstrip("/").lower() for origin in origins}
-        self._path = path
+        self.path = path
 
     def knows_host(self, request: Request) -> bool:
         """Returns whether the request names a host of ours."""
@@ -77,7 +78,7 @@ class Access:
         """
         if not self._is_token(last_argument(request, "token").encode()):
             return False
-        request.addCookie(COOKIE, self.token, path=self._path, httpOnly=True, sameSite="strict")
+        request.addCookie(COOKIE, self.token, path=self.path, httpOnly=True, sameSite="strict")
         return True
 
     def _is_token(self, given: bytes) -> bool:

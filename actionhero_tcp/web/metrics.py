@@ -24,7 +24,7 @@ from ..stats import BOUNDS
 from .resources import Leaf
 
 if TYPE_CHECKING:
-    from ..app.api import Api
+    from ..server.context import ServerContext
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 """The values of the labels, and the value."""
@@ -46,15 +46,17 @@ class Family:
     kind: str
     help: str
     labels: tuple[str, ...]
-    read: Callable[[Api], Samples]
+    read: Callable[[ServerContext], Samples]
 
 
-def _one(read: Callable[[Api], float]) -> Callable[[Api], Samples]:
-    return lambda api: [((), read(api))]
+def _one(read: Callable[[ServerContext], float]) -> Callable[[ServerContext], Samples]:
+    return lambda context: [((), read(context))]
 
 
-def _each(read: Callable[[Api], Mapping[str, float]]) -> Callable[[Api], Samples]:
-    return lambda api: [((label,), value) for label, value in read(api).items()]
+def _each(
+    read: Callable[[ServerContext], Mapping[str, float]],
+) -> Callable[[ServerContext], Samples]:
+    return lambda context: [((label,), value) for label, value in read(context).items()]
 
 
 def _usage() -> float:
@@ -62,8 +64,8 @@ def _usage() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _outcomes(api: Api) -> Samples:
-    for name, times in list(api.stats.actions.items()):
+def _outcomes(context: ServerContext) -> Samples:
+    for name, times in list(context.stats.actions.items()):
         yield (name, "ok"), times.count - times.errors
         yield (name, "error"), times.errors
 
@@ -123,7 +125,7 @@ FAMILIES: Final = (
         "counter",
         "Bytes handed to the transports of clients.",
         (),
-        _one(lambda a: a.stats.sent_bytes),
+        _one(lambda a: a.write_batch.sent_bytes),
     ),
     Family(
         "actionhero_queued_bytes",
@@ -144,14 +146,14 @@ FAMILIES: Final = (
         "counter",
         "Messages to rooms that this process delivered.",
         (),
-        _one(lambda a: a.stats.broadcasts),
+        _one(lambda a: a.rooms.broadcasts),
     ),
     Family(
         "actionhero_room_deliveries",
         "counter",
         "Deliveries of those messages to members.",
         (),
-        _one(lambda a: a.stats.deliveries),
+        _one(lambda a: a.rooms.deliveries),
     ),
     Family(
         "actionhero_limits_reached",
@@ -172,21 +174,21 @@ FAMILIES: Final = (
         "gauge",
         "Blocking actions that have a thread.",
         (),
-        _one(lambda a: a.threads.running),
+        _one(lambda a: a.api.threads.running),
     ),
     Family(
         "actionhero_cluster_peers",
         "gauge",
         "Other nodes of the cluster that are alive.",
         (),
-        _one(lambda a: len(a.cluster.peers)),
+        _one(lambda a: len(a.api.cluster.peers)),
     ),
     Family(
         "actionhero_cluster_connected",
         "gauge",
         "1 where the node is part of its cluster, or has none; 0 where it runs alone.",
         (),
-        _one(lambda a: float(not a.cluster.error)),
+        _one(lambda a: float(not a.api.cluster.error)),
     ),
     Family(
         "actionhero_uptime_seconds",
@@ -231,23 +233,23 @@ class ServerCollector(Collector):
     Action names become labels only where there is such an action.
 
     Args:
-        api: The server's face to actions.
+        context: What the connections share.
     """
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, context: ServerContext) -> None:
+        self._context = context
 
     def collect(self) -> Iterator[Metric]:
         """Yields all metrics."""
         for family in FAMILIES:
             make: Any = _FAMILY_CLASSES[family.kind]
             metric = make(family.name, family.help, labels=family.labels)
-            for labels, value in family.read(self._api):
+            for labels, value in family.read(self._context):
                 metric.add_metric(labels, value)
             yield metric
         seconds = HistogramMetricFamily(SECONDS, SECONDS_HELP, labels=["action"])
         ends = [*(f"{bound:g}" for bound in BOUNDS), "+Inf"]
-        for name, times in list(self._api.stats.actions.items()):
+        for name, times in list(self._context.stats.actions.items()):
             buckets = list(zip(ends, accumulate(times.buckets), strict=True))
             seconds.add_metric([name], buckets, times.seconds)
         yield seconds

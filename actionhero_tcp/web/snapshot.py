@@ -43,15 +43,18 @@ class Snapshot:
     Args:
         api: The server's face to actions.
         reasons: Says why the server is not ready.
+
+    Attributes:
+        api: See above.
     """
 
     def __init__(self, api: Api, reasons: Reasons) -> None:
-        self._api = api
+        self.api = api
         self._reasons = reasons
 
     def overview(self, arguments: Arguments) -> dict[str, object]:
         """Returns the counters, and who this server is."""
-        api, stats = self._api, self._api.stats
+        api, stats = self.api, self.api.stats
         usage = resource.getrusage(resource.RUSAGE_SELF)
         return {
             "server": {
@@ -81,8 +84,8 @@ class Snapshot:
 
     def limits(self, arguments: Arguments) -> list[dict[str, object]]:
         """Returns each limit, its value, and how often it took effect."""
-        reached = self._api.stats.limited
-        limits = self._api.config.limits
+        reached = self.api.stats.limited
+        limits = self.api.config.limits
         known = [info for info in sections.fields() if info.section == "limits"]
         return [
             {
@@ -108,7 +111,7 @@ class Snapshot:
         pick = heapq.nlargest if arguments.get("descending") == "true" else heapq.nsmallest
         rows = pick(first + count, found, key=_ORDERS[order])
         return {
-            "total": len(self._api.connections),
+            "total": len(self.api.connections),
             "matching": len(found),
             "rows": [_row(connection) for connection in rows[first:]],
         }
@@ -118,13 +121,13 @@ class Snapshot:
         first, count = _page(arguments)
         search = arguments.get("search", "")
         sizes = [
-            (len(self._api.rooms.members_here(room)), room)
-            for room in self._api.rooms.rooms_here()
+            (len(self.api.rooms.members_here(room)), room)
+            for room in self.api.rooms.rooms_here()
             if search in room
         ]
         rows = heapq.nlargest(first + count, sizes)
         return {
-            "total": len(self._api.rooms),
+            "total": len(self.api.rooms),
             "matching": len(sizes),
             "rows": [{"room": room, "members": size} for size, room in rows[first:]],
         }
@@ -133,22 +136,22 @@ class Snapshot:
         """Returns one page of the members of a room that are with this process."""
         first, count = _page(arguments)
         room = arguments.get("room", "")
-        ids = self._api.rooms.members_here(room)
-        connections = self._api.connections
+        ids = self.api.rooms.members_here(room)
+        connections = self.api.connections
         shown = (connections[id] for id in islice(ids, first, first + count) if id in connections)
         return {"room": room, "total": len(ids), "rows": [_row(each) for each in shown]}
 
     def actions(self, arguments: Arguments) -> list[dict[str, object]]:
         """Returns all actions, by name."""
-        return [_action(action) for _, action in sorted(self._api.actions.items())]
+        return [_action(action) for _, action in sorted(self.api.actions.items())]
 
     def _latency(self) -> list[int]:
         """How many runs of actions took how long, as the buckets of `ActionTimes`."""
-        each = (times.buckets for times in self._api.stats.actions.values())
+        each = (times.buckets for times in self.api.stats.actions.values())
         return [sum(column) for column in zip(*each, strict=True)] or [0] * (len(BOUNDS) + 1)
 
     def _found(self, search: str) -> list[Connection]:
-        connections: Iterable[Connection] = self._api.connections.values()
+        connections: Iterable[Connection] = self.api.connections.values()
         if not search:
             return list(connections)
         return [
@@ -174,6 +177,7 @@ def _row(connection: Connection) -> dict[str, object]:
 
 def _action(action: Action) -> dict[str, object]:
     return {
+        **action.schemas,
         "name": action.name,
         "description": action.description,
         "inputs": {
