@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from twisted.web.server import Request
 
-from .resources import Leaf, as_json, as_text
+from .resources import Leaf, WebResource, as_json, as_text
 
 Reasons = Callable[[], list[str]]
 """Says why the server is not ready; an empty list where it is."""
@@ -39,3 +39,15 @@ class Readiness(Leaf):
         if reasons:
             request.setResponseCode(503)
         return as_json(request, {"ready": not reasons, "reasons": reasons})
+
+
+def health_tree(reasons: Reasons) -> WebResource:
+    """Returns the health of a process.
+
+    Args:
+        reasons: Says why it is not ready.
+    """
+    tree = WebResource()
+    tree.add("livez", Liveness())
+    tree.add("readyz", Readiness(reasons))
+    return tree

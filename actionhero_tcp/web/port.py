@@ -16,6 +16,7 @@ from .site import Root, WebSite
 if TYPE_CHECKING:
     from ..config.sections import Web
     from ..net.tls import Certificates
+    from .events import RecentEvents
     from .resources import WebResource
 
 _log = Logger()
@@ -37,6 +38,7 @@ class WebPort:
         tree: What is served.
         certificates: What TLS shows; None for plain HTTP.
         reactor: The reactor.
+        events: Keeps the last events of the log while the port is open; None for none.
 
     Attributes:
         url: Where it is; empty until it listens.
@@ -49,17 +51,21 @@ class WebPort:
         tree: WebResource,
         certificates: Certificates | None,
         reactor: Any,
+        events: RecentEvents | None = None,
     ) -> None:
         self._settings = settings
         self._access = access
         self._certificates = certificates
         self._reactor = reactor
+        self._events = events
         self._site = WebSite(Root(access, settings.path_prefix, tree), reactor)
         self._port: Any = None
         self.url = ""
 
     def start(self) -> None:
         """Listens. A port that is taken is a warning: clients are served without it."""
+        if self._events is not None:
+            self._events.start()
         settings, reactor = self._settings, self._reactor
         endpoint: Any
         if self._certificates is None:
@@ -73,6 +79,8 @@ class WebPort:
 
     def stop(self) -> Deferred[Any]:
         """Closes the port; the Deferred fires when it is closed."""
+        if self._events is not None:
+            self._events.stop()
         port, self._port = self._port, None
         return succeed(None) if port is None else maybeDeferred(port.stopListening)
 
@@ -82,10 +90,10 @@ class WebPort:
         scheme = "http" if self._certificates is None else "https"
         name = "localhost" if host.host in ("127.0.0.1", "0.0.0.0") else host.host  # noqa: S104
         self.url = f"{scheme}://{name}:{host.port}{self._access.path}"
-        if self._settings.page:
+        if self._events is not None:
             _log.info("live page on {url}?token={token}", url=self.url, token=self._access.token)
         else:
-            _log.info("health and metrics on {url}", url=self.url)
+            _log.info("health on {url}", url=self.url)
 
     def _cannot_listen(self, failure: Failure) -> None:
         failure.trap(CannotListenError)

@@ -1,4 +1,4 @@
-"""What the web port serves: of a server, and of a supervisor of workers."""
+"""All that the web port of a server serves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 from .access import Access
 from .commands import CloseConnection
 from .events import RecentEvents
-from .health import Liveness, Readiness, Reasons
+from .health import Reasons, health_tree
 from .metrics import MetricsResource, ServerCollector
 from .resources import JSONResource, TextFile, WebResource
 from .site import Protected
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from ..config.sections import Web
     from ..server.context import ServerContext
     from .websocket import BuildProtocol
 
@@ -28,37 +27,25 @@ PAGE_FILES: Final = {
 """The files of the live page, and their types."""
 
 
-def health_tree(reasons: Reasons) -> WebResource:
-    """Returns the health of a process.
-
-    Args:
-        reasons: Says why it is not ready.
-    """
-    tree = WebResource()
-    tree.add("livez", Liveness())
-    tree.add("readyz", Readiness(reasons))
-    return tree
-
-
 def server_tree(
-    settings: Web,
     access: Access,
     context: ServerContext,
     reasons: Reasons,
     build_protocol: BuildProtocol,
+    events: RecentEvents | None,
 ) -> WebResource:
-    """Returns all that a server shows of itself.
+    """Returns all that a server shows of itself, by its settings.
 
     Args:
-        settings: What is to be served.
         access: Decides who may do what.
         context: What the connections of the server share.
         reasons: Says why the server is not ready.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
+        events: The last events of the log, for the live page; None for no page.
     """
     tree = health_tree(reasons)
     tree.add("metrics", MetricsResource(ServerCollector(context)))
-    if settings.web_socket:
+    if context.live.config.web.web_socket:
         # wsproto comes with an extra, and is needed only where this is on.
         from .websocket import WebSocketEndpoint, WebSocketFactory
 
@@ -67,17 +54,15 @@ def server_tree(
         )
         tree.add("ws", WebSocketEndpoint(access, factory))
         tree.add("actionhero.js", _page_file("actionhero.js"))
-    if settings.page:
-        _add_page(tree, access, Snapshot(context.api, reasons))
+    if events is not None:
+        _add_page(tree, access, Snapshot(context.api, reasons), events)
     return tree
 
 
-def _add_page(tree: WebResource, access: Access, snapshot: Snapshot) -> None:
+def _add_page(tree: WebResource, access: Access, snapshot: Snapshot, events: RecentEvents) -> None:
     tree.add("", Protected(access, _page_file("index.html"), takes_token=True))
     for name in ("page.css", "page.js"):
         tree.add(name, _page_file(name))
-    events = RecentEvents()
-    events.start()
     state = WebResource()
     for name, make in (
         ("overview", snapshot.overview),

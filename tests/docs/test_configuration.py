@@ -20,6 +20,7 @@ from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.net import tls
 from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import build
 from tests import support
 from tools import certs, config_reference
 
@@ -174,7 +175,8 @@ class ExampleTests(SynchronousTestCase):
             sections.TcpServer(trusted_proxies=("10.0.0.1/8",)),
         ):
             whole = sections.Config(tcp_server=server)
-            self._shown(str(self.assertRaises(StartError, tap.build, whole, support.Reactor())))
+            platform = support.make_platform(support.Reactor())
+            self._shown(str(self.assertRaises(StartError, build, whole, platform)))
 
     def test_messages_about_certificates(self) -> None:
         key, cert = (str(path) for path in certs.make(self.folder / "a"))

@@ -11,7 +11,7 @@ from prometheus_client.samples import Sample
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.stats import BOUNDS, ActionTimes
+from actionhero_tcp.logs.request_counter import RequestCounter
 from actionhero_tcp.testing import FakeServer
 from actionhero_tcp.web.access import Access
 from actionhero_tcp.web.metrics import FAMILIES, SECONDS, MetricsResource, ServerCollector
@@ -28,7 +28,7 @@ class MetricsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = FakeServer(self)
         tree = WebResource()
-        tree.add("metrics", MetricsResource(ServerCollector(self.server.api)))
+        tree.add("metrics", MetricsResource(ServerCollector(self.server._server.context)))
         self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
 
     def read(self) -> list[Sample]:
@@ -65,10 +65,16 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(3, self.value("actionhero_limits_reached_total", limit="maxParams"))
 
     def test_actions_by_name_and_outcome_with_their_seconds(self) -> None:
-        times = self.server.api.stats.actions["greet"]
-        times.observe(0.0002, 3)
-        times.observe(60.0)
-        times.errors += 1
+        counter = RequestCounter(self.server.api.stats, lambda: ["greet"], ["quit"], None)
+        connection = self.server.connect()._connection
+        for seconds, error in ((0.0002, None), (0.0002, None), (0.0002, None), (60.0, "no")):
+            counter.request(connection, 1, "greet", 10.0, 10.0 + seconds, error)
+        counter.request(connection, 1, "quit", 10.0, 10.0)
+        counter.request(connection, 1, "invented", 10.0, 10.0, "invented is not known")
+        self.assertEqual(1, self.value("actionhero_verbs_total", verb="quit"))
+        self.assertIsNone(
+            self.value("actionhero_actions_total", action="invented", outcome="error")
+        )
         self.assertEqual(3, self.value("actionhero_actions_total", action="greet", outcome="ok"))
         self.assertEqual(1, self.value("actionhero_actions_total", action="greet", outcome="error"))
         bucket = f"{SECONDS}_bucket"
@@ -86,7 +92,7 @@ class MetricsTests(SynchronousTestCase):
     def test_two_servers_in_one_process(self) -> None:
         other = FakeServer(self)
         other.connect()
-        collected = {m.name: m for m in ServerCollector(other.api).collect()}
+        collected = {m.name: m for m in ServerCollector(other._server.context).collect()}
         self.assertEqual(1, collected["actionhero_connections"].samples[0].value)
         self.assertEqual(0, self.value("actionhero_connections"))
 
@@ -99,18 +105,3 @@ class MetricsTests(SynchronousTestCase):
                 self.assertRegex(label, r"^[a-z]+$")
             self.assertFalse(re.search(r"_(ms|milliseconds|kb|mb)\b", family.name), family)
         self.assertEqual(len(FAMILIES), len({family.name for family in FAMILIES}))
-
-
-class ActionTimesTests(SynchronousTestCase):
-    """`actionhero_tcp.stats.ActionTimes`."""
-
-    def test_each_bucket_holds_its_upper_end(self) -> None:
-        times = ActionTimes()
-        for bound in BOUNDS:
-            times.observe(bound)
-        times.observe(BOUNDS[-1] * 2)
-        self.assertEqual([1] * (len(BOUNDS) + 1), times.buckets)
-        self.assertEqual(len(BOUNDS) + 1, times.count)
-
-    def test_bounds_grow(self) -> None:
-        self.assertEqual(sorted(set(BOUNDS)), list(BOUNDS))
