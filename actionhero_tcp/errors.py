@@ -65,6 +65,10 @@ class ActionError(ClientError):
         super().__init__(text, {**(fields or {}), **more})
 
 
+class FileCutError(Exception):
+    """A file on its way to a client became shorter, or cannot be read to its end."""
+
+
 class CacheError(Exception):
     """The cache cannot be used: it is in Redis, which is away, full or refuses; the text says why.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
-from ..connection.connection import ActionConnection
+from ..connection.connection import ActionConnection, JsonParams
 from ..wire import json_lines
 from . import coroutines, schema
 from .inputs import Inputs
@@ -111,6 +111,9 @@ class Action:
         """
         if self.simple:
             return self.function(api, connection)
+        params = connection._params
+        if type(params) is JsonParams:
+            return self.function(api, connection, **params.arguments)
         arguments = self.inputs.arguments(connection.params, strict=self.strict)
         if self.blocking:
             return self._start_in_thread(api, connection, arguments)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from .request_decoder import RequestDecoder
+
 if TYPE_CHECKING:
     from .actions import Action
     from .hook_runner import Hooks
@@ -25,11 +27,13 @@ class Application:
         actions: The actions by name, as they are defined.
         by_name: The actions by name, as they run: with the hooks that are for them.
         by_word: The same, by the bytes that a line begins with.
+        decoder: Reads requests for them in JSON.
     """
 
     actions: Mapping[str, Action]
     by_name: Mapping[str, Runnable]
     by_word: Mapping[bytes, Runnable]
+    decoder: RequestDecoder
 
     def __init__(self, loaded: Loaded, hooks: Hooks) -> None:
         self.hooks = hooks
@@ -40,4 +44,7 @@ class Application:
         self.hooks.set_hooks(loaded.hooks)
         self.actions = MappingProxyType(loaded.actions)
         self.by_name = {name: self.hooks.around(action) for name, action in self.actions.items()}
+        self.decoder = RequestDecoder(
+            (action, self.by_name[name]) for name, action in self.actions.items()
+        )
         self.by_word = {name.encode(): each for name, each in self.by_name.items()}

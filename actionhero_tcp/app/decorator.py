@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import FunctionType
 from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unpack, overload
 
 from msgspec import Struct
@@ -14,6 +15,7 @@ from ..wire import json_writer
 from .actions import MARK, Action
 from .api import Api
 from .inputs import read_signature
+from .marks import Mark, place_of, remember
 from .outputs import NoResponse, read_output
 
 
@@ -90,7 +92,9 @@ def action(function: Any = None, /, **options: Any) -> Any:
     """
 
     def mark(function: Any) -> Any:
-        setattr(function, MARK, _make(function, **options))
+        made = _make(function, **options)
+        setattr(function, MARK, made)
+        remember(Mark(function, f"the action {made.name!r}", made.file, made.line))
         return function
 
     return mark if function is None else mark(function)
@@ -107,10 +111,13 @@ def _make(
     strict: bool = False,
     errors: Mapping[int, str] | None = None,
 ) -> Action:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise StartError(f"{function!r} is no function, so it cannot be an action")
-    place = f"{code.co_filename}:{code.co_firstlineno}"
+    file, line = place_of(function)
+    place = f"{file}:{line}"
+    if not isinstance(function, FunctionType):
+        kind = type(function).__name__
+        raise StartError(f"{place}: an object of type {kind} is no function, so it is no action")
+    if MARK in vars(function):
+        raise StartError(f"{place}: {function.__name__!r} is an action already; it has one name")
     name = function.__name__ if name is None else name
     assert name is not None
     if description is None:
@@ -131,8 +138,8 @@ def _make(
         output_example=output_example or {},
         blocking=blocking,
         sends_file=sends_file,
-        file=code.co_filename,
-        line=code.co_firstlineno,
+        file=file,
+        line=line,
         strict=strict,
         errors=errors or {},
         output=output,

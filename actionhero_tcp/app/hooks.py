@@ -9,10 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Final, TypeVar, overload
 
 from ..errors import StartError
 from .actions import Action
+from .marks import Mark, place_of, remember
 
 MARK: Final = "__actionhero_hooks__"
 """The attribute of a function that holds its hooks."""
@@ -306,6 +308,7 @@ def _marker(kind: str, order: int, arguments: tuple[Any, ...]) -> Any:
     def mark(function: Function) -> Function:
         hook = _make(kind, function, names, order)
         setattr(function, MARK, (*getattr(function, MARK, ()), hook))
+        remember(Mark(function, f"the hook {hook.name!r}", hook.file, hook.line))
         return function
 
     if len(arguments) == 1 and not isinstance(arguments[0], str) and arguments[0] is not None:
@@ -316,10 +319,13 @@ def _marker(kind: str, order: int, arguments: tuple[Any, ...]) -> Any:
 
 
 def _make(kind: str, function: Any, names: tuple[str, ...], order: int) -> Hook:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise StartError(f"{function!r} is no function, so it cannot be a hook")
-    place = f"{code.co_filename}:{code.co_firstlineno}"
+    file, line = place_of(function)
+    place = f"{file}:{line}"
+    if not isinstance(function, FunctionType):
+        kind_of = type(function).__name__
+        raise StartError(
+            f"{place}: an object of type {kind_of} is no function, so it cannot be a hook"
+        )
     takes = TAKES[kind]
     wrong = f"{place}: the hook {function.__name__!r}: "
     if any(not isinstance(name, str) for name in names):
@@ -330,4 +336,4 @@ def _make(kind: str, function: Any, names: tuple[str, ...], order: int) -> Hook:
         inspect.signature(function).bind(*takes)
     except TypeError:
         raise StartError(f"{wrong}@{kind} is for a function of ({', '.join(takes)})") from None
-    return Hook(kind, function, names, order, code.co_filename, code.co_firstlineno)
+    return Hook(kind, function, names, order, file, line)

@@ -114,6 +114,20 @@ class Inputs:
             raise InputError(faults)
         return arguments
 
+    def refuse_beside(self, document: Mapping[str, Any]) -> None:
+        """Refuse a request in JSON whose inputs stand beside ``action``, and so are missing.
+
+        Args:
+            document: The request, which has no ``params``.
+
+        Raises:
+            ClientError: An input that is required is missing; with a hint where the inputs go.
+        """
+        beside = [declared.name for declared in self.declared if declared.name in document]
+        if beside and (missing := self.names(required=True)):
+            text = f"{missing[0]} is a required parameter for this action"
+            raise ClientError(text, {"hint": f"inputs belong in params: {', '.join(beside)}"})
+
     def _unknown(self, params: Mapping[str, Any]) -> list[Fault]:
         """The params that are not declared."""
         if self.takes_rest:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import importlib.util
 import linecache
+import os
 import sys
 import traceback
 import types
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import SourceFileLoader
 from importlib.util import decode_source
 from pathlib import Path
 from typing import Final
 
+from twisted.logger import Logger
+
 from ..errors import StartError, printable
 from ..regular_file import read_regular
-from . import hooks
+from . import hooks, marks
 from .actions import MARK, Action
 from .hooks import Hook, check_names
 
@@ -26,6 +29,12 @@ PACKAGE: Final = "actionhero_actions"
 
 ``from ._shared import pool`` reads ``_shared.py`` beside the file that says it.
 """
+
+
+_MARKED: Final = "__actionhero_marked__"
+"""The attribute of a module that holds what was marked while it was imported."""
+
+_log = Logger()
 
 
 @dataclass(slots=True)
@@ -68,6 +77,7 @@ def definitions(module: types.ModuleType) -> Loaded:
     Raises:
         StartError: Two of its actions have one name.
     """
+    _refuse_lost(module)
     loaded = Loaded()
     for function in _functions_of(module):
         action = getattr(function, MARK, None)
@@ -75,6 +85,31 @@ def definitions(module: types.ModuleType) -> Loaded:
             _add(action, loaded.actions)
         loaded.hooks += getattr(function, hooks.MARK, ())
     return loaded
+
+
+def load_folder(folder: str) -> Loaded:
+    """Loads a folder of a user's like `load`, and logs what it holds, or that it holds nothing.
+
+    Raises:
+        StartError: See `load`.
+    """
+    if not os.path.isdir(folder):
+        _log.warn("loaded no actions: there is no folder {folder}", folder=folder)
+        return Loaded()
+    loaded = load(folder)
+    report(loaded, folder)
+    return loaded
+
+
+def report(loaded: Loaded, folder: str) -> None:
+    """Logs how much a folder holds; nothing at all is a warning."""
+    level = _log.info if loaded.actions or loaded.hooks else _log.warn
+    level(
+        "loaded {actions} actions and {hooks} hooks from {folder}",
+        actions=len(loaded.actions),
+        hooks=len(loaded.hooks),
+        folder=folder,
+    )
 
 
 def combine(parts: Iterable[Loaded]) -> Loaded:
@@ -94,19 +129,24 @@ def combine(parts: Iterable[Loaded]) -> Loaded:
     return whole
 
 
-def complete(builtin: Loaded, verbs: Collection[str], own: Loaded) -> Loaded:
+def complete(
+    builtin: Loaded, verbs: Collection[str], own: Loaded, *, strict: bool = False
+) -> Loaded:
     """The actions that come with the server, and those of the user, which replace them.
 
     Args:
         builtin: What comes with the server.
         verbs: The words that no action can have as its name.
         own: What the user's files define.
+        strict: Whether all actions refuse params that they do not declare.
 
     Raises:
         StartError: An action has the name of a verb, or a hook is for an action that there
             is not; the text names the file and the line.
     """
     whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
+    if strict:
+        whole.actions = {n: replace(action, strict=True) for n, action in whole.actions.items()}
     check_names(whole.hooks, whole.actions)
     refuse_verbs(whole.actions.values(), verbs)
     return whole
@@ -191,7 +231,9 @@ def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with marks.collected() as marked:
+            spec.loader.exec_module(module)
+        setattr(module, _MARKED, marked)
     except BaseException as error:
         sys.modules.pop(name, None)
         raise _refusal(path, error) from None
@@ -228,6 +270,33 @@ def _line_in(path: Path, error: BaseException) -> int:
     """The line of the file that the error came through last."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     return (lines[-1] or 1) if lines else 1
+
+
+def _refuse_lost(module: types.ModuleType) -> None:
+    """Checks that all that was marked while a module was imported can be loaded.
+
+    Raises:
+        StartError: Something else has taken the place of a marked function; the text names the
+            file and the line.
+    """
+    for mark in getattr(module, _MARKED, ()):
+        name = mark.function.__module__
+        holder = sys.modules.get(name)
+        if holder is not None and any(each is mark.function for each in vars(holder).values()):
+            continue
+        lost = f"{mark.file}:{mark.line}: {mark.text} would not be loaded: "
+        names = mark.function.__qualname__.rpartition("<locals>.")[2]
+        if "." in names:
+            raise StartError(f"{lost}it is a member of a class; make it a function of the file")
+        if name != module.__name__:
+            raise StartError(
+                f"{lost}a function of another file has made it for {module.__file__}; define it "
+                "in that file, and in a decorator below @action use functools.wraps"
+            )
+        raise StartError(
+            f"{lost}something else has its name; is there a decorator above @action? "
+            "@action comes first, above all others"
+        )
 
 
 def _functions_of(module: types.ModuleType) -> Iterator[types.FunctionType]:

@@ -18,6 +18,7 @@ from msgspec import inspect as introspection
 from ..wire.json_reader import may_be_deeper
 from .actions import Action
 from .conversion import base, check_numbers, decode_other, kinds, without_none
+from .runnable import Runnable
 
 _as_dict: Final = msgspec.structs.asdict
 _DEFAULTED: Final = {"action", "limit", "offset"}
@@ -42,8 +43,8 @@ _NEVER_EMPTY: Final = (
 _IMMUTABLE: Final = (type(None), bool, int, float, str)
 
 
-Found = tuple[Action, dict[str, Any] | None, dict[str, Any] | None]
-"""A request that was read: its action; the keyword arguments for its function, or None where
+Found = tuple[Runnable, dict[str, Any] | None, dict[str, Any] | None]
+"""A request that was read: what runs; the keyword arguments for its function, or None where
 only the line was read; and what the client sent, or None where that was read into the
 arguments."""
 
@@ -52,13 +53,13 @@ class RequestDecoder:
     """Reads requests in JSON.
 
     Args:
-        actions: The actions there are.
+        actions: The actions, each with what runs for it: itself, or what wraps it.
     """
 
-    def __init__(self, actions: Iterable[Action]) -> None:
+    def __init__(self, actions: Iterable[tuple[Action, Runnable]]) -> None:
         self._targets: dict[type, _Target] = {}
-        for action in actions:
-            target = _target(action)
+        for action, runnable in actions:
+            target = _target(action, runnable)
             self._targets[_envelope(action, target.inputs)] = target
         union: Any = Union[tuple(self._targets)] if self._targets else None  # noqa: UP007
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(
@@ -81,7 +82,7 @@ class RequestDecoder:
             request = self._decode(line)
             target = self._targets[type(request)]
             if target.inputs is None:
-                return target.action, None, request.params
+                return target.runnable, None, request.params
             arguments = _as_dict(request.params)
             if target.looks:
                 # An empty string counts as missing, and so does null.
@@ -90,7 +91,7 @@ class RequestDecoder:
                 check_numbers(arguments)
         except Exception:
             return None
-        return target.action, arguments, None
+        return target.runnable, arguments, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +99,21 @@ class _Target:
     """What a request is read into.
 
     Attributes:
-        action: The action that it is for.
+        runnable: What runs for it.
         inputs: A type whose fields are the action's inputs; None where there can be none.
         looks: Whether a value that has an input's type may still count as missing, or as no
             number.
     """
 
-    action: Action
+    runnable: Runnable
     inputs: type[msgspec.Struct] | None
     looks: bool = False
 
 
-def _target(action: Action) -> _Target:
-    if not _is_direct(action):
-        return _Target(action, None)
+def _target(action: Action, runnable: Runnable) -> _Target:
+    # One with hooks converts its inputs later; they may change what the client sent.
+    if runnable is not action or not _is_direct(action):
+        return _Target(runnable, None)
     fields: list[Any] = []
     looks = False
     for declared in action.inputs.declared:
@@ -127,8 +129,8 @@ def _target(action: Action) -> _Target:
         inputs = msgspec.defstruct("Inputs", fields, kw_only=True, forbid_unknown_fields=True)
     except Exception:
         # A name that a Struct has itself.
-        return _Target(action, None)
-    return _Target(action, inputs, looks)
+        return _Target(runnable, None)
+    return _Target(runnable, inputs, looks)
 
 
 def _may_mislead(annotation: Any) -> bool:
@@ -142,9 +144,8 @@ def _may_mislead(annotation: Any) -> bool:
 def _is_direct(action: Action) -> bool:
     """Whether a request for the action can be read straight into its inputs."""
     names = {declared.name for declared in action.inputs.declared}
-    # One with hooks converts its inputs later; they may change what the client sent.
-    is_plain = type(action) is Action and not action.blocking
-    return is_plain and not action.inputs.takes_rest and names.isdisjoint(_DEFAULTED)
+    takes_rest = action.inputs.takes_rest
+    return not action.blocking and not takes_rest and names.isdisjoint(_DEFAULTED)
 
 
 def _default(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from threading import RLock
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,9 @@ class Client(Calls[Answer]):
     It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
     itself; `connect` after a loss sets its sticky params and its room again. Whatever the server
     sends while no call waits is heard in the next call, or in `listen`.
+
+    Several threads may use one client: their calls wait for each other, and so do `connect`,
+    `listen` and `close`. A callback may make calls too.
 
     A call raises an `AnswerError` where the server answers with an error, and another `CallError`
     where no answer comes. What a callback raises goes through the call that waits, and its answer
@@ -68,6 +72,8 @@ class Client(Calls[Answer]):
         self._call = self._ask
         self._stream: Stream | None = None
         self._late = 0
+        # One that callbacks, which are called while a call waits, can take again.
+        self._lock = RLock()
         self.on_say: Callable[[dict[str, Any]], object] | None = None
         self.on_message: Callable[[dict[str, Any]], object] | None = None
         self.welcome: dict[str, Any] = {}
@@ -81,39 +87,42 @@ class Client(Calls[Answer]):
             LostError: There is no connection to be had, or the server does not let us in.
             NoAnswerError: It takes too long.
         """
-        self.close()
-        self.welcome = {}
-        seconds = self._connect_timeout
-        end = monotonic() + seconds
-        stream = connected(self._where, self._port, self._context, self._name, seconds)
-        self._stream = Stream(stream, self._limits, self._heard)
-        try:
-            while not self.welcome:
-                if monotonic() >= end:
-                    raise NoAnswerError(f"there was no welcome within {seconds:g} seconds")
-                self._stream.receive(end)
-            for line in self._sticky.lines():
-                self._call(line, seconds)
-        except AnswerError as error:
+        with self._lock:
             self.close()
-            raise LostError(f"what was sticky could not be set again: {error}") from None
-        except BaseException:
-            self.close()
-            raise
+            self.welcome = {}
+            seconds = self._connect_timeout
+            end = monotonic() + seconds
+            stream = connected(self._where, self._port, self._context, self._name, seconds)
+            self._stream = Stream(stream, self._limits, self._heard)
+            try:
+                while not self.welcome:
+                    if monotonic() >= end:
+                        raise NoAnswerError(f"there was no welcome within {seconds:g} seconds")
+                    self._stream.receive(end)
+                for line in self._sticky.lines():
+                    self._call(line, seconds)
+            except AnswerError as error:
+                self.close()
+                raise LostError(f"what was sticky could not be set again: {error}") from None
+            except BaseException:
+                self.close()
+                raise
 
     def disconnect(self) -> None:
         """Says goodbye, waits for the end, and closes."""
-        if self.connected:
-            with suppress(CallError):
-                self._call(requests.QUIT, None)
-        self.close()
+        with self._lock:
+            if self.connected:
+                with suppress(CallError):
+                    self._call(requests.QUIT, None)
+            self.close()
 
     def close(self) -> None:
         """Closes the connection without a word."""
-        if self._stream is not None:
-            self._late += self._stream.conversation.late
-            self._stream.close()
-        self._stream = None
+        with self._lock:
+            if self._stream is not None:
+                self._late += self._stream.conversation.late
+                self._stream.close()
+            self._stream = None
 
     def __enter__(self) -> Client:
         """Connects."""
@@ -137,10 +146,11 @@ class Client(Calls[Answer]):
     # Calls
 
     def _ask(self, line: bytes, timeout: float | None) -> Answer:
-        stream, waiting = self._open(timeout)
-        stream.conversation.ask(line, waiting)
-        answer: Answer = stream.wait_for(waiting)
-        return answer
+        with self._lock:
+            stream, waiting = self._open(timeout)
+            stream.conversation.ask(line, waiting)
+            answer: Answer = stream.wait_for(waiting)
+            return answer
 
     def _then(self, given: Answer, do: Callable[..., object], *arguments: object) -> Answer:
         do(*arguments)
@@ -168,9 +178,10 @@ class Client(Calls[Answer]):
         timeout: float | None = None,
     ) -> Any:
         """Like `file`, by a request of one's own, with its line end."""
-        stream, waiting = self._open(timeout)
-        stream.conversation.ask_file(line, waiting, to)
-        return stream.wait_for(waiting)
+        with self._lock:
+            stream, waiting = self._open(timeout)
+            stream.conversation.ask_file(line, waiting, to)
+            return stream.wait_for(waiting)
 
     def listen(self, seconds: float) -> None:
         """Hears what is said and sent for so long; the callbacks are called meanwhile.
@@ -178,11 +189,12 @@ class Client(Calls[Answer]):
         Raises:
             LostError: The connection is lost.
         """
-        stream, _ = self._open(None)
-        end = monotonic() + seconds
-        stream.deliver()
-        while monotonic() < end:
-            stream.receive(end)
+        with self._lock:
+            stream, _ = self._open(None)
+            end = monotonic() + seconds
+            stream.deliver()
+            while monotonic() < end:
+                stream.receive(end)
 
     def _open(self, timeout: float | None) -> tuple[Stream, Waiting]:
         if self._stream is None:

@@ -11,14 +11,21 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any, Final
 
-import ujson
+import msgspec
 
+from ..errors import ClientError
+from ..wire import json_reader
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
 from .roles import Call, Listener
 from .settings import Limits
 from .transfer import Transfer
 
 _SHOWN_BYTES: Final = 64
+
+MAX_DEPTH: Final = 500
+"""Answers that are nested deeper make no sense."""
+
+_decode: Final = msgspec.json.Decoder().decode
 
 
 class ClientProtocol:
@@ -157,16 +164,19 @@ class ClientProtocol:
 
     def _take(self, lines: list[bytes], now: float) -> None:
         """Takes in lines, without their ends."""
-        # ujson reads some things that are no JSON. The server sends none of them.
-        loads, take = ujson.loads, self._pending.pop
+        take = self._pending.pop
         for line in lines:
+            message: Any = None
             try:
-                message = loads(line)
+                message = _decode(line)
+            except (ValueError, RecursionError):
+                message = _read_slowly(line)
+            try:
                 number: Any = message["messageCount"] if message["context"] == "response" else None
                 # Others may be equal to one: True, 1.0.
                 call = take(number) if type(number) is int else None
-            except (ValueError, TypeError, KeyError):
-                if not self._take_other(line):
+            except (TypeError, KeyError):
+                if not self._take_other(message, line):
                     return
                 continue
             if call is None:
@@ -180,16 +190,12 @@ class ClientProtocol:
             else:
                 call.succeed(answer)
 
-    def _take_other(self, line: bytes) -> bool:
-        """Takes in a line that no call waits for.
+    def _take_other(self, message: Any, line: bytes) -> bool:
+        """Takes in a line that no call waits for, as it was read.
 
         Returns:
             Whether it makes sense.
         """
-        try:
-            message = ujson.loads(line)
-        except ValueError:
-            message = None
         if type(message) is not dict:
             shown = ascii(line[:_SHOWN_BYTES])[1:]
             self._listener.garbled(LostError(f"the server has sent what is no message: {shown}"))
@@ -323,6 +329,14 @@ class ClientProtocol:
         self._size = 0
         for call in calls:
             call.fail(error)
+
+
+def _read_slowly(line: bytes) -> object:
+    """What a line says that msgspec refuses, such as half a character; None where it is no JSON."""
+    try:
+        return json_reader.loads(line, MAX_DEPTH)
+    except (ClientError, UnicodeDecodeError):
+        return None
 
 
 def _end(call: Call) -> float:

@@ -65,6 +65,9 @@ class General:
         "what a client is told when an action fails in a way that is not its business",
         live=True,
     )
+    strict_params: bool = option(
+        False, "refuse requests with params that their actions do not declare"
+    )
     announce_limit: int = option(
         1000,
         "rooms of more members than this do not announce who comes and goes; 0 = never announce",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import close_reasons
 from ..errors import LimitError
-from ..wire import json_lines
+from ..wire import json_lines, json_reader
 from .estimate import PARAM_BYTES, WIDEST
 
 if TYPE_CHECKING:
@@ -224,24 +224,58 @@ def _size(key: str, value: object) -> int:
     return len(key.encode()) + len(value.encode())
 
 
-class ActionConnection:
-    """The connection as an action sees it: the client, and its params as of the request.
+class JsonParams:
+    """The params of a request in JSON that was read straight into the inputs of its action.
+
+    Args:
+        line: The request.
+        arguments: The inputs.
+        defaults: Params that the request has beside those in the line.
 
     Attributes:
-        params: A copy of the request's params, as they stood when it arrived.
+        arguments: See above.
     """
 
-    __slots__ = ("_connection", "_place", "params")
+    __slots__ = ("_defaults", "_line", "arguments")
+
+    def __init__(self, line: bytes, arguments: dict[str, Any], defaults: Mapping[str, Any]) -> None:
+        self._line = line
+        self.arguments = arguments
+        self._defaults = defaults
+
+    def read(self) -> dict[str, Any]:
+        """The params, as the client sent them."""
+        # Its depth was looked at when it was read into the arguments.
+        document: Any = json_reader.loads(self._line, len(self._line))
+        return {**document.get("params", {}), **self._defaults}
+
+
+Params = dict[str, Any] | JsonParams
+"""The params of a request."""
+
+
+class ActionConnection:
+    """The connection as an action sees it: the client, and its params as of the request."""
+
+    __slots__ = ("_connection", "_params", "_place")
 
     # Not set where nothing waits for a file: every request would pay for that.
     _place: ResponseSlot
 
-    def __init__(self, connection: Connection, params: dict[str, Any]) -> None:
+    def __init__(self, connection: Connection, params: Params) -> None:
         self._connection = connection
-        self.params = params
+        self._params = params
 
     def __repr__(self) -> str:
         return repr(self._connection)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """A copy of the request's params, as they stood when it arrived."""
+        params = self._params
+        if isinstance(params, JsonParams):
+            params = self._params = params.read()
+        return params
 
     @property
     def id(self) -> str:

@@ -6,14 +6,15 @@ import os
 import stat
 from typing import Final, NoReturn
 
-from ..errors import ClientError, shorten
+from ..errors import ClientError, FileCutError, printable, shorten
+from . import beneath
 
 CHUNK_BYTES: Final = 64 * 1024
 """How much of a file is in memory at once."""
 
 
-PATH_MAX: Final = 4096
-"""Linux opens no longer names; to resolve them takes the square of their length."""
+PATH_MAX: Final = 4095
+"""Linux opens no longer names."""
 
 
 class FileReader:
@@ -21,23 +22,31 @@ class FileReader:
 
     Args:
         descriptor: The open file; it belongs to the reader from now on.
-        size: How many bytes to read at most.
+        size: How many bytes to read.
+        name: What errors call it.
     """
 
-    __slots__ = ("_descriptor", "_left")
+    __slots__ = ("_descriptor", "_left", "_name")
 
-    def __init__(self, descriptor: int, size: int) -> None:
+    def __init__(self, descriptor: int, size: int, name: str = "the file") -> None:
         self._descriptor = descriptor
         self._left = size
+        self._name = name
 
     def read(self) -> bytes:
-        """The next chunk, of at most `CHUNK_BYTES`; empty at the end, or where reading fails."""
-        if self._descriptor < 0:
+        """The next chunk, of at most `CHUNK_BYTES`; empty at the end.
+
+        Raises:
+            FileCutError: The file has become shorter, or reading fails.
+        """
+        if self._descriptor < 0 or not self._left:
             return b""
         try:
             chunk = os.read(self._descriptor, min(CHUNK_BYTES, self._left))
-        except OSError:
-            return b""
+        except OSError as error:
+            raise FileCutError(f"{self._name}: {error.strerror}") from None
+        if not chunk:
+            raise FileCutError(f"{self._name}: the file became {self._left} bytes shorter")
         self._left -= len(chunk)
         return chunk
 
@@ -52,12 +61,13 @@ class Files:
     """The files under one folder that clients may fetch.
 
     Args:
-        directory: The folder.
+        directory: The folder. Where its path has a link in it, each request follows that
+            link, so that a new version can be put in its place.
         directory_file: The name of the file that stands for its folder.
     """
 
     def __init__(self, directory: str, directory_file: str) -> None:
-        self._root = os.path.realpath(directory)
+        self._root = os.path.abspath(directory)
         self._directory_file = directory_file
 
     def open(self, name: str) -> FileReader:
@@ -70,36 +80,36 @@ class Files:
             ClientError: There is no such file, or it is not for clients: outside of the
                 folder, no regular file, not readable. A client cannot tell these apart.
         """
+        if len(name) > PATH_MAX or name.startswith("/") or ".." in name.split("/"):
+            _not_found(name)
         try:
-            return self._open(self._resolve(name))
+            with beneath.folder(self._root) as root:
+                return self._open(root, name)
         except (OSError, ValueError):
             # ValueError: a NUL, or a lone surrogate that no file name can hold.
             _not_found(name)
 
-    def _resolve(self, name: str) -> str:
-        if len(name) > PATH_MAX:
-            raise FileNotFoundError(name)
-        if name.startswith("/") or ".." in name.split("/"):
-            raise FileNotFoundError(name)
-        path = os.path.realpath(os.path.join(self._root, name), strict=True)
-        if os.path.isdir(path):
-            path = os.path.realpath(os.path.join(path, self._directory_file), strict=True)
-        elif name.endswith(("/", "/.")):
-            raise NotADirectoryError(path)
-        if os.path.commonpath([self._root, path]) != self._root:
-            raise PermissionError(path)
-        return path
+    def _open(self, root: int, name: str) -> FileReader:
+        try:
+            return _regular(root, name or ".")
+        except (IsADirectoryError, PermissionError):
+            # A folder that may be entered need not be one that may be listed.
+            return _regular(root, os.path.join(name, self._directory_file))
 
-    @staticmethod
-    def _open(path: str) -> FileReader:
-        # Without NONBLOCK a FIFO would hold up the whole server until somebody writes to it.
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            os.close(descriptor)
-            raise FileNotFoundError(path)
-        return FileReader(descriptor, facts.st_size)
+
+def _regular(root: int, path: str) -> FileReader:
+    """Opens a regular file.
+
+    Raises:
+        IsADirectoryError: It is a folder.
+        OSError: It is something else, or there is none.
+    """
+    descriptor = beneath.open_beneath(root, path)
+    facts = os.fstat(descriptor)
+    if stat.S_ISREG(facts.st_mode):
+        return FileReader(descriptor, facts.st_size, printable(path))
+    os.close(descriptor)
+    raise (IsADirectoryError if stat.S_ISDIR(facts.st_mode) else FileNotFoundError)(path)
 
 
 def _not_found(name: str) -> NoReturn:

@@ -34,6 +34,11 @@ CONNECTION_BYTES: Final = 4096
 TLS_BYTES: Final = 48 * 1024
 """What its TLS takes beside that: 27 KiB at rest, 47 in a handshake."""
 
+TLS_BUFFER_BYTES: Final = 88 * 1024
+"""What its TLS keeps beside that once it has got much at once: OpenSSL's input never shrinks."""
+LARGE_READ_BYTES: Final = 8192
+"""So much at once is much."""
+
 LIGHT_BYTES: Final = 4096
 """A client that holds no more than this, beside what its connection takes, is read from always."""
 
@@ -244,7 +249,8 @@ class MemoryBudget:
 
     def _close_heaviest(self) -> None:
         for account in self._by_weight():
-            if self.held <= self._refuse_at:
+            # To close those who hold next to nothing would release next to nothing.
+            if self.held <= self._refuse_at or account.held - account.base <= LIGHT_BYTES:
                 break
             self._close(account)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
+from ..errors import FileCutError
 from ..net.transport import WriteAtOnce
 from .estimate import LINE_BYTES
 
@@ -56,6 +57,9 @@ class OutboxOwner(Protocol):
 
     def outbox_overflowed(self) -> None:
         """More of what others say waits than may."""
+
+    def outbox_file_cut(self, error: FileCutError) -> None:
+        """A file cannot be sent to its end; the outbox has closed."""
 
 
 class _NotAtOnce:
@@ -295,7 +299,13 @@ class Outbox:
             self._said = min(self._said, left)
             self._own = left - self._said
         else:
-            chunk = part.read()
+            try:
+                chunk = part.read()
+            except FileCutError as error:
+                # What is missing cannot be told apart from what follows.
+                self.close()
+                self._owner.outbox_file_cut(error)
+                return
             write = getattr(writer, "write_content", writer.write)
             if not chunk:
                 part.close()

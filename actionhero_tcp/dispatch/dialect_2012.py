@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..app.conversion import number as to_number
 from ..app.runnable import Runnable
+from ..connection.connection import JsonParams
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
@@ -63,6 +64,19 @@ class Dialect2012:
             request.params = self._sticky_params(request.connection, action.name)
             return action
         # In JSON: the params are its own, and do not stick.
+        found = self._application.decoder.read(line, self._live.limits.max_json_depth)
+        if found is None:
+            return self._read_json(request, line)
+        runnable, arguments, params = found
+        request.name = runnable.name
+        if arguments is not None:
+            request.params = JsonParams(line, arguments, self._live.default_params)
+        elif params is not None:
+            request.params = self._completed(params)
+        return runnable
+
+    def _read_json(self, request: Request, line: bytes) -> Runnable:
+        """Reads a request in JSON that has a fault, or is not of the plain form."""
         document: Any = json_reader.loads(line, self._live.limits.max_json_depth)
         name, params = document.get("action", ""), document.get("params", _NO_PARAMS)
         if type(name) is not str:
@@ -72,15 +86,21 @@ class Dialect2012:
             if params is not _NO_PARAMS:
                 raise ClientError('"params" must be an object')
             params = {}
-        request.params = params
+        request.params = self._completed(params)
+        runnable = self._application.by_name.get(name)
+        if runnable is None:
+            raise _unknown(name)
+        if "params" not in document and len(document) > 1:
+            self._application.actions[name].inputs.refuse_beside(document)
+        return runnable
+
+    def _completed(self, params: dict[str, Any]) -> dict[str, Any]:
+        """The params of a request in JSON, with those that it does not set."""
         if "limit" in params or "offset" in params:
             self._set_defaults(params)
         else:
             params.update(self._live.default_params)
-        action = self._application.by_name.get(name)
-        if action is None:
-            raise _unknown(name)
-        return action
+        return params
 
     def _look_closer(self, request: Request, line: bytes) -> bytes | Runnable:
         """Reads a line that does not begin with a known word.

@@ -8,7 +8,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from ..clock import Timer, stop
-from ..connection.connection import Connection
+from ..connection.connection import Connection, JsonParams, Params
+from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
@@ -45,10 +46,11 @@ class Request:
     """
 
     # As attributes of the class these cost a request that is answered at once nothing.
-    params: dict[str, Any] | None = None
+    params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
+    _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
@@ -74,6 +76,19 @@ class Request:
         self._owner = owner
         self.connection.pending.add(self)
 
+    def charge(self, line: bytes) -> None:
+        """Charges its client with what it takes while it runs, which is estimated from above.
+
+        Args:
+            line: The line that it is.
+        """
+        if self.is_pending:
+            size = REQUEST_BYTES + len(line) + json_bytes(line)
+            if type(self.params) is dict and not line.lstrip().startswith(b"{"):
+                size += params_bytes(self.params)
+            self._charged = size
+            self.connection.account.charge(size)
+
     def log(self, log: RequestObserver, finished: float) -> None:
         """Logs it and what came of it, unless it is still pending.
 
@@ -85,6 +100,13 @@ class Request:
             return
         values = self.connection, self.number, self.name, self.started, finished
         log.request(*values, self.error, self.params)
+
+    def read_params(self) -> dict[str, Any]:
+        """The action's params, read where they were not; for a verb, the sticky ones."""
+        params = self.params
+        if isinstance(params, JsonParams):
+            return params.read()
+        return params or self.connection.params
 
     def give_up(self, error: str) -> None:
         """Ends what it runs; its client gets this error."""
@@ -105,3 +127,6 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
         stop(self.timer)
+        if self._charged:
+            connection.account.release(self._charged)
+            self._charged = 0

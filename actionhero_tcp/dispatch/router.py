@@ -69,7 +69,7 @@ class Router:
                     response: bytes | None = found
                 else:
                     request = request or Request(connection, number, started, name)
-                    response = self._runner.run(request, found)
+                    response = self._runner.run(request, found, line)
             except Exception as reason:
                 request = request or Request(connection, number, started, name)
                 response = self._runner.refusal(request, reason)

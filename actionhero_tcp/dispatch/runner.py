@@ -57,12 +57,13 @@ class Runner:
         self._filter = filter
         self._log = log
 
-    def run(self, request: Request, runnable: Runnable) -> bytes | None:
+    def run(self, request: Request, runnable: Runnable, line: bytes) -> bytes | None:
         """Runs an action, or a verb with hooks.
 
         Args:
             request: The request for it.
             runnable: What runs.
+            line: The line that asks for it.
 
         Returns:
             The response; empty where the action answers by itself; None where it still runs.
@@ -79,7 +80,7 @@ class Runner:
         except ClientError:
             raise
         except BaseException:
-            raise self._failed(runnable, Failure(), params) from None
+            raise self._failed(runnable, Failure(), face.params) from None
         if type(outcome) is dict:
             try:
                 return self._dialect.result(request, outcome)
@@ -89,6 +90,7 @@ class Runner:
             if runnable.sends_file:
                 face._place = request.slot = request.connection.outbox.hold()
             self._wait(request, runnable, outcome)
+            request.charge(line)
             return None
         return self._response(request, runnable, outcome)
 
@@ -191,8 +193,7 @@ class Runner:
         try:
             if isinstance(outcome, Failure):
                 if not isinstance(outcome.value, ClientError):
-                    params = request.params or request.connection.params
-                    raise self._failed(runnable, outcome, params)
+                    raise self._failed(runnable, outcome, request.read_params())
                 raise outcome.value
             response = self._response(request, runnable, outcome)
         except ClientError as reason:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..stats import BOUNDS, ActionTimes
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connection import Connection, Params
     from ..stats import Stats
 
 
@@ -24,7 +24,7 @@ class RequestObserver(Protocol):
         started: float,
         finished: float,
         error: str | None = None,
-        params: dict[str, Any] | None = None,
+        params: Params | None = None,
     ) -> None:
         """Takes note of a request; see `logs.request_log.RequestLog.request`."""
 
@@ -62,7 +62,7 @@ class RequestCounter:
         started: float,
         finished: float,
         error: str | None = None,
-        params: dict[str, Any] | None = None,
+        params: Params | None = None,
     ) -> None:
         """Counts a request; see `RequestObserver.request`."""
         times = self._times.get(name)

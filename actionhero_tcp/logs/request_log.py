@@ -12,7 +12,7 @@ import time
 from typing import Final
 
 from ..clock import Clock, Timer, stop
-from ..connection.connection import Connection
+from ..connection.connection import Connection, JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter
@@ -80,7 +80,7 @@ class RequestLog:
         started: float,
         finished: float,
         error: str | None = None,
-        params: dict[str, object] | None = None,
+        params: Params | None = None,
     ) -> None:
         """Writes what a client asked, and what came of it.
 
@@ -109,8 +109,10 @@ class RequestLog:
             self._entries.clear()
             self.writer.put("".join(lines).encode("utf-8", "backslashreplace"), len(lines))
 
-    def _outcome(self, name: str, error: str | None, params: object) -> str:
+    def _outcome(self, name: str, error: str | None, params: Params | None) -> str:
         """What came of a request, with no value in it that is to be hidden."""
+        if isinstance(params, JsonParams):
+            params = params.read()
         if error is not None:
             error = self._filter.text(error, params)
             if not name.isidentifier():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from cryptography import x509
@@ -18,12 +19,17 @@ from twisted.internet.ssl import (
 )
 from zope.interface import implementer
 
-from ..errors import StartError
+from ..errors import StartError, printable
 from ..regular_file import read_regular
+from .handshake_failure import Verification, note_verification
 
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Twisted's default accepts static RSA and CBC too."""
 
+EXPIRES_SOON: Final = timedelta(days=30)
+"""A certificate of ours that expires within this time is worth a warning."""
+
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _OP_NO_RENEGOTIATION: Final = 1 << 30
 _CERTIFICATE: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
@@ -43,7 +49,9 @@ class Certificates:
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         """The TLS state of a connection that has just come."""
-        return SSL.Connection(self.context, None)
+        connection = SSL.Connection(self.context, None)
+        connection.set_app_data(Verification())
+        return connection
 
 
 def load(key_file: str, cert_file: str, ca_file: str = "") -> SSL.Context:
@@ -76,7 +84,42 @@ def load(key_file: str, cert_file: str, ca_file: str = "") -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | _OP_NO_RENEGOTIATION)
     context.set_client_ca_list([authority.get_subject() for authority in authorities])
     _ignore_alpn(context)
+    if authorities:
+        context.set_verify(
+            SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT | SSL.VERIFY_CLIENT_ONCE,
+            note_verification,
+        )
     return context
+
+
+def warnings(cert_file: str, ca_file: str = "", now: datetime | None = None) -> list[str]:
+    """What is to be said of the dates of certificates that `load` takes.
+
+    Args:
+        cert_file: See `load`.
+        ca_file: See `load`.
+        now: The time; None for the present.
+
+    Returns:
+        A line for each certificate that has expired, is not valid yet, or expires soon.
+    """
+    now = now or datetime.now(UTC)
+    found = []
+    for path in filter(None, (cert_file, ca_file)):
+        for certificate in load_certificates(path):
+            parsed = certificate.to_cryptography()
+            start, end = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+            text = None
+            if now > end:
+                text = f"has expired on {end:%Y-%m-%d}"
+            elif now < start:
+                text = f"is not valid before {start:%Y-%m-%d %H:%M} UTC"
+            elif end - now < EXPIRES_SOON:
+                text = f"expires on {end:%Y-%m-%d}, in {(end - now).days} days"
+            if text is not None:
+                name = printable(parsed.subject.rfc4514_string())
+                found.append(f"{path}: the certificate of {name} {text}")
+    return found
 
 
 def ignore_alpn_of(endpoint: Any) -> None:
@@ -160,7 +203,10 @@ def load_certificates(path: str) -> list[crypto.X509]:
     Raises:
         StartError: There are none, or one is damaged; the text names the file.
     """
-    blocks = _CERTIFICATE.findall(_read(path, "certificate"))
+    pem = _read(path, "certificate")
+    blocks = _CERTIFICATE.findall(pem)
+    if pem.count(_BEGIN) > len(blocks) > 0:
+        raise StartError(f"{path}: the file ends within a certificate; it is cut off")
     if not blocks:
         raise StartError(f"{path}: this is no certificate in PEM format")
     try:

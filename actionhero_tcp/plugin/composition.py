@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -170,12 +169,13 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
     """Loads the actions; in development mode by what loads them again when they change."""
     builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
     words = [word.decode() for word in commands.table]
-    completed = partial(loader.complete, builtin, words)
+    strict = config.general.strict_params
+    completed = partial(loader.complete, builtin, words, strict=strict)
     folder = config.general.actions_directory
     if config.general.development_mode:
         modules = ModuleCache(folder, completed)
         return modules, modules.loaded
-    return None, completed(loader.load(folder) if os.path.isdir(folder) else Loaded())
+    return None, completed(loader.load_folder(folder))
 
 
 def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> Api:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from ..errors import StartError
 from ..logs import server_log as server_logging
 from ..logs.loggers import Loggers
 from ..logs.server_log import ServerLog
-from ..net import asyncio_loop
+from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
 from ..server.listeners import certificates_of, shared_listeners
@@ -140,4 +141,7 @@ def check(config: Config, reactor: Any) -> None:
     quiet = dataclasses.replace(config.log, requests=False)
     nobody = Platform(reactor, Notifier(reactor), fail=lambda error: None)
     build(dataclasses.replace(config, log=quiet), nobody)
+    server = config.tcp_server
+    for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
+        print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
     print(configuration.as_json(config))

@@ -95,7 +95,11 @@ class RedisAddress:
         return printable(f"{scheme}://{host}:{self.port}/{self.database}")
 
     def redacted(self, text: str) -> str:
-        """A text from outside, such as an error of Redis, without the password."""
+        """A text from outside, such as an error of Redis, without the password.
+
+        Redis repeats the beginning of the arguments of a command that it does not know.
+        """
+        text = text.partition(", with args")[0]
         if len(self.password) < MIN_SECRET:
             return text
         return text.replace(self.password, "[HIDDEN]")

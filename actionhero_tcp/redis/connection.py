@@ -115,6 +115,10 @@ class RedisConnection(Factory):
             self._timer = self._clock.callLater(CLOSE_SECONDS, self._connected.abort, "stopped")
             self._connected.transport.loseConnection()
 
+    def reset_backoff(self) -> None:
+        """All is well: the next time it is lost, it is tried again soon."""
+        self._attempts = 0
+
     def drop(self, reason: str = "") -> None:
         """Drops the connection; it reconnects.
 
@@ -192,7 +196,6 @@ class RedisConnection(Factory):
         if reply != b"PONG":
             protocol.abort("the service at this address is not Redis: it does not know PING")
         elif protocol is self._connected and not self._stopped:
-            self._attempts = 0
             self._ready = protocol
             self._owner.connection_changed()
 

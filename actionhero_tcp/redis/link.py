@@ -31,6 +31,9 @@ REACH_SECONDS: Final = 5.0
 SAME_ERROR_SECONDS: Final = 60.0
 """An error that stays the same is logged once in so many seconds."""
 
+MAX_ERRORS: Final = 8
+"""So many different errors are logged until Redis is reachable, each of them now and then."""
+
 _log = Logger()
 
 
@@ -69,7 +72,7 @@ class RedisLink:
         self._ready = 0
         self.failures = 0
         self._error = ""
-        self._logged_at = float("-inf")
+        self._logged: dict[str, float] = {}
         self._waiting: Deferred[None] | None = None
         self._clock: Clock = reactor
         batch = write_batch or nullcontext()
@@ -215,8 +218,9 @@ class RedisLink:
     def report(self, error: str) -> None:
         """See `connection.ConnectionOwner`: logs an error when it is new, and now and then."""
         now = self._clock.seconds()
-        if error != self._error or now - self._logged_at >= SAME_ERROR_SECONDS:
-            self._logged_at = now
+        known = error in self._logged or len(self._logged) >= MAX_ERRORS
+        if not known or now - self._logged.get(error, now) >= SAME_ERROR_SECONDS:
+            self._logged[error] = now
             _log.warn(
                 "Redis unreachable ({address}): {error}; running standalone",
                 address=self._address,
@@ -251,6 +255,9 @@ class RedisLink:
         self._reachable = reachable
         if reachable:
             self._error = ""
+            self._logged.clear()
+            for each in self._connections:
+                each.reset_backoff()
             _log.info("Redis connected ({address})", address=self._address)
             self._on_connected()
             self._is_known()

@@ -13,7 +13,7 @@ from ..clock import Timer, stop
 from ..connection.connection import Connection
 from ..dispatch.request import Request
 from ..errors import ClientError, printable
-from ..net import tls
+from ..net import handshake_failure, tls
 from ..net import transport as transports
 from ..wire import json_lines
 from .admission import Refusal, network_of
@@ -79,11 +79,16 @@ class Handshake:
         self.network: str | None = None
         self.error: str | None = None
 
-    @property
-    def lost_reason(self) -> str:
-        """Why the connection ended where it was lost on its way in."""
-        secure = isinstance(self._transport, TLSMemoryBIOProtocol) and self._connect_hooks is None
-        return close_reasons.HANDSHAKE_FAILED if secure else close_reasons.CONNECTION_LOST
+    def lost(self, error: BaseException | None) -> str:
+        """Gives why the connection ended where it was lost on its way in.
+
+        Args:
+            error: What its transport was lost with.
+        """
+        if not isinstance(self._transport, TLSMemoryBIOProtocol) or self._connect_hooks is not None:
+            return close_reasons.CONNECTION_LOST
+        reason, self.error = handshake_failure.reason_of(error, self._transport)
+        return reason
 
     @property
     def refused(self) -> bool:

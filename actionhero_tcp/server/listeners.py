@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.logger import Logger
 
 from ..errors import StartError
 from ..net import tls
@@ -14,8 +15,10 @@ from . import endpoints
 from .listening import Listener
 
 if TYPE_CHECKING:
-    from ..config.sections import Config
+    from ..config.sections import Config, TcpServer
     from .proxied import TrustedProxies
+
+_log = Logger()
 
 
 def certificates_of(config: Config) -> tls.Certificates | None:
@@ -26,10 +29,18 @@ def certificates_of(config: Config) -> tls.Certificates | None:
     """
     server = config.tcp_server
     if server.secure:
-        return tls.Certificates(tls.load(server.key_file, server.cert_file, server.ca_file))
+        context = tls.load(server.key_file, server.cert_file, server.ca_file)
+        warn_of_dates(server)
+        return tls.Certificates(context)
     if server.ca_file:
         raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
     return None
+
+
+def warn_of_dates(server: TcpServer) -> None:
+    """Logs which certificates have expired, are not valid yet, or expire soon."""
+    for warning in tls.warnings(server.cert_file, server.ca_file):
+        _log.warn("{warning}", warning=warning)
 
 
 def listeners_of(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -22,7 +23,13 @@ from ..connection.closing import Closing
 from ..connection.connection import Connection
 from ..connection.fair_queue import COSTLY_SECONDS
 from ..connection.heartbeat import Heartbeat
-from ..connection.memory import CONNECTION_BYTES, TLS_BYTES, Account
+from ..connection.memory import (
+    CONNECTION_BYTES,
+    LARGE_READ_BYTES,
+    TLS_BUFFER_BYTES,
+    TLS_BYTES,
+    Account,
+)
 from ..connection.outbox import Outbox
 from ..connection.rate_limit import RateLimit
 from ..net import transport as transports
@@ -31,6 +38,7 @@ from ..wire.framing import LineSplitter
 from .newcomer import Newcomer
 
 if TYPE_CHECKING:
+    from ..errors import FileCutError
     from .clients import Clients
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
@@ -41,6 +49,8 @@ MAX_BUFFERED: Final = 128 * 1024
 beyond is one large answer, or what TLS itself has to say."""
 
 IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
+
+_log = Logger()
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
@@ -84,6 +94,7 @@ class ActionHeroProtocol(LineReceiver):
     _line_charge = 0
     _backlog_charge = 0
     _transport_charge = 0
+    _counts_input = False
     _paused = False
     _memory_hold = False
     _transport_hold = False
@@ -101,8 +112,10 @@ class ActionHeroProtocol(LineReceiver):
     def connectionMade(self) -> None:
         """A client is there."""
         self._splitter = LineSplitter(self._context.live.limits.max_line_length)
-        secure = transports.is_secure(self.transport)
-        base = CONNECTION_BYTES + TLS_BYTES * secure
+        base = CONNECTION_BYTES
+        if transports.is_secure(self.transport):
+            base += TLS_BYTES
+            self._counts_input = True
         self._account = self._context.memory.account(self, base)
         transports.count_buffered(self.transport, self._buffered)
         self._clients.opened(self)
@@ -165,6 +178,9 @@ class ActionHeroProtocol(LineReceiver):
             return
         self._heard = True
         self._context.stats.received_bytes += len(data)
+        if self._counts_input and len(data) >= LARGE_READ_BYTES:
+            self._counts_input = False
+            self._account.charge(TLS_BUFFER_BYTES)
         splitter = self._splitter
         lines = splitter.feed(data)
         if splitter.size or self._line_charge:
@@ -367,6 +383,13 @@ class ActionHeroProtocol(LineReceiver):
         self._context.stats.limited["maxOutboxBytes"] += 1
         self._abort(close_reasons.SLOW_CONSUMER)
 
+    def outbox_file_cut(self, error: FileCutError) -> None:
+        """See `outbox.OutboxOwner.outbox_file_cut`."""
+        if self.connection is not None:
+            client = self.connection.id
+            _log.error("file cut short for client {client}: {error}", client=client, error=error)
+        self._abort(close_reasons.FILE_CUT)
+
     def ping(self) -> None:
         """See `heartbeat.HeartbeatOwner.ping`."""
         if self._reason is None and self.connection is not None and not self._outbox.blocked:
@@ -469,7 +492,7 @@ class ActionHeroProtocol(LineReceiver):
         if self._closing is not None:
             self._closing.stop()
         if connection is None:
-            self._clients.lost(self, None, self._reason or self.handshake.lost_reason)
+            self._clients.lost(self, None, self._reason or self.handshake.lost(reason.value))
         else:
             self._outbox.close()
             done = reason.check(ConnectionDone) is not None

@@ -12,6 +12,7 @@ from ..config.sections import Config, build, fields
 from ..config.settings import Settings
 from ..errors import StartError
 from ..net import tls
+from .listeners import warn_of_dates
 from .proxied import TrustedProxies
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Parts:
         proxies = TrustedProxies(server.trusted_proxies)
         if self.certificates is not None:
             context = tls.load(server.key_file, server.cert_file, server.ca_file)
+            warn_of_dates(server)
 
         def commit() -> None:
             self.proxies.trust_like(proxies)

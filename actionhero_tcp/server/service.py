@@ -95,9 +95,7 @@ class ActionHeroService(ListeningService):
         super().stopService()  # type: ignore[no-untyped-call]
         self._stopping = True
         count = len(self.factory.clients)
-        _log.info(
-            "{name} is stopping, with {count} clients connected", name=self.name, count=count
-        )
+        _log.info("{name} is stopping, with {count} clients connected", name=self.name, count=count)
         seconds = stop_seconds(self.factory.context.live.limits)
         self.notifier.stopping(f"stopping, with {count} clients connected", seconds)
         stopped: Deferred[Any] = self._stop_listening()

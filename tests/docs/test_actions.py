@@ -51,6 +51,9 @@ def ask(action: str, **params: object) -> str:
 OK = {"status": "OK"}
 SAID = {"message": "HI", "room": "defaultRoom", "from": 0, "context": "api", "sentAt": 0}
 
+DEVICE = "6f1cbd44-3c4a-4d5c-8b0c-5a3a6b0d9c11"
+READING = {"at": "2026-01-31T12:00:00Z", "values": [1, 2.5]}
+
 README_CALLS: dict[str, list[Call]] = {
     "hello": [
         Call(ask("hello", name="Ada", times=2), {"greeting": "Hello, Ada! Hello, Ada!"}),
@@ -63,6 +66,48 @@ CALLS: dict[str, list[Call]] = {
     "add-numbers": [
         Call(ask("add-numbers", a=1, b="2.5"), {"sum": 3.5}),
         Call(ask("add-numbers", a=1, b="x"), {"error": "b must be a number"}),
+    ],
+    "authenticate": [Call(ask("authenticate", device=DEVICE), OK)],
+    "report": [
+        Call(
+            ask("report", device=DEVICE, reading=READING),
+            {"error": "authenticate first", "code": 401},
+        ),
+        Call(ask("authenticate", device=DEVICE), OK),
+        Call(ask("report", device=DEVICE, reading=READING, battery=5), {"stored": 1}),
+        Call(ask("report", device=DEVICE, reading=json.dumps(READING)), {"stored": 2}),
+        Call(
+            ask("report", device=DEVICE, reading={**READING, "values": [1, 2, "x"]}, battery=120),
+            {
+                "error": "reading.values[2] must be a number",
+                "errors": [
+                    {
+                        "param": "reading.values[2]",
+                        "error": "reading.values[2] must be a number",
+                    },
+                    {"param": "battery", "error": "battery must be at most 100"},
+                ],
+            },
+        ),
+    ],
+    "charge": [
+        Call(ask("charge", battery=5), {"battery": 5}),
+        Call(
+            ask("charge", batery=5),
+            {
+                "error": "unknown param batery; did you mean battery?",
+                "errors": [
+                    {
+                        "param": "batery",
+                        "error": "unknown param batery; did you mean battery?",
+                    },
+                    {
+                        "param": "battery",
+                        "error": "battery is a required parameter for this action",
+                    },
+                ],
+            },
+        ),
     ],
     "search": [
         Call(
@@ -136,8 +181,8 @@ CALLS: dict[str, list[Call]] = {
         ),
         Call(ask("whisper", to="nobody", text="hi"), {"error": "nobody is not here"}),
     ],
-    "report": [
-        Call(ask("report", year=2024), {"error": "buy a ticket first"}),
+    "annualReport": [
+        Call(ask("annualReport", year=2024), {"error": "buy a ticket first"}),
         Call(
             "buyTicket",
             [
@@ -146,8 +191,8 @@ CALLS: dict[str, list[Call]] = {
                 {"ticket": True, "context": "response"},
             ],
         ),
-        Call(ask("report", year=2024), b"all is well\n"),
-        Call(ask("report", year=1), {"error": "The file, reports/1.txt, is not found."}),
+        Call(ask("annualReport", year=2024), b"all is well\n"),
+        Call(ask("annualReport", year=1), {"error": "The file, reports/1.txt, is not found."}),
     ],
     "buyTicket": [
         Call(
@@ -230,7 +275,9 @@ class ExampleTests(SynchronousTestCase):
             ("general", "actions_directory"): str(self.folder / "actions"),
             ("general", "flat_file_directory"): str(self.folder / "public"),
         }
-        service, reactor = support.make_service(values, Reactor())
+        server, reactor = support.make_server(values, Reactor())
+        server.lifecycle.start()
+        service = server.service
         client, other = support.Client(service, reactor), support.Client(service, reactor)
         client.raw()
         other.raw()

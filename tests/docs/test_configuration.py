@@ -87,7 +87,7 @@ class DependencyTests(SynchronousTestCase):
         wanted = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (wanted["console"] + wanted["fast"] + wanted["redis"], extras),
+            (wanted["console"] + wanted["fast"] + wanted["redis"] + wanted["web"], extras),
             (wanted["dev"] + wanted["docs"] + wanted["scan"], extras + development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}

@@ -218,6 +218,41 @@ class SlowReaderTests(DaemonTestCase):
         self.assertIn(b'"status":"Bye!"', client.rest())
 
 
+class CutTests(OwnDaemonTestCase):
+    """A file that becomes shorter while it is sent, and a folder that is replaced."""
+
+    def test_a_file_that_shrinks_ends_the_connection(self) -> None:
+        size = 40 * MEGABYTE
+        running = self.start(files={"public/big": b"x" * size})
+        client = self.join(running, receive_buffer=4096)
+        ask_file(client, "big")
+        client.send(b"paramsView\n")
+        client.read(1000)
+        with open(running.folder / "public" / "big", "r+b") as file:
+            file.truncate(MEGABYTE)
+        with self.assertRaises(ConnectionResetError):
+            client.rest()
+        wait_for(lambda: 'reason="file cut short"' in running.log, "the end of the connection")
+        self.assertIn("file cut short for client", running.log)
+        self.assertIn("big: the file became", running.log)
+        self.stop(running)
+
+    def test_a_folder_behind_a_link_can_be_replaced(self) -> None:
+        files = {"v1/page": "one", "v2/page": "two"}
+        folder = self.folder(files)
+        (folder / "current").symlink_to("v1")
+        running = self.start(f"--public={folder / 'current'}")
+        client = self.join(running)
+        ask_file(client, "page")
+        self.assertEqual(client.read(3), b"one")
+        self.assertEqual(client.line(), NO_PARAMS % 2)
+        (folder / "next").symlink_to("v2")
+        (folder / "next").rename(folder / "current")
+        ask_file(client, "page")
+        self.assertEqual(client.read(3), b"two")
+        self.stop(running)
+
+
 class StoppingTests(OwnDaemonTestCase):
     """A server that stops while a file is on its way."""
 

@@ -41,7 +41,7 @@ PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[Heal
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken to have failed."""
 
 
@@ -184,6 +184,9 @@ class OutboxOwner:
 
     def outbox_drained(self) -> None:
         self.told.append("drained")
+
+    def outbox_file_cut(self, error: Exception) -> None:
+        self.told.append(f"cut: {error}")
 
     def outbox_overflowed(self) -> None:
         self.told.append("overflowed")

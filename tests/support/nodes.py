@@ -38,9 +38,8 @@ ENTERED = "I have entered the room"
 LEFT = "I have left the room"
 
 PROMISED = 15.0
-"""Seconds after which all is consistent again; the machine may make it longer, see `SLACK`."""
-
-SLACK = 15.0
+"""Seconds after which all is consistent again, which only `make faults` checks: a machine that is
+busy makes it longer."""
 
 
 class Member(Talker):
@@ -111,7 +110,7 @@ class Nodes:
         count: How many nodes.
         options: More options of each.
         proxied: Whether each reaches Redis through a proxy of its own.
-        password: What they take for Redis' password.
+        login: The user and the password that they log in to Redis with.
         redis: The Redis; one of its own, that runs, by default.
 
     Attributes:
@@ -126,7 +125,7 @@ class Nodes:
         count: int = 3,
         *options: str,
         proxied: bool = False,
-        password: str = "",
+        login: str = ":",
         redis: RedisServer | None = None,
     ) -> None:
         self.redis = redis or RedisServer()
@@ -142,7 +141,7 @@ class Nodes:
                 self.proxies.append(Proxy(port))
                 stack.callback(self.proxies[-1].close)
                 port = self.proxies[-1].port
-            url = f"redis://:{password}@127.0.0.1:{port}"
+            url = f"redis://{login}@127.0.0.1:{port}"
             self.running.append(self.start("--redis", url, *options))
 
     def start(self, *options: str) -> Daemon:
@@ -329,9 +328,3 @@ def nodes(count: int = 3, *options: str, **more: Any) -> Iterator[Nodes]:
     """Some nodes that end with the context."""
     with ExitStack() as stack:
         yield Nodes(stack, count, *options, **more)
-
-
-def within(seconds: float, what: str) -> float:
-    """Checks that something did not take longer than promised."""
-    assert seconds < PROMISED + SLACK, f"{what} took {seconds:.1f} s"
-    return seconds

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp import ActionConnection
+from actionhero_tcp import Connection
 from actionhero_tcp.app import hooks, loader
 from actionhero_tcp.app.actions import MARK
 from actionhero_tcp.app.decorator import action
@@ -81,7 +81,7 @@ def action_of(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def echo(api: Any, connection: ActionConnection, **params: Any) -> dict[str, object]:
+def echo(api: Any, connection: Connection, **params: Any) -> dict[str, object]:
     """Gives its params back."""
     return {"params": params}
 
@@ -101,7 +101,7 @@ class Waiting:
     def action(self) -> Callable[..., Any]:
         """The action, called ``wait``."""
 
-        def wait(api: Any, connection: ActionConnection, **params: Any) -> Deferred[Any]:
+        def wait(api: Any, connection: Connection, **params: Any) -> Deferred[Any]:
             waiting: Deferred[Any] = Deferred(self._cancelled)
             self.calls.append((params, waiting))
             return waiting

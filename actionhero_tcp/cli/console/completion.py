@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+
+from . import schema_offers
 
 VERBS: Final = {
     "quit": "say goodbye and hang up",
@@ -24,9 +26,7 @@ VERBS: Final = {
 
 _TAKES_PARAM: Final = {"paramAdd": "=", "paramView": "", "paramDelete": ""}
 _NAME: Final = re.compile(r'\{\s*"action"\s*:\s*"([^"]*)$')
-_INPUT: Final = re.compile(
-    r'\{\s*"action"\s*:\s*"(?P<action>[^"]+)".*"params"\s*:\s*\{(?P<before>.*?)(?P<begun>"[^"]*)?$'
-)
+_PARAMS: Final = re.compile(r'\{\s*"action"\s*:\s*"(?P<action>[^"]+)".*?"params"\s*:\s*(?=\{)')
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class Action:
         name: Its name.
         description: What it does.
         inputs: The names of its inputs, the required ones first.
+        schema: The JSON Schema of its inputs; empty where the server gives none.
     """
 
     name: str
     description: str
     inputs: tuple[str, ...]
+    schema: schema_offers.Schema = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def read_actions(answer: dict[str, Any]) -> list[Action]:
     for entry in answer.get("actions", ()):
         try:
             inputs = [*entry["inputs"]["required"], *entry["inputs"]["optional"]]
-            found.append(Action(entry["name"], entry["description"], tuple(map(str, inputs))))
+            names, schema = tuple(map(str, inputs)), entry.get("inputSchema", {})
+            found.append(Action(entry["name"], entry["description"], names, schema))
         except (KeyError, TypeError):
             continue
     return found
@@ -87,32 +90,49 @@ def offers(line: str, actions: list[Action]) -> Iterator[Offer]:
         for name in sorted(known, key=str.casefold):
             if name.startswith(word):
                 yield Offer(name, len(word), known[name])
-    elif word in _TAKES_PARAM and " " not in rest and "=" not in rest:
+    elif word in _TAKES_PARAM and " " not in rest:
+        yield from _param_offers(word, rest, actions)
+
+
+def _param_offers(word: str, rest: str, actions: list[Action]) -> Iterator[Offer]:
+    """For a verb that takes a param: the names of inputs, and the values that one may have."""
+    name, equals, begun = rest.partition("=")
+    if not equals:
         users: dict[str, list[str]] = {}
         for action in actions:
-            for name in action.inputs:
-                users.setdefault(name, []).append(action.name)
-        for name in sorted(users):
-            if name.startswith(rest):
-                yield Offer(name + _TAKES_PARAM[word], len(rest), ", ".join(users[name]))
+            for known in action.inputs:
+                users.setdefault(known, []).append(action.name)
+        for known in sorted(users):
+            if known.startswith(name):
+                yield Offer(known + _TAKES_PARAM[word], len(name), ", ".join(users[known]))
+    elif _TAKES_PARAM[word]:
+        found = [value for each in actions for value in schema_offers.values(each.schema, name)]
+        for text in dict.fromkeys(map(_sticky, found)):
+            if text.startswith(begun) and text != begun:
+                yield Offer(text, len(begun))
 
 
 def _json_offers(line: str, actions: list[Action]) -> Iterator[Offer]:
-    """For a request in JSON: whole requests, or the names of an action's inputs."""
-    name, inputs = _NAME.match(line), _INPUT.match(line)
+    """For a request in JSON: whole requests, or the fields and values of an action's inputs."""
+    name, params = _NAME.match(line), _PARAMS.match(line)
     if name is not None or line == "{":
         begun = name[1] if name is not None else ""
-        for action in actions:
-            if action.name.startswith(begun):
-                yield Offer(_request(action), len(line), action.description)
-    elif inputs is not None:
-        before, begun = inputs["before"].strip(), inputs["begun"] or ""
-        if not before or before.endswith(","):
-            known = {action.name: action.inputs for action in actions}
-            for key in known.get(inputs["action"], ()):
-                text = f"{json.dumps(key, ensure_ascii=False)}:"
-                if text.startswith(begun) and text not in before:
-                    yield Offer(text, len(begun))
+        for each in actions:
+            if each.name.startswith(begun):
+                yield Offer(_request(each), len(line), each.description)
+    elif params is not None:
+        known = {action.name: action for action in actions}
+        action = known.get(params["action"])
+        if action is None:
+            return
+        schema = action.schema or {"properties": {key: {} for key in action.inputs}}
+        for text, replaced in schema_offers.continuations(line[params.end() :], schema):
+            yield Offer(text, replaced)
+
+
+def _sticky(value: object) -> str:
+    """A value as the text of a sticky param."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _request(action: Action) -> str:

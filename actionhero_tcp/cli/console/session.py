@@ -68,7 +68,7 @@ class Session(asyncio.Protocol):
     def _learn(self) -> None:
         """Asks what actions there are."""
         asked = Typed(self._loop.time(), self._timeout, self._learned)
-        self._conversation.ask(requests.action("actionsView", {}), asked)
+        self._conversation.ask(requests.action("actionsView", {"schema": True}), asked)
         self._flush()
 
     def _learned(self, result: object, _: float) -> None:

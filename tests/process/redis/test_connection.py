@@ -8,7 +8,6 @@ import socket
 from contextlib import nullcontext
 from typing import Any
 
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
@@ -38,10 +37,7 @@ class ConnectionTests(RedisTestCase):
         link = self.link()
         await self.until(lambda: link.is_reachable)
         self.server.send(signal.SIGSTOP)
-        before = reactor.seconds()  # type: ignore[attr-defined]
-        await self.failure(link.call("GET", "a"))
-        seconds = reactor.seconds() - before  # type: ignore[attr-defined]
-        self.assertLess(seconds, 5 + 5, "5 s are promised, and machines are slow")
+        self.assertIn("has not answered for", await self.failure(link.call("GET", "a")))
         self.server.send(signal.SIGCONT)
         await self.until(lambda: link.is_reachable)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app import loader
@@ -44,6 +45,122 @@ class LoaderTestCase(SynchronousTestCase):
         text = str(self.assertRaises(StartError, self.load))
         self.assertEqual(1, len(text.splitlines()), text)
         return text
+
+
+GUARD = """import functools
+def logged_in(f):
+    @functools.wraps(f)
+    def guard(api, connection, **params):
+        return f(api, connection, **params)
+    return guard
+def bare(f):
+    def guard(api, connection, **params):
+        return f(api, connection, **params)
+    return guard
+"""
+
+
+class LostTests(LoaderTestCase):
+    """What is marked and would not be loaded stops the start."""
+
+    def lost(self, text: str, line: int, reason: str, file: str = "one.py") -> None:
+        """Checks what is said of a file after its head."""
+        self.write("one.py", "from actionhero_tcp import action, after_action\n" + text)
+        refusal = self.refusal()
+        self.assertTrue(refusal.startswith(f"{self.folder / file}:{line}: "), refusal)
+        self.assertIn(reason, refusal)
+
+    def test_a_decorator_above_action(self) -> None:
+        for decorator in ("logged_in", "bare", "functools.lru_cache", "staticmethod"):
+            self.lost(
+                GUARD + function("a", decorator=f"@{decorator}\n@action"), 12, "@action comes first"
+            )
+
+    def test_a_decorator_above_a_hook(self) -> None:
+        text = "@bare\n@after_action\ndef h(api, connection, call):\n    pass\n"
+        self.lost(GUARD + text, 12, "the hook 'h' would not be loaded")
+
+    def test_members_of_classes(self) -> None:
+        for decorator in ("", "    @staticmethod\n"):
+            text = f"class A:\n{decorator}    @action\n    def a(api, connection):\n        pass\n"
+            self.lost(text, 3, "a member of a class")
+
+    def test_static_methods_callables_and_partials(self) -> None:
+        self.lost(
+            "@action\n@staticmethod\ndef a(api, connection):\n    pass\n", 2, "is no function"
+        )
+        head = "import functools\ndef f(api, connection, *, x: int): pass\n"
+        self.lost(head + "a = action(functools.partial(f, x=1))\n", 3, "is no function")
+        text = "class C:\n    def __call__(self, api, connection): pass\na = action(C())\n"
+        self.lost(text, 4, "is no function")
+        self.lost("a = action(len)\n", 2, "is no function")
+
+    def test_a_name_that_is_used_again(self) -> None:
+        self.lost(function("a") + "a = None\n", 2, "something else has its name")
+        self.lost("@action(name='x')\n" + function("a"), 2, "is an action already")
+
+    def test_a_factory_in_another_file(self) -> None:
+        factory = (
+            "from actionhero_tcp import action\n"
+            "def make(name):\n"
+            "    @action(name=name)\n"
+            "    def made(api, connection): pass\n"
+            "    return made\n"
+        )
+        self.write("_shared.py", factory)
+        self.lost("from ._shared import make\na = make('a')\n", 3, "one.py", "_shared.py")
+
+    def test_a_factory_in_the_same_file(self) -> None:
+        text = "def make(name):\n    @action(name=name)\n    def made(api, connection): pass\n"
+        self.write("one.py", HEAD + text + "    return made\na, b = make('a'), make('b')\n")
+        self.assertEqual(["a", "b"], self.load())
+
+    def test_what_is_imported_from_another_file_is_that_files(self) -> None:
+        self.write("one.py", HEAD + "from .two import a\n" + function("b"))
+        self.write("two.py", HEAD + function("a"))
+        self.assertEqual(["a", "b"], self.load())
+
+    def test_a_decorator_below_keeps_the_place_of_the_function(self) -> None:
+        self.write("_guards.py", GUARD)
+        self.write(
+            "one.py",
+            HEAD
+            + "from ._guards import logged_in\n@action\n@logged_in\ndef a(api, connection): pass\n",
+        )
+        self.assertEqual(["a"], self.load())
+        self.assertEqual(f"{self.folder / 'one.py'}:3", self.actions["a"].place)
+
+
+class ReportTests(LoaderTestCase):
+    """What the log says of a folder."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.events: list[LogEvent] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+
+    def said(self) -> list[tuple[str, str]]:
+        """The level and the text of what was logged."""
+        return [(event["log_level"].name, formatEvent(event)) for event in self.events]
+
+    def test_how_much_was_loaded(self) -> None:
+        hook = "from actionhero_tcp import on_stop\n@on_stop\ndef h(api): pass\n"
+        self.write("one.py", HEAD + function("a") + function("b") + hook)
+        loader.load_folder(str(self.folder))
+        self.assertEqual(
+            [("info", f"loaded 2 actions and 1 hooks from {self.folder}")], self.said()
+        )
+
+    def test_an_empty_folder_is_a_warning(self) -> None:
+        loader.load_folder(str(self.folder))
+        self.assertEqual(
+            [("warn", f"loaded 0 actions and 0 hooks from {self.folder}")], self.said()
+        )
+
+    def test_a_missing_folder_is_a_warning(self) -> None:
+        self.assertEqual({}, loader.load_folder("/nope").actions)
+        self.assertEqual([("warn", "loaded no actions: there is no folder /nope")], self.said())
 
 
 class LoadTests(LoaderTestCase):

@@ -89,7 +89,7 @@ ACTIONS: dict[str, Action] = {
     for function in (plain, typed, nothing, rest, paged, odd, defaulted)
     for found in [getattr(function, MARK)]
 }
-DECODER = RequestDecoder(ACTIONS.values())
+DECODER = RequestDecoder((found, found) for found in ACTIONS.values())
 
 
 def ask(name: str, **params: object) -> bytes:
@@ -187,7 +187,8 @@ class ReadTests(SynchronousTestCase):
     def test_an_input_may_have_any_name(self) -> None:
         def act(api: Any, connection: Any, *, params: int, self: int = 1, _x: int = 2) -> None: ...
 
-        decoder = RequestDecoder([getattr(action(act), MARK)])
+        found_action = getattr(action(act), MARK)
+        decoder = RequestDecoder([(found_action, found_action)])
         line = b'{"action":"act","params":{"params":5}}'
         found = decoder.read(line, 64)
         assert found is not None

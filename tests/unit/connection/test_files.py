@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.connection import beneath
 from actionhero_tcp.connection.files import CHUNK_BYTES, PATH_MAX, FileReader, Files
-from actionhero_tcp.errors import ClientError
+from actionhero_tcp.errors import ClientError, FileCutError
 from tests.support import PROPERTY
 
 PARTS = st.sampled_from(
@@ -120,7 +121,7 @@ class OpenTests(FilesTestCase):
         self.assertEqual(b"a page\r\n\x00\xff", self.content("sub/up.txt"))
 
     def test_a_name_of_as_many_characters_as_linux_takes(self) -> None:
-        name = "./" * ((PATH_MAX - len("page.txt")) // 2) + "page.txt"
+        name = "./" * ((PATH_MAX - len("/page.txt")) // 2) + "/page.txt"
         self.assertEqual(PATH_MAX, len(name))
         self.assertEqual(b"a page\r\n\x00\xff", self.content(name))
 
@@ -242,10 +243,10 @@ class RefusalTests(FilesTestCase):
         self.refused("x/" * 10_000, "x/" * 32 + "…")
 
     def test_a_name_longer_than_linux_takes_is_not_even_resolved(self) -> None:
-        name = "./" * ((PATH_MAX - len("page.txt")) // 2) + "/page.txt"
+        name = "./" * ((PATH_MAX + 1 - len("page.txt")) // 2) + "page.txt"
         self.assertEqual(PATH_MAX + 1, len(name))
         resolved: list[str] = []
-        self.patch(os.path, "realpath", lambda path, **_: resolved.append(path))
+        self.patch(beneath, "open_beneath", lambda root, path: resolved.append(path))
         self.refused(name, name[:64] + "…")
         self.refused("x" * 60_000, "x" * 64 + "…")
         self.assertEqual([], resolved)
@@ -256,27 +257,27 @@ class RefusalTests(FilesTestCase):
 
     def test_a_file_that_must_not_be_read(self) -> None:
         # The tests may run as root, who may read all.
-        really_open = os.open
+        really_open = beneath.open_beneath
 
-        def refuse(path: str, *arguments: int) -> int:
-            if path == os.path.realpath(self.root / "page.txt"):
+        def refuse(root: int, path: str) -> int:
+            if path == "page.txt":
                 raise PermissionError(errno.EACCES, "Permission denied")
-            return really_open(path, *arguments)
+            return really_open(root, path)
 
-        self.patch(os, "open", refuse)
+        self.patch(beneath, "open_beneath", refuse)
         self.refused("page.txt")
         self.assertEqual(b"a page below", self.content("sub/page.txt"))
 
-    def test_a_file_that_becomes_a_link_at_the_last_moment(self) -> None:
-        really_open = os.open
+    def test_a_folder_that_may_be_entered_but_not_listed_has_an_index(self) -> None:
+        really_open = beneath.open_beneath
 
-        def swap(path: str, *arguments: int) -> int:
-            (self.root / "page.txt").unlink()
-            (self.root / "page.txt").symlink_to(self.outside / "secret.txt")
-            return really_open(path, *arguments)
+        def refuse(root: int, path: str) -> int:
+            if path == "sub":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return really_open(root, path)
 
-        self.patch(os, "open", swap)
-        self.refused("page.txt")
+        self.patch(beneath, "open_beneath", refuse)
+        self.assertEqual(b"the index below", self.content("sub"))
 
     def test_a_folder_of_files_that_is_not_there(self) -> None:
         self.files = Files(str(self.root / "nope"), "index.html")
@@ -302,6 +303,20 @@ class RefusalTests(FilesTestCase):
         else:
             self.assertNotIn(b"secret", content)
         self.assertEqual(before, open_descriptors())
+
+
+class DeployTests(FilesTestCase):
+    """The folder is replaced while the server runs."""
+
+    def test_a_link_to_another_version(self) -> None:
+        current = self.root.parent / "current"
+        current.symlink_to("public")
+        self.files = Files(str(current), "index.html")
+        self.assertEqual(b"the index", self.content(""))
+        new = self.root.parent / "new"
+        new.symlink_to("outside")
+        new.rename(current)
+        self.assertEqual(b"secret index", self.content(""))
 
 
 class FileReaderTests(FilesTestCase):
@@ -341,16 +356,19 @@ class FileReaderTests(FilesTestCase):
         self.addCleanup(reader.close)
         self.assertEqual([b"a p", b""], [reader.read(), reader.read()])
 
-    def test_ends_where_the_file_became_shorter(self) -> None:
+    def test_a_file_that_became_shorter_is_an_error(self) -> None:
         reader = self.reader(b"x" * (CHUNK_BYTES + 10))
         reader.read()
         os.truncate(self.root / "data", CHUNK_BYTES + 4)
-        self.assertEqual([b"xxxx", b""], [reader.read(), reader.read()])
+        self.assertEqual(b"xxxx", reader.read())
+        error = self.assertRaises(FileCutError, reader.read)
+        self.assertEqual("data: the file became 6 bytes shorter", str(error))
 
-    def test_ends_where_reading_fails(self) -> None:
+    def test_a_failure_to_read_is_an_error(self) -> None:
         reader = FileReader(os.open(self.root, os.O_RDONLY), 100)
         self.addCleanup(reader.close)
-        self.assertEqual(b"", reader.read())
+        error = self.assertRaises(FileCutError, reader.read)
+        self.assertEqual("the file: Is a directory", str(error))
 
     def test_reads_nothing_once_closed(self) -> None:
         reader = self.reader(b"abc")

@@ -157,6 +157,12 @@ class ProcessTests(MemoryTestCase):
         self.assertEqual([True, False, False], [each.closed for each in heavy])
         self.assertLessEqual(self.budget.held, 16 * MIB)
 
+    def test_those_who_hold_next_to_nothing_are_not_closed(self) -> None:
+        self.start()
+        light, heavy = self.client(1000), self.client(10_000)
+        self.budget.account().charge(20 * MIB)
+        self.assertEqual((False, True), (light.closed, heavy.closed))
+
     def test_a_part_of_the_server_counts_and_is_never_held_or_closed(self) -> None:
         self.start()
         part = self.budget.account()

@@ -17,6 +17,7 @@ from actionhero_tcp.connection.estimate import LINE_BYTES
 from actionhero_tcp.connection.memory import Account
 from actionhero_tcp.connection.outbox import HIGH_WATER, Outbox, say_at_once
 from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.errors import FileCutError
 from actionhero_tcp.net.transport import TCPTransport
 from tests.support import FakeSocket, OutboxOwner, Soon, Writer, make_account
 
@@ -285,6 +286,24 @@ class OutboxTests(SynchronousTestCase):
             self.outbox.send(b"2")
         self.soon.run()
         self.assertEqual([], self.writer.writes)
+        self.assertTrue(self.outbox.empty)
+
+    def test_a_file_that_is_cut_short_closes_it_and_is_told(self) -> None:
+        class Cut(Reader):
+            def read(self) -> bytes:
+                if self.chunks:
+                    return super().read()
+                raise FileCutError("page: the file became 3 bytes shorter")
+
+        reader = Cut(b"12")
+        with self.write_batch:
+            self.outbox.send_file(reader)  # type: ignore[arg-type]
+            self.outbox.send(b"the next answer")
+        self.soon.run()
+        self.assertEqual([b"12"], self.writer.writes)
+        self.assertEqual(
+            (1, ["cut: page: the file became 3 bytes shorter"]), (reader.closed, self.owner.told)
+        )
         self.assertTrue(self.outbox.empty)
 
     def test_release_unregisters_and_drops_what_comes_later(self) -> None:

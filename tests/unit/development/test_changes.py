@@ -65,6 +65,7 @@ class DevelopmentTestCase(LibraryTestCase):
         fixed = {
             ("general", "development_mode"): True,
             ("general", "actions_directory"): str(self.folder),
+            ("limits", "announce_delay"): 0.0,
             ("log", "requests"): False,
         }
         return sections.build(config_file.read_file(str(self.config_file)), fixed)
@@ -422,6 +423,7 @@ class ConfigTests(DevelopmentTestCase):
             {
                 ("general", "development_mode"): True,
                 ("general", "actions_directory"): str(self.folder),
+                ("limits", "announce_delay"): 0.0,
             }
         )
         assert server.development is not None

@@ -37,6 +37,26 @@ def signed(key: rsa.RSAPrivateKey) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 
 
+class WarningTests(SynchronousTestCase):
+    """`warnings`."""
+
+    def test_the_dates_of_certificates(self) -> None:
+        _, cert = certs.make(Path(self.mktemp()))
+        certificate = x509.load_pem_x509_certificate(cert.read_bytes())
+        start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        day = datetime.timedelta(days=1)
+        for now, expected in (
+            (start + day, None),
+            (end - 31 * day, None),
+            (end - 29.5 * day, f"expires on {end:%Y-%m-%d}, in 29 days"),
+            (end + day, f"has expired on {end:%Y-%m-%d}"),
+            (start - day, f"is not valid before {start:%Y-%m-%d %H:%M} UTC"),
+        ):
+            text = f"{cert}: the certificate of CN=localhost {expected}"
+            self.assertEqual([text] if expected else [], tls.warnings(str(cert), "", now))
+        self.assertEqual(2, len(tls.warnings(str(cert), str(cert), end + day)))
+
+
 class LoadTests(SynchronousTestCase):
     """`load`."""
 
@@ -195,6 +215,15 @@ class LoadTests(SynchronousTestCase):
             self.key.write_bytes(pem)
             self.assertEqual(
                 f"{self.key}: the private key is encrypted; give one that is not", self.refusal()
+            )
+
+    def test_a_chain_that_is_cut_off(self) -> None:
+        _, other = certs.make(self.folder / "other")
+        whole, more = self.cert.read_bytes(), other.read_bytes()
+        for size in (30, len(more) // 2, len(more) - 10):
+            self.cert.write_bytes(whole + more[:size])
+            self.assertEqual(
+                f"{self.cert}: the file ends within a certificate; it is cut off", self.refusal()
             )
 
     def test_a_key_that_openssl_finds_too_weak(self) -> None:

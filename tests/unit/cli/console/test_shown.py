@@ -169,6 +169,74 @@ class CompletionTests(SynchronousTestCase):
         for line in (f'{begun}"key":"v', '{"action":"x","params":{', '{"b', whole):
             self.assertEqual([], self.texts(line))
 
+    def test_values_and_nested_fields_by_the_schema(self) -> None:
+        schema = {
+            "properties": {
+                "reading": {"$ref": "#/$defs/Reading"},
+                "exact": {"type": "boolean", "default": False},
+                "colour": {"anyOf": [{"enum": ["red", "blue"]}, {"type": "null"}]},
+                "parts": {"type": "array", "items": {"$ref": "#/$defs/Reading"}},
+            },
+            "$defs": {
+                "Reading": {
+                    "properties": {
+                        "at": {"type": "string"},
+                        "status": {"enum": ["ok", "off", "warn"]},
+                    }
+                }
+            },
+        }
+        actions = [Action("report", "reports", ("reading",), schema)]
+
+        def ends(line: str) -> list[str]:
+            return [
+                line[: len(line) - offer.replaced] + offer.text
+                for offer in completion.offers(line, actions)
+            ]
+
+        begun = '{"action":"report","params":{'
+        self.assertEqual([f'{begun}"reading":'], ends(f'{begun}"r'))
+        inner = begun + '"exact":true,"reading":{'
+        self.assertEqual([f'{inner}"at":', f'{inner}"status":'], ends(inner))
+        self.assertEqual([f'{inner}"at":1,"status":'], ends(f'{inner}"at":1,'))
+        self.assertEqual(
+            [f'{inner}"status":"ok"', f'{inner}"status":"off"'], ends(f'{inner}"status":"o')
+        )
+        self.assertEqual(
+            [f'{begun}"exact":true', f'{begun}"exact":false'], ends(f'{begun}"exact":')
+        )
+        self.assertEqual([f'{begun}"exact":true'], ends(f'{begun}"exact":t'))
+        self.assertEqual(2, len(ends(f'{begun}"colour": ')))
+        listed = begun + '"parts":[{"at":"[{"},{"status":"w'
+        self.assertEqual([listed + 'arn"'], ends(listed))
+        for nothing in (
+            '"reading":{}',
+            '"reading":{},"x":',
+            '"at":"',
+            '"parts":[',
+            "}",
+            "}}",
+            '"r"',
+        ):
+            self.assertEqual([], ends(begun + nothing), nothing)
+        self.assertEqual(["paramAdd colour=red"], ends("paramAdd colour=r"))
+        self.assertEqual(["paramAdd exact=true", "paramAdd exact=false"], ends("paramAdd exact="))
+
+    def test_a_schema_may_hold_itself(self) -> None:
+        schema = {
+            "properties": {"a": {"$ref": "#/$defs/A"}},
+            "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}},
+        }
+        actions = [Action("act", "", ("a",), schema)]
+        self.assertEqual([], list(completion.offers('{"action":"act","params":{"a":', actions)))
+
+    @PROPERTY
+    @given(st.text(st.sampled_from('{}[]:,"\\ab1 '), max_size=20))
+    def test_any_text_may_be_typed(self, text: str) -> None:
+        schema = {"properties": {"a": {"enum": ["b"]}, "b": {"items": {"type": "boolean"}}}}
+        actions = [Action("act", "", ("a", "b"), schema)]
+        list(completion.offers(f'{{"action":"act","params":{{{text}', actions))
+
     def test_what_the_server_tells(self) -> None:
         good = {"name": "a", "description": "b", "inputs": {"required": ["c"], "optional": ["d"]}}
         answer: dict[str, Any] = {"actions": [good, {}, 7, {"name": "x", "inputs": 7}]}

@@ -1,0 +1,71 @@
+"""What `@action` and the hooks' decorators have marked while a file was imported.
+
+A mark is an attribute of a function, so it is lost where something else takes the function's
+place: a decorator above, a class around it. What was marked is remembered here by the import, so
+that the loader can refuse what it would not find.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+_marked: ContextVar[list[Mark] | None] = ContextVar("marked", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One function that was marked.
+
+    Attributes:
+        function: The function.
+        text: What it is, with its name, such as ``the action 'greet'``.
+        file: The file that defines it.
+        line: The line there.
+    """
+
+    function: Callable[..., Any]
+    text: str
+    file: str
+    line: int
+
+
+@contextmanager
+def collected() -> Iterator[list[Mark]]:
+    """Collects what is marked from now on; where this is nested, the inner one has its own."""
+    marked: list[Mark] = []
+    token = _marked.set(marked)
+    try:
+        yield marked
+    finally:
+        _marked.reset(token)
+
+
+def remember(mark: Mark) -> None:
+    """Adds a mark to what is being collected, if anything is."""
+    marked = _marked.get()
+    if marked is not None:
+        marked.append(mark)
+
+
+def place_of(function: Any) -> tuple[str, int]:
+    """The file and the line that define a function: the user's own, below decorators.
+
+    What is no function, and wraps none, is placed where it was marked.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is not None:
+        return code.co_filename, code.co_firstlineno
+    package = __name__.rpartition(".")[0].rpartition(".")[0]
+    frame = sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(package):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
