@@ -14,6 +14,7 @@ from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
+    from ..logs.request_log import Answered
 
 _log = Logger()
 
@@ -89,17 +90,9 @@ class Request:
             self._charged = size
             self.connection.account.charge(size)
 
-    def log(self, log: RequestObserver, finished: float) -> None:
-        """Logs it and what came of it, unless it is still pending.
-
-        Args:
-            log: Is told of it.
-            finished: When it was answered, by the same clock as `started`.
-        """
-        if self.is_pending:
-            return
-        values = self.connection, self.number, self.name, self.started, finished
-        log.request(*values, self.error, self.params)
+    def logged(self, log: RequestObserver) -> Answered:
+        """What the request log is to say of it, now that it is answered."""
+        return log.request(self.name, self.started, self.error, self.params)
 
     def read_params(self) -> dict[str, Any]:
         """The action's params, read where they were not; for a verb, the sticky ones."""

@@ -11,6 +11,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from ..logs.request_counter import RequestObserver
+    from ..logs.request_log import Answered
     from ..stats import Stats
     from .dialect import Dialect
     from .runner import Runner
@@ -42,13 +43,25 @@ class Router:
             lines: The lines, without their ends; `TOO_LONG` for one that was skipped. What
                 follows when the connection is halted stays in the iterator.
         """
-        verbs, stats, log, send = (
-            self._dialect.verbs,
-            self._stats,
-            self._log,
-            connection.outbox.send,
-        )
-        started = monotonic() if log is not None else 0.0
+        log = self._log
+        if log is None:
+            self._serve(connection, lines)
+            return
+        first, started = connection.requests + 1, monotonic()
+        answered: list[Answered] = []
+        self._serve(connection, lines, log, answered)
+        if answered:
+            log.answered(connection, first, answered, started, monotonic())
+
+    def _serve(
+        self,
+        connection: Connection,
+        lines: Iterator[bytes],
+        log: RequestObserver | None = None,
+        answered: list[Answered] | None = None,
+    ) -> None:
+        """Answers lines; adds to the list what the log is to say of each, where there is one."""
+        verbs, stats, send = self._dialect.verbs, self._stats, connection.outbox.send
         for line in lines:
             if not line:
                 continue
@@ -60,7 +73,7 @@ class Router:
             request: Request | None = None
             try:
                 if verb is None:
-                    name, request = "", Request(connection, number, started)
+                    name, request = "", Request(connection, number, monotonic())
                     found = self._dialect.read(request, line, word, rest)
                 else:
                     name = verb.name
@@ -68,19 +81,17 @@ class Router:
                 if isinstance(found, bytes):
                     response: bytes | None = found
                 else:
-                    request = request or Request(connection, number, started, name)
+                    request = request or Request(connection, number, monotonic(), name)
                     response = self._runner.run(request, found, line)
             except Exception as reason:
-                request = request or Request(connection, number, started, name)
+                request = request or Request(connection, number, monotonic(), name)
                 response = self._runner.refusal(request, reason)
             if response:
                 send(response)
-            if log is not None:
-                finished = monotonic()
-                if request is not None:
-                    request.log(log, finished)
-                else:
-                    log.request(connection, number, name, started, finished)
-                started = finished
+            if log is not None and answered is not None:
+                # One that still runs is logged when it has ended.
+                answered.append(
+                    name if request is None else (None if response is None else request.logged(log))
+                )
             if connection.halted:
                 return

@@ -209,7 +209,9 @@ class Runner:
             elif response:
                 connection.outbox.send(response)
             if self._log is not None:
-                request.log(self._log, monotonic())
+                now = monotonic()
+                logged = (request.logged(self._log),)
+                self._log.answered(connection, request.number, logged, now, now)
             connection.owner.action_done()
 
     def _time_out(self, request: Request, error: str) -> None:

@@ -2,31 +2,39 @@
 
 An event of `twisted.logger` costs 16 µs, as much as a whole request. So these lines are
 made by hand and written to the log's own file, as twisted.web does with its access log.
-What they are made of is gathered, and the lines are made and written together, at the
-latest `FLUSH_SECONDS` after the first.
+What they are made of is gathered, and the lines are made together, at the latest
+`FLUSH_SECONDS` after the first; a thread writes them.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter
+from .selection import Selection
 from .writer import LogWriter
 
 FLUSH_SECONDS: Final = 0.5
-FLUSH_LINES: Final = 1000
-"""As many lines wait in memory at most."""
+FLUSH_LINES: Final = 1024
+"""About as many lines wait in memory at most, ready to be written."""
 
-_MILLISECONDS: Final = [f"0.{microseconds:03d}" for microseconds in range(1000)]
-"""Most requests take less than one. To format a float costs twice as much as to look it up."""
+PIECE_LINES: Final = 256
+"""About as many lines are made at once. Larger pieces take memory from the system each time, which
+costs eight times as much as the copying, and what waits longer costs the garbage collector."""
 
-_Entry = tuple[Connection | None, int, str, float, float, str | None]
-"""Who, the request's number, its name, when it came, when it was answered, its outcome."""
+Answered = str | tuple[str, float, float, str | None] | None
+"""What there is to say of a request: the name of a verb that was answered without an error; what
+`RequestLog.request` gives; or None where it is not logged, or not yet."""
+
+_Entry = tuple[Connection | None, int, Sequence[Any], float, float]
+"""A client, the number of its first request, what there is to say of each, when the first came and
+when the last was answered; or a line's text and time."""
 
 
 class RequestLog:
@@ -38,6 +46,7 @@ class RequestLog:
         with_params: Whether the params of requests are written too.
         form: How the lines look.
         filter: Hides the values of some params.
+        selection: Which requests are written; None for all.
 
     Attributes:
         writer: See above.
@@ -50,12 +59,17 @@ class RequestLog:
         with_params: bool = False,
         form: Form | None = None,
         filter: ParamFilter | None = None,
+        selection: Selection | None = None,
     ) -> None:
         self._clock = clock
         self._with_params = with_params
         self._form = form or TextForm()
         self._filter = filter or ParamFilter()
+        self._selection = selection
         self._entries: list[_Entry] = []
+        self._waiting = self._lines = 0
+        self._pieces: list[bytes] = []
+        self._made: _Lines | None = None
         self._timer: Timer | None = None
         self.writer = writer
 
@@ -73,31 +87,51 @@ class RequestLog:
         self._add(self._form.turned_away(remote_address, reason, error))
 
     def request(
+        self, name: str, started: float, error: str | None, params: Params | None
+    ) -> Answered:
+        """What there is to say of a request that was answered just now; for `answered`.
+
+        Args:
+            name: The verb or the action; empty where the line named none.
+            started: When it came, in seconds by the monotonic clock.
+            error: What was wrong; None where nothing was.
+            params: The action's params, as they are now.
+
+        Returns:
+            Its name, when it came, when it was answered, and its outcome as text; None for a
+            mere ``ok``.
+        """
+        finished = time.monotonic()
+        selection = self._selection
+        if selection is not None and not selection.keeps(error is not None, finished - started):
+            return None
+        if error is None and not (self._with_params and params):
+            return name, started, finished, None
+        return name, started, finished, self._outcome(name, error, params)
+
+    def answered(
         self,
         connection: Connection,
         number: int,
-        name: str,
+        requests: Sequence[Answered],
         started: float,
         finished: float,
-        error: str | None = None,
-        params: Params | None = None,
     ) -> None:
-        """Writes what a client asked, and what came of it.
+        """Writes requests of a client that followed one another, and what came of them.
 
         Args:
             connection: The client.
-            number: The request's number.
-            name: The verb or the action; empty where the line named none.
-            started: When it came, in seconds by the monotonic clock.
-            finished: When it was answered.
-            error: What was wrong; None where nothing was.
-            params: The action's params.
+            number: The first one's number.
+            requests: What there is to say of each. Verbs between two times have taken equal
+                shares of what is between these.
+            started: When the first came, in seconds by the monotonic clock.
+            finished: When the last was answered.
         """
-        outcome = None
-        if error is not None or (params and self._with_params):
-            outcome = self._outcome(name, error, params)
-        self._entries.append((connection, number, name, started, finished, outcome))
-        if self._timer is None or len(self._entries) >= FLUSH_LINES:
+        if self._selection is not None:
+            requests = self._selected(requests, (finished - started) / len(requests))
+        self._entries.append((connection, number, requests, started, finished))
+        self._waiting += len(requests)
+        if self._timer is None or self._waiting >= PIECE_LINES:
             self._entries_came()
 
     def flush(self) -> None:
@@ -105,9 +139,13 @@ class RequestLog:
         stop(self._timer)
         self._timer = None
         if self._entries:
-            lines = self._lines()
-            self._entries.clear()
-            self.writer.put("".join(lines).encode("utf-8", "backslashreplace"), len(lines))
+            self._make_piece()
+        # It keeps clients and names that may have gone.
+        self._made = None
+        if self._pieces:
+            self.writer.put(*self._pieces, lines=self._lines)
+            self._pieces.clear()
+            self._lines = 0
 
     def _outcome(self, name: str, error: str | None, params: Params | None) -> str:
         """What came of a request, with no value in it that is to be hidden."""
@@ -131,48 +169,115 @@ class RequestLog:
 
     def _add(self, text: str) -> None:
         now = time.monotonic()
-        self._entries.append((None, 0, text, now, now, None))
+        self._entries.append((None, 0, (text,), now, now))
+        self._waiting += 1
         self._entries_came()
 
     def _entries_came(self) -> None:
         if self._timer is None:
             self._timer = self._clock.callLater(FLUSH_SECONDS, self.flush)
-        if len(self._entries) >= FLUSH_LINES:
-            self.flush()
+        if self._waiting >= PIECE_LINES:
+            self._make_piece()
+            if self._lines >= FLUSH_LINES:
+                self.flush()
 
-    def _lines(self) -> list[str]:
-        """What waits, as text. To make it all at once costs half of one line at a time."""
-        form = self._form
-        start, ok = form.start, form.ok
+    def _selected(self, requests: Sequence[Answered], seconds: float) -> list[Answered]:
+        """Requests without the verbs that are not to be written.
+
+        Args:
+            requests: The requests.
+            seconds: How long a verb has taken.
+        """
+        keeps = cast(Selection, self._selection).keeps
+        return [
+            None if type(each) is str and not keeps(False, seconds) else each for each in requests
+        ]
+
+    def _make_piece(self) -> None:
+        """Makes the lines of the entries, all at once: that costs half of one at a time."""
         lines: list[str] = []
-        earliest = latest = 0.0
+        if self._made is None:
+            self._made = _Lines(self._form, self._name)
+        for entry in self._entries:
+            self._made.add(lines, entry)
+        self._entries.clear()
+        self._waiting = 0
+        self._pieces.append("".join(lines).encode("utf-8", "backslashreplace"))
+        self._lines += len(lines)
+
+
+class _Texts(dict[Any, str]):
+    """Texts by what they are made of, each made once."""
+
+    def __init__(self, make: Callable[[Any], str]) -> None:
+        self._make = make
+
+    def __missing__(self, key: Any) -> str:
+        text = self[key] = self._make(key)
+        return text
+
+
+class _Lines:
+    """Makes lines, which have many parts in common.
+
+    Args:
+        form: How they look.
+        name: Makes the text of a name.
+    """
+
+    def __init__(self, form: Form, name: Callable[[str], str]) -> None:
+        self._ok = form.ok
+        self._names = _Texts(name)
+        self._clients = _Texts(lambda connection: form.request + form.who(connection))
+        self._stamps = _Texts(lambda milliseconds: form.start + stamp(milliseconds))
         # The wall clock as it is set now, for all of them.
-        since_1970 = time.time() - time.monotonic()
-        time_text = request = who = name_text = ""
-        last: Connection | None = None
-        last_name: str | None = None
-        whos: dict[Connection, str] = {}
-        names: dict[str, str] = {}
-        for connection, number, name, started, finished, outcome in self._entries:
-            if not earliest <= finished < latest:
-                now = int((finished + since_1970) * 1000)
-                earliest, latest = now / 1000 - since_1970, (now + 1) / 1000 - since_1970
-                time_text = start + stamp(now)
-                request = time_text + form.request
-            if connection is not last:
-                last = connection
-                if connection is not None:
-                    who = whos.get(connection) or whos.setdefault(connection, form.who(connection))
-            if connection is None:
-                lines.append(time_text + name)
-                continue
-            if name is not last_name:
-                last_name = name
-                name_text = names.get(name) or names.setdefault(name, self._name(name))
-            microseconds = int((finished - started) * 1e6 + 0.5)
-            if 0 <= microseconds < 1000:
-                taken = _MILLISECONDS[microseconds]
-            else:
-                taken = f"{microseconds / 1000:.3f}"
-            lines.append(f"{request}{who}{number}{name_text}{taken}{outcome or ok}")
-        return lines
+        self._since_1970 = time.time() - time.monotonic()
+
+    def add(self, lines: list[str], entry: _Entry) -> None:
+        """Add the lines of an entry to others."""
+        connection, number, requests, started, finished = entry
+        begin = self._stamps[int((finished + self._since_1970) * 1000)]
+        if connection is None:
+            lines.append(begin + requests[0])
+            return
+        begin += self._clients[connection]
+        names, ok = self._names, self._ok
+        if len(requests) == 1 and type(requests[0]) is str:
+            taken = _TAKEN[int((finished - started) * 1e6 + 0.5)]
+            lines.append(f"{begin}{number}{names[requests[0]]}{taken}{ok}")
+            return
+        verbs: list[str] = []
+        for request in requests:
+            if type(request) is str:
+                verbs.append(f"{begin}{number}{names[request]}")
+            elif request is not None:
+                name, came, ended, outcome = request
+                if verbs:
+                    lines += self._ended(verbs, came - started)
+                    verbs.clear()
+                started = ended
+                taken = _TAKEN[int((ended - came) * 1e6 + 0.5)]
+                lines.append(f"{begin}{number}{names[name]}{taken}{outcome or ok}")
+            number += 1
+        if verbs:
+            lines += self._ended(verbs, finished - started)
+
+    def _ended(self, verbs: Sequence[str], seconds: float) -> list[str]:
+        """The lines of verbs that took so many seconds together."""
+        end = _TAKEN[int(seconds / len(verbs) * 1e6 + 0.5)] + self._ok
+        return [verb + end for verb in verbs]
+
+
+class _Taken(dict[int, str]):
+    """Milliseconds to the microsecond, by microseconds; those of short times are kept."""
+
+    def __missing__(self, microseconds: int) -> str:
+        text = f"{microseconds / 1000:.3f}"
+        if 0 <= microseconds < 1000:
+            self[microseconds] = text
+        return text
+
+
+_TAKEN: Final = _Taken()
+"""To format a number costs twice as much as to look it up, and most requests take less than one
+millisecond."""

@@ -21,8 +21,8 @@ from .file import LogFile
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
 """How much waits for a log that takes nothing, unless the settings say otherwise."""
 
-_Item = tuple[bytes, int] | Callable[[], object]
-"""Bytes and how many lines they are, or something to do between them."""
+_Item = tuple[tuple[bytes, ...], int, int] | Callable[[], object]
+"""Pieces, their bytes and their lines, or something to do between them."""
 
 
 def _END() -> None:
@@ -67,26 +67,27 @@ class LogWriter:
             self._thread = threading.Thread(target=self._run, name=self.file.what, daemon=True)
             self._thread.start()
 
-    def put(self, data: bytes, lines: int = 1) -> None:
+    def put(self, *pieces: bytes, lines: int = 1) -> None:
         """Write bytes, soon.
 
         Args:
-            data: Whole lines.
+            pieces: Whole lines.
             lines: How many they are.
         """
+        size = sum(map(len, pieces))
         with self._lock:
             if self._is_closed:
                 return
-            if self._bytes and self._bytes + len(data) > self._max_bytes:
+            if self._bytes and self._bytes + size > self._max_bytes:
                 self._lost += lines
                 fits = False
             else:
-                self._bytes += len(data)
+                self._bytes += size
                 fits = True
         if not fits:
             self._on_drop(lines)
             return
-        self._enqueue((data, lines))
+        self._enqueue((pieces, size, lines))
         if self._deadline is not None:
             self._wait(self._deadline)
 
@@ -142,14 +143,15 @@ class LogWriter:
             except Exception:
                 _log.failure("{what}: a call between its lines failed", what=self.file.what)
 
-    def _write(self, data: bytes, lines: int) -> None:
+    def _write(self, pieces: tuple[bytes, ...], size: int, lines: int) -> None:
         reason = None
         try:
-            self.file.write(data)
+            for piece in pieces:
+                self.file.write(piece)
         except OSError as error:
             reason = error.strerror
         with self._lock:
-            self._bytes -= len(data)
+            self._bytes -= size
             if reason is not None:
                 self._lost += lines
                 lost = 0

@@ -199,8 +199,7 @@ def _context(
 ) -> ServerContext:
     observer: RequestObserver | None = log
     if core.config.web.port:
-        verbs = {verb.name for verb in dialect.verbs.values()}
-        observer = RequestCounter(core.stats, lambda: api.actions, verbs, log)
+        observer = RequestCounter(core.stats, lambda: api.actions, log)
     runner = Runner(dialect, api, core.write_batch, core.filter, observer)
     return ServerContext(
         dialect=dialect,

@@ -35,6 +35,7 @@ from ..workers.supervisor import Supervisor, WorkerPlan
 from .composition import Launch, build
 from .exit import end_process, leave_threads
 from .options import PROGRAM, Options
+from .output import print_json
 from .web import web_of_supervisor
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
@@ -77,7 +78,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
 
 def _starter(twistd: Mapping[str, Any] | None) -> int | None:
     """This process, where it only starts a daemon in the background."""
-    return None if twistd is None or twistd["nodaemon"] else os.getpid()
+    # `twist` and `python -m twisted` know no daemon in the background.
+    return None if twistd is None or twistd.get("nodaemon", True) else os.getpid()
 
 
 def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
@@ -144,4 +146,4 @@ def check(config: Config, reactor: Any) -> None:
     server = config.tcp_server
     for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
         print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
-    print(configuration.as_json(config))
+    print_json(configuration.as_json(config))

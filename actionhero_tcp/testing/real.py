@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from ..app.api import Api
 from ..daemon.systemd import Notifier
 from ..errors import StartError
+from ..net.asyncio_loop import loop_of
 from ..plugin.composition import build
 from ..server.platform import Platform
 from .certificates import make
@@ -71,8 +72,9 @@ class RealServer:
             Notifier(reactor),
             fail=self._fail,
             started=self._start,
-            # trial has its reactor run only while it waits for something.
-            when_running=lambda call: call(),
+            # trial has its reactor run only while it waits for something. What hooks await of
+            # asyncio needs that.
+            when_running=None if loop_of(reactor) is not None else lambda call: call(),
         )
         server = build(settings, platform)
         self._service = server.service

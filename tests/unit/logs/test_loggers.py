@@ -186,7 +186,8 @@ class PageTests(SynchronousTestCase):
         client = make_connection()
         requests.connected(client)
         for params in ({"a": 1}, UNSHOWN):
-            requests.request(client, 1, "x", 0.0, 0.0, "no", params)  # type: ignore[arg-type]
+            logged = requests.request("x", 0.0, "no", params)  # type: ignore[arg-type]
+            requests.answered(client, 1, (logged,), 0.0, 0.0)
         requests.disconnected(client, "quit")
         requests.flush()
         table = self.text.partition("### JSON")[2].partition("\n### ")[0]

@@ -20,6 +20,7 @@ from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.logs.lines import FORMS, MAX_PARAMS_CHARACTERS
 from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.logs.request_log import FLUSH_LINES, FLUSH_SECONDS, RequestLog
+from actionhero_tcp.logs.selection import selection
 from actionhero_tcp.logs.writer import LogWriter
 from tests.support import PROPERTY, make_connection
 
@@ -57,6 +58,23 @@ class LogTestCase(SynchronousTestCase):
         log = RequestLog(self.clock, writer, with_params, FORMS[form](), ParamFilter(hidden))
         self.addCleanup(log.flush)
         return log
+
+    def ask(
+        self,
+        log: RequestLog,
+        client: Any,
+        number: int,
+        name: str,
+        started: float,
+        finished: float,
+        error: str | None = None,
+        params: Any = None,
+    ) -> None:
+        """Writes one request."""
+        now, self.now = self.now, finished
+        logged = log.request(name, started, error, params)
+        self.now = now
+        log.answered(client, number, (logged,), started, finished)
 
     def written(self) -> str:
         """What stands in the file."""
@@ -102,14 +120,14 @@ class LinesTests(LogTestCase):
         )
 
     def test_a_request_that_was_answered(self) -> None:
-        self.log.request(self.client, 3, "paramAdd", NOW - 0.0125, NOW, None)
+        self.ask(self.log, self.client, 3, "paramAdd", NOW - 0.0125, NOW, None)
         self.assertEqual(
             f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=paramAdd ms=12.500 ok",
             self.line(),
         )
 
     def test_a_request_that_failed(self) -> None:
-        self.log.request(self.client, 3, "hello", NOW - 1, NOW, "hello is not a known action.")
+        self.ask(self.log, self.client, 3, "hello", NOW - 1, NOW, "hello is not a known action.")
         self.assertEqual(
             f"request client={'ab' * 16} from=127.0.0.1:4321 number=3 name=hello "
             'ms=1000.000 error="hello is not a known action."',
@@ -117,7 +135,7 @@ class LinesTests(LogTestCase):
         )
 
     def test_a_request_without_a_name(self) -> None:
-        self.log.request(self.client, 3, "", NOW - 0, NOW, "")
+        self.ask(self.log, self.client, 3, "", NOW - 0, NOW, "")
         self.assertIn(' name="" ms=0.000 error=""', self.line())
 
     def test_each_line_has_its_time(self) -> None:
@@ -136,7 +154,7 @@ class LinesTests(LogTestCase):
         )
 
     def test_names_and_errors_cannot_forge_lines(self) -> None:
-        self.log.request(self.client, 1, "a\nb\x1b[2J\u2028", NOW - 0, NOW, "c\r\nd\x9b")
+        self.ask(self.log, self.client, 1, "a\nb\x1b[2J\u2028", NOW - 0, NOW, "c\r\nd\x9b")
         self.assertTrue(
             self.line().endswith(r'name="a\nb\u001b[2J\u2028" ms=0.000 error="c\r\nd\x9b"')
         )
@@ -150,7 +168,7 @@ class LinesTests(LogTestCase):
             ("a=b", '"a=b"'),
             (" ", '" "'),
         ):
-            self.log.request(self.client, 1, name, NOW - 0.5, NOW, "no")
+            self.ask(self.log, self.client, 1, name, NOW - 0.5, NOW, "no")
             start, _, rest = self.line().partition(" name=")
             self.assertTrue(start.endswith(" number=1"), start)
             self.assertEqual(f'{shown} ms=500.000 error="no"', rest)
@@ -162,19 +180,19 @@ class LinesTests(LogTestCase):
             ("=" * 65, '"' + "=" * 64 + '…"'),
             ("a b=c " * 1000, '"' + ("a b=c " * 11)[:64] + '…"'),
         ):
-            self.log.request(self.client, 1, name, NOW - 0, NOW, None)
+            self.ask(self.log, self.client, 1, name, NOW - 0, NOW, None)
             self.assertTrue(self.line().endswith(f" name={shown} ms=0.000 ok"), self.line())
 
     def test_quotes_in_an_error_are_escaped(self) -> None:
-        self.log.request(self.client, 1, "x", NOW - 0, NOW, 'say "hi" ☃')
+        self.ask(self.log, self.client, 1, "x", NOW - 0, NOW, 'say "hi" ☃')
         self.assertTrue(self.line().endswith(r'error="say \"hi\" ☃"'))
 
     def test_lone_surrogates_are_escaped(self) -> None:
-        self.log.request(self.client, 1, "\ud800", NOW - 0, NOW, "\udfff")
+        self.ask(self.log, self.client, 1, "\ud800", NOW - 0, NOW, "\udfff")
         self.assertTrue(self.line().endswith(r'name="\ud800" ms=0.000 error="\udfff"'))
 
     def test_names_in_other_scripts_stay(self) -> None:
-        self.log.request(self.client, 1, "größe", NOW - 0, NOW, None)
+        self.ask(self.log, self.client, 1, "größe", NOW - 0, NOW, None)
         self.assertIn(" name=größe ", self.line())
 
     @PROPERTY
@@ -184,13 +202,114 @@ class LinesTests(LogTestCase):
     ) -> None:
         self.path.write_bytes(b"")
         log = self.make(with_params=True)
-        log.request(self.client, 1, name, NOW - 0, NOW, text, params)
+        self.ask(log, self.client, 1, name, NOW - 0, NOW, text, params)
         log.disconnected(self.client, text)
         log.flush()
         lines = self.written().split("\n")
         kinds = [line.partition("Z ")[2].partition(" ")[0] for line in lines]
         self.assertEqual(["request", "disconnect", ""], kinds)
         self.assertTrue("".join(lines).isprintable())
+
+
+class BatchTests(LogTestCase):
+    """Requests of a client that were answered in one batch."""
+
+    def lines(self, requests: Any, started: float = NOW - 0.004) -> list[tuple[str, str, str]]:
+        """The number, the name and the rest of each line of a batch."""
+        self.log.answered(self.client, 7, requests, started, NOW)
+        self.log.flush()
+        found = [line.split(" ", 5) for line in self.written().splitlines()]
+        return [
+            (number.partition("=")[2], *rest.partition("=")[2].split(" ", 1))  # type: ignore[misc]
+            for *_, number, rest in found
+        ]
+
+    def at(self, name: str, started: float, finished: float, error: str | None = None) -> Any:
+        """What the log is told of a request that is known by itself."""
+        self.now = finished
+        return self.log.request(name, started, error, None)
+
+    def test_verbs_have_taken_equal_shares_of_the_time(self) -> None:
+        self.assertEqual(
+            [
+                ("7", "paramAdd", "ms=1.000 ok"),
+                ("8", "paramView", "ms=1.000 ok"),
+                ("9", "paramAdd", "ms=1.000 ok"),
+                ("10", "quit", "ms=1.000 ok"),
+            ],
+            self.lines(["paramAdd", "paramView", "paramAdd", "quit"]),
+        )
+
+    def test_actions_and_errors_have_their_own(self) -> None:
+        first = self.at("slow", NOW - 0.003, NOW - 0.001)
+        second = self.at("bad", NOW - 0.001, NOW - 0.0005, "no")
+        self.assertEqual(
+            [
+                ("7", "paramAdd", "ms=0.500 ok"),
+                ("8", "paramAdd", "ms=0.500 ok"),
+                ("9", "slow", "ms=2.000 ok"),
+                ("10", "bad", 'ms=0.500 error="no"'),
+                ("11", "quit", "ms=0.500 ok"),
+            ],
+            self.lines(["paramAdd", "paramAdd", first, second, "quit"]),
+        )
+
+    def test_one_that_still_runs_has_no_line_and_keeps_its_number(self) -> None:
+        self.assertEqual(
+            [("7", "paramAdd", "ms=2.000 ok"), ("9", "quit", "ms=2.000 ok")],
+            self.lines(["paramAdd", None, "quit"]),
+        )
+        self.path.write_bytes(b"")
+        self.assertEqual([], self.lines([None]))
+
+    def test_a_large_batch_is_written_whole(self) -> None:
+        count = 3 * FLUSH_LINES
+        lines = self.lines(["paramAdd"] * count)
+        self.assertEqual([str(n) for n in range(7, 7 + count)], [line[0] for line in lines])
+
+
+class SelectionTests(LogTestCase):
+    """A log that does not show all requests."""
+
+    def names(self, requests: bool | str | float) -> list[str]:
+        """The names of the requests that are shown of some."""
+        writer = LogWriter(LogFile(str(self.path), "the request log"))
+        log = RequestLog(self.clock, writer, selection=selection(requests, 0.5))
+        log.connected(self.client)
+        log.answered(self.client, 1, ["verb1", "verb2"], NOW - 0.001, NOW)
+        log.answered(self.client, 3, ["slowVerb"], NOW - 0.5, NOW)
+        self.ask(log, self.client, 4, "quick", NOW - 0.1, NOW)
+        self.ask(log, self.client, 5, "slow", NOW - 0.5, NOW)
+        self.ask(log, self.client, 6, "failed", NOW - 0.1, NOW, "no")
+        log.flush()
+        connect, *lines = self.written().splitlines()
+        self.assertIn(" connect ", connect)
+        self.path.write_bytes(b"")
+        numbers = {"verb1": 1, "verb2": 2, "slowVerb": 3, "quick": 4, "slow": 5, "failed": 6}
+        names = [line.partition(" name=")[2].partition(" ")[0] for line in lines]
+        for line, name in zip(lines, names, strict=True):
+            self.assertIn(f" number={numbers[name]} ", line)
+        return names
+
+    def test_all(self) -> None:
+        self.assertEqual(6, len(self.names(True)))
+
+    def test_errors(self) -> None:
+        self.assertEqual(["failed"], self.names("errors"))
+
+    def test_slow_ones_and_errors(self) -> None:
+        self.assertEqual(["slowVerb", "slow", "failed"], self.names("slow"))
+
+    def test_a_share(self) -> None:
+        self.assertEqual(["verb2", "quick", "failed"], self.names(0.5))
+        self.assertEqual([], self.names(0.01))
+
+    def test_a_share_is_right_in_the_long_run(self) -> None:
+        for share in (0.01, 0.3, 0.999):
+            chosen = selection(share, 0.5)
+            assert chosen is not None
+            kept = sum(chosen.keeps(False, 0.0) for _ in range(10_000))
+            self.assertLessEqual(abs(kept - 10_000 * share), 1)
 
 
 class ParamsTests(LogTestCase):
@@ -202,18 +321,18 @@ class ParamsTests(LogTestCase):
 
     def ends(self, params: Any, expected: str) -> None:
         """Checks how the line of a request ends."""
-        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, None, params)
+        self.ask(self.with_params, self.client, 1, "act", NOW - 0, NOW, None, params)
         self.assertEqual(expected, self.line(self.with_params).partition("ms=0.000 ")[2])
 
     def test_are_not_written_by_default(self) -> None:
-        self.log.request(self.client, 1, "act", NOW - 0, NOW, None, {"password": "secret"})
+        self.ask(self.log, self.client, 1, "act", NOW - 0, NOW, None, {"password": "secret"})
         self.assertTrue(self.line().endswith(" ok"))
 
     def test_are_written_where_asked_for(self) -> None:
         self.ends({"key": "☃", "limit": 100}, 'ok params={"key": "☃", "limit": 100}')
 
     def test_are_written_beside_an_error(self) -> None:
-        self.with_params.request(self.client, 1, "act", NOW - 0, NOW, "no", {"a": 1})
+        self.ask(self.with_params, self.client, 1, "act", NOW - 0, NOW, "no", {"a": 1})
         self.assertTrue(self.line(self.with_params).endswith('error="no" params={"a": 1}'))
 
     def test_nothing_is_written_where_there_are_none(self) -> None:
@@ -231,8 +350,8 @@ class ParamsTests(LogTestCase):
 
     def test_may_hold_what_an_action_put_there_that_is_no_json(self) -> None:
         when = datetime.datetime(2012, 11, 12)
-        self.with_params.request(
-            self.client, 1, "act", NOW - 0, NOW, None, {"when": when, "raw": b"x"}
+        self.ask(
+            self.with_params, self.client, 1, "act", NOW - 0, NOW, None, {"when": when, "raw": b"x"}
         )
         self.assertIn(" number=1 name=act ms=0.000 ok", self.line(self.with_params))
 
@@ -252,7 +371,7 @@ class JsonTests(LogTestCase):
     def test_each_has_its_time(self) -> None:
         self.log.connected(self.client)
         self.now += 3600.125
-        self.log.request(self.client, 1, "x", self.now, self.now)
+        self.ask(self.log, self.client, 1, "x", self.now, self.now)
         self.log.disconnected(self.client, "quit")
         self.assertEqual(
             [
@@ -264,7 +383,7 @@ class JsonTests(LogTestCase):
         )
 
     def test_a_request(self) -> None:
-        self.log.request(self.client, 3, "a b", NOW - 0.0125, NOW, "no", {"a": 1})
+        self.ask(self.log, self.client, 3, "a b", NOW - 0.0125, NOW, "no", {"a": 1})
         (line,) = self.lines()
         self.assertEqual(
             {
@@ -285,14 +404,14 @@ class JsonTests(LogTestCase):
         )
 
     def test_names_are_cut(self) -> None:
-        self.log.request(self.client, 1, "x" * 5000, NOW, NOW)
+        self.ask(self.log, self.client, 1, "x" * 5000, NOW, NOW)
         self.assertEqual("x" * 64 + "…", self.lines()[0]["name"])
 
     def test_lines_of_several_clients_and_names(self) -> None:
         other = make_connection()
         asked = [(self.client, "a"), (other, "b"), (self.client, "b"), (self.client, "a")]
         for number, (client, name) in enumerate(asked):
-            self.log.request(client, number, name, NOW, NOW)
+            self.ask(self.log, client, number, name, NOW, NOW)
         self.assertEqual(
             [(client.id, number, name) for number, (client, name) in enumerate(asked)],
             [(line["client"], line["number"], line["name"]) for line in self.lines()],
@@ -313,7 +432,7 @@ class DurationTests(LogTestCase):
             (0.0012346, "1.235"),
             (30.0, "30000.000"),
         ):
-            self.log.request(self.client, 1, "x", 0.0, seconds, None)
+            self.ask(self.log, self.client, 1, "x", 0.0, seconds, None)
             self.log.flush()
             self.assertIn(f" ms={shown} ok\n", self.written().splitlines(True)[-1])
 
@@ -325,7 +444,7 @@ class FilterTests(LogTestCase):
         """What the log says of a request, in both forms."""
         for form in FORMS:
             log = self.make(with_params=True, form=form, hidden=("password", "token"))
-            log.request(self.client, 1, name, NOW, NOW, error, params)
+            self.ask(log, self.client, 1, name, NOW, NOW, error, params)
             log.flush()
         text = self.written()
         self.assertNotIn("hunter2", text)
@@ -342,7 +461,7 @@ class FilterTests(LogTestCase):
 
     def test_in_errors_where_params_are_not_written(self) -> None:
         log = self.make(hidden=("password",))
-        log.request(self.client, 1, "x", NOW, NOW, "not hunter2!", {"password": "hunter2"})
+        self.ask(log, self.client, 1, "x", NOW, NOW, "not hunter2!", {"password": "hunter2"})
         self.assertEqual('error="not [FILTERED]!"', self.line(log).partition("0.000 ")[2])
 
     def test_in_names_of_what_was_meant_as_a_param(self) -> None:
@@ -411,7 +530,7 @@ class FlushTests(LogTestCase):
 
     def test_lines_keep_their_order(self) -> None:
         for number in range(FLUSH_LINES + 10):
-            self.log.request(self.client, number, "x", NOW - 0, NOW, None)
+            self.ask(self.log, self.client, number, "x", NOW - 0, NOW, None)
         self.log.flush()
         numbers = [line.split("number=")[1].split(" ")[0] for line in self.written().splitlines()]
         self.assertEqual([str(number) for number in range(FLUSH_LINES + 10)], numbers)

@@ -143,8 +143,8 @@ class StuckTests(WriterTestCase):
     def test_a_piece_that_is_larger_than_the_queue_waits_by_itself(self) -> None:
         made = self.make("", most=10)
         self.fill()
-        made.put(LINE * 3, 3)
-        made.put(LINE * 2, 2)
+        made.put(LINE * 3, lines=3)
+        made.put(LINE * 2, lines=2)
         self.assertEqual([2], self.dropped)
         self.assertEqual(LINE * 3, self.drain(made))
 
@@ -216,7 +216,7 @@ class FailureTests(WriterTestCase):
         made = self.make(start=False)
         patch = self.patch(os, "write", self.fail)
         for _ in range(3):
-            made.put(LINE * 2, 2)
+            made.put(LINE * 2, lines=2)
         patch.restore()
         made.put(LINE)
         self.assertEqual(LINE, self.path.read_bytes())

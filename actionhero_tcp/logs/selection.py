@@ -1,0 +1,80 @@
+"""Which requests the request log shows, where it does not show all."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+ERRORS: Final = "errors"
+SLOW: Final = "slow"
+
+
+class Selection(Protocol):
+    """Says of each request whether it is written."""
+
+    def keeps(self, failed: bool, seconds: float) -> bool:
+        """Whether a request is written.
+
+        Args:
+            failed: Whether it was answered with an error.
+            seconds: How long it took.
+        """
+
+
+class Failed:
+    """The requests that were answered with an error."""
+
+    def keeps(self, failed: bool, seconds: float) -> bool:
+        """See `Selection.keeps`."""
+        return failed
+
+
+class Slow:
+    """The requests that took long, and those that were answered with an error.
+
+    Args:
+        least_seconds: From how long on a request is slow.
+    """
+
+    def __init__(self, least_seconds: float) -> None:
+        self._least_seconds = least_seconds
+
+    def keeps(self, failed: bool, seconds: float) -> bool:
+        """See `Selection.keeps`."""
+        return failed or seconds >= self._least_seconds
+
+
+class Share:
+    """A share of all requests, at even distances.
+
+    Args:
+        share: From 0 to 1, such as 0.01 for every hundredth request.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._sum = 0.0
+
+    def keeps(self, failed: bool, seconds: float) -> bool:
+        """See `Selection.keeps`."""
+        self._sum += self._share
+        if self._sum < 1.0:
+            return False
+        self._sum -= 1.0
+        return True
+
+
+def selection(requests: bool | str | float, slow_seconds: float) -> Selection | None:
+    """What `log.requests` selects.
+
+    Args:
+        requests: Its value, other than False.
+        slow_seconds: From how long on a request is slow.
+
+    Returns:
+        The selection; None for all requests.
+    """
+    if requests == ERRORS:
+        return Failed()
+    if requests == SLOW:
+        return Slow(slow_seconds)
+    return None if requests is True else Share(float(requests))
