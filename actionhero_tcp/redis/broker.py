@@ -38,6 +38,9 @@ CLIENTS_AT_ONCE: Final = 1000
 MAX_OPENING: Final = 500
 """So many rooms are subscribed to and read at the same time; further ones wait by their names."""
 
+MAX_JOINED_BYTES: Final = 64 * 1024
+"""What one client says at once goes to a room in messages of so many bytes."""
+
 COMMAND_BYTES: Final = 300
 """What a command takes beside what is said, about."""
 
@@ -60,6 +63,39 @@ class _Room:
         self.roster = roster
         self.opener = opener
         self.waiting: list[Entry] | None = []
+
+    @property
+    def is_only_here(self) -> bool:
+        """Whether it is known that no other process has a member in it."""
+        return self.waiting is None and self.roster.early is None and not self.roster.elsewhere
+
+
+class _Said:
+    """What one client has said to one room without anything else between, to go out as one.
+
+    Attributes:
+        room: The room.
+        head: What the message begins with.
+        speaker: The client; None where it is nobody's.
+        lines: What was said.
+        size: The bytes that it counts for.
+    """
+
+    __slots__ = ("head", "lines", "room", "size", "speaker")
+
+    def __init__(self, room: str, head: bytes, speaker: str | None, line: bytes, size: int) -> None:
+        self.room, self.head, self.speaker = room, head, speaker
+        self.lines, self.size = [line], size
+
+    def add(self, other: _Said) -> bool:
+        """Takes what was said next, where it goes the same way and there is room."""
+        if self.room != other.room or self.head != other.head or self.speaker != other.speaker:
+            return False
+        if self.size + other.size > MAX_JOINED_BYTES:
+            return False
+        self.lines += other.lines
+        self.size += other.size
+        return True
 
 
 class RedisBus:
@@ -100,6 +136,7 @@ class RedisBus:
         self._unopened: dict[str, None] = {}
         self._opening: set[_Room] = set()
         self._outgoing: list[Entry] = []
+        self._said_last: _Said | None = None
         self._junk_heard = False
         self._own = self._said = b""
         self.node: str | None = None
@@ -168,17 +205,19 @@ class RedisBus:
         if self.node is None:
             self.lost += 1
             return
-        head = message.head(self.node, SAID, list(match)) if match else self._said
+        state = self._rooms.get(room)
+        if state is not None and state.is_only_here:
+            return
         size, speaker = COMMAND_BYTES + len(line), self._write_batch.client
         if not self._in_flight.add(speaker, size, is_message=True):
             self.lost += 1
             return
-        entry: Entry = (("PUBLISH", self._keys.said(room), head + line), speaker, size)
-        state = self._rooms.get(room)
+        head = message.head(self.node, SAID, list(match)) if match else self._said
         if state is None or state.waiting is None:
-            self._put([entry])
+            self._put_said(_Said(room, head, speaker, line, size))
         else:
-            state.waiting.append(entry)
+            publish: Command = ("PUBLISH", self._keys.said(room), head + line)
+            state.waiting.append((publish, speaker, size))
 
     def members(self, room: str) -> Iterable[str]:
         """See `Bus.members`."""
@@ -223,6 +262,7 @@ class RedisBus:
         """Redis is away: nothing reaches the others, and their members are not shown."""
         self.node = None
         self.alive = frozenset()
+        self._close_said()
         outgoing, self._outgoing = self._outgoing, []
         self._lose(outgoing)
         for state in tuple(self._opening):
@@ -246,10 +286,14 @@ class RedisBus:
         ]
         self._tell(None, *commands)
 
+    def is_own(self, data: bytes) -> bool:
+        """Whether a message over a room's channel comes from this process."""
+        return self.node is not None and data.startswith(self._own)
+
     def heard(self, room: str, data: bytes) -> None:
         """Something came over the channel of a room."""
         state = self._rooms.get(room)
-        if state is None or self.node is None or data.startswith(self._own):
+        if state is None or self.node is None or self.is_own(data):
             return
         happening = message.parse(data)
         if happening is None:
@@ -411,19 +455,39 @@ class RedisBus:
         if self.node is None:
             self._lose(entries)
             return
-        if not self._outgoing:
-            self._write_batch.afterwards(self.flush)
+        self._flush_later()
+        self._close_said()
         self._outgoing += entries
+
+    def _put_said(self, said: _Said) -> None:
+        """Sends a message at the end of the write batch, in one with that before it if it can."""
+        self._flush_later()
+        if self._said_last is None or not self._said_last.add(said):
+            self._close_said()
+            self._said_last = said
+
+    def _flush_later(self) -> None:
+        if not self._outgoing and self._said_last is None:
+            self._write_batch.afterwards(self.flush)
+
+    def _close_said(self) -> None:
+        said, self._said_last = self._said_last, None
+        if said is not None:
+            text = b"".join([said.head, *said.lines])
+            publish: Command = ("PUBLISH", self._keys.said(said.room), text)
+            self._outgoing.append((publish, said.speaker, said.size))
 
     def flush(self) -> None:
         """Sends what waits for the end of the write batch."""
+        self._close_said()
         outgoing, self._outgoing = self._outgoing, []
         if not outgoing:
             return
 
         def done(errors: int) -> None:
             if errors:
-                self.lost += min(errors, sum(_says(entry[0]) for entry in outgoing))
+                # Which of them have failed nobody knows.
+                self.lost += sum(_says(entry[0]) for entry in outgoing)
             self._forget(outgoing)
 
         self._link.send([entry[0] for entry in outgoing], done)
@@ -446,8 +510,10 @@ def _size(command: Command) -> int:
     return COMMAND_BYTES + 64 * (len(command) - 3)
 
 
-def _says(command: Command) -> bool:
-    """Whether a command of a room tells what was said there."""
-    told = command[-1]
-    happening = message.parse(told) if isinstance(told, bytes) else None
-    return happening is not None and happening[1] == SAID
+def _says(command: Command) -> int:
+    """How many messages that were said in a room a command tells."""
+    text = command[-1]
+    if not isinstance(text, bytes):
+        return 0
+    happening = message.parse(text)
+    return text.count(b"\r\n") if happening is not None and happening[1] == SAID else 0

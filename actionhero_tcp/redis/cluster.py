@@ -178,6 +178,8 @@ class Cluster:
 
     def on_message(self, channel: bytes, message: bytes) -> None:
         """Something was published that this process has subscribed to."""
+        if self._bus.is_own(message):
+            return
         room = self._keys.room_of(channel)
         if room is not None:
             self._bus.heard(room, message)

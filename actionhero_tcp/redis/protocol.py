@@ -16,6 +16,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ..errors import StartError
+from ..net.transport import writer_at_once
 
 Command = tuple[str | bytes | int, ...]
 OnMessage = Callable[[bytes, bytes], object]
@@ -140,6 +141,7 @@ class RedisProtocol(Protocol):
     """
 
     transport: Any
+    _write: Callable[[bytes], object]
 
     def __init__(
         self,
@@ -170,7 +172,7 @@ class RedisProtocol(Protocol):
         """
         data = b"".join([self.packed(command) for command in commands])
         self.pending.extend(pending)
-        self.transport.write(data)
+        self._write(data)
         return len(data)
 
     def call(self, *command: str | bytes | int) -> Deferred[Any]:
@@ -195,6 +197,7 @@ class RedisProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """The connection is made."""
+        self._write = writer_at_once(self.transport)
         self._owner.connection_made(self)
 
     def dataReceived(self, data: bytes) -> None:

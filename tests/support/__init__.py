@@ -71,7 +71,7 @@ class ListOutlet:
     @property
     def heard(self) -> list[dict[str, Any]]:
         """All that others said, parsed."""
-        return [json.loads(line) for line in self.said]
+        return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
 class StubOwner:

@@ -129,14 +129,50 @@ class ConversationTests(BusTestCase):
         self.assertEqual(cleo.outbox.said[-1], bob.outbox.said[-1])
 
     def test_what_one_turn_says_goes_out_in_one_go(self) -> None:
+        ada = self.a.client("r", "s")
+        bob = self.b.client("r", "s")
+        self.agree()
+        heard(bob)
+        self.a.link.told.clear()
+        with self.a.write_batch:
+            for room in "rsr":
+                for number in range(3):
+                    self.a.rooms.say_from(ada, room, f"{room}{number}")
+        # One message for what goes the same way, in the order in which it was said.
+        self.assertEqual([["PUBLISH"] * 3], self.a.link.told)
+        self.agree()
+        self.assertEqual([f"{room}{n}" for room in "rsr" for n in range(3)], heard(bob))
+        self.assertEqual(0, self.a.in_flight.held_bytes)
+
+    def test_no_message_is_larger_than_it_may_be(self) -> None:
+        ada, bob = self.a.client("r"), self.b.client("r")
+        self.agree()
+        heard(bob)
+        self.a.link.told.clear()
+        words = [f"{number}" + "x" * 30_000 for number in range(6)]
+        with self.a.write_batch:
+            for word in words:
+                self.a.rooms.say_from(ada, "r", word)
+        self.assertEqual([["PUBLISH"] * 3], self.a.link.told)
+        self.agree()
+        self.assertEqual(words, heard(bob))
+
+    def test_what_nobody_elsewhere_would_hear_is_not_published(self) -> None:
         ada = self.a.client("r")
-        self.b.client("r")
         self.agree()
         self.a.link.told.clear()
-        with self.a.rooms._write_batch:
-            for number in range(3):
-                self.a.rooms.say_from(ada, "r", str(number))
-        self.assertEqual([["PUBLISH"] * 3], self.a.link.told)
+        self.a.say(ada, "r", "alone")
+        self.assertEqual(([], 0), (self.a.link.told, self.a.bus.lost))
+        bob = self.b.client("r")
+        self.agree()
+        self.a.say(ada, "r", "together")
+        self.agree()
+        self.assertEqual(["together"], heard(bob))
+        self.b.gone(bob)
+        self.agree()
+        self.a.link.told.clear()
+        self.a.say(ada, "r", "alone")
+        self.assertEqual([], self.a.link.told)
 
     def test_those_who_do_not_match_do_not_hear_it(self) -> None:
         ada, bob, cleo = self.a.client("r"), self.b.client("r"), self.b.client("r")
@@ -361,6 +397,7 @@ class PendingTests(BusTestCase):
 
     def test_what_a_client_asks_for_is_counted_as_its_own(self) -> None:
         ada, cleo = self.a.client("r"), self.a.client("s")
+        self.b.client("r", "s")
         self.agree()
         for client, room in ((ada, "r"), (cleo, "s")):
             with self.a.write_batch:
@@ -450,6 +487,9 @@ class SnapshotTests(BusTestCase):
         bob = self.b.client("r")
         self.agree()
         ada = self.join_until_list_is_asked_for()
+        # As soon as his process has heard of her.
+        self.a.run("commands")
+        self.b.run()
         self.b.say(bob, "r", "hi")
         self.b.run()
         self.a.run("subscriber replies")

@@ -101,6 +101,9 @@ class Bus:
     def refresh(self, rooms: list[str]) -> None:
         self.refreshed += rooms
 
+    def is_own(self, message: bytes) -> bool:
+        return message.startswith(b'["me.')
+
     def flush(self) -> None:
         self.told.append("flush")
 
