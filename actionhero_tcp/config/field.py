@@ -124,10 +124,8 @@ class FieldInfo:
             return tuple(value)
         if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
             value = float(value)
-        if self.only and type(value) is not bool:
-            return self._part(value)
         if type(value) is not self.type:
-            raise self._wrong_type(shown(value))
+            return self._part(value)
         if self.type in (int, float):
             self._check_range(value)
         if self.choices and value not in self.choices:
@@ -156,6 +154,9 @@ class FieldInfo:
             return self._part(text)
 
     def _part(self, value: object) -> str | float:
+        """A value that is not of the field's type, where it stands for a part of a flag."""
+        if not self.only:
+            raise self._wrong_type(shown(value))
         if isinstance(value, str) and value in self.only:
             return value
         if isinstance(value, float) and 0 < value < 1:
