@@ -10,6 +10,7 @@ from ..app.cache import LocalCache
 from ..logs.file import LogFile
 from ..logs.lines import FORMS
 from ..logs.request_log import RequestLog
+from ..logs.selection import selection
 from ..logs.writer import LogWriter
 from ..redis.address import RedisAddress
 from ..redis.broker import RedisBus
@@ -117,4 +118,5 @@ def request_log_of(core: Core, place: WorkerSpec | None) -> RequestLog | None:
     file = LogFile(settings.request_file, "the request log")
     writer = LogWriter(file, settings.max_queued_bytes, dropped)
     form = FORMS[settings.format](place.number if place is not None else 0)
-    return RequestLog(core.reactor, writer, settings.params, form, core.filter)
+    kept = selection(settings.requests, settings.slow_seconds)
+    return RequestLog(core.reactor, writer, settings.params, form, core.filter, kept)
