@@ -11,9 +11,11 @@ import msgspec
 
 from ..app.schema import DIALECT, Schema
 from ..config.sections import Config
+from ..daemon.systemd import Notifier
 from ..dispatch import asyncapi
 from ..errors import CommandError, StartError
-from . import tap
+from ..server.platform import Platform
+from .composition import build
 from .options import PROGRAM, Options
 
 
@@ -68,8 +70,9 @@ def described(config: Config, reactor: Any, *, whole: bool) -> Schema:
     """
     quiet = dataclasses.replace(config.log, requests=False)
     alone = dataclasses.replace(config, log=quiet, redis=type(config.redis)())
-    service = tap.build(alone, reactor)
-    actions = [action for _, action in sorted(service.api.actions.items())]
+    nobody = Platform(reactor, Notifier(reactor), fail=lambda error: None)
+    built = build(alone, nobody)
+    actions = [action for _, action in sorted(built.api.actions.items())]
     if whole:
         server = config.tcp_server
         address = asyncapi.ServerAddress(
@@ -78,7 +81,7 @@ def described(config: Config, reactor: Any, *, whole: bool) -> Schema:
             f"{server.bind_ip}:{server.port}",
             server.secure,
         )
-        verbs = {verb.name: verb for verb in service.factory.context.dialect.verbs.values()}
+        verbs = {verb.name: verb for verb in built.context.dialect.verbs.values()}
         return asyncapi.document(address, actions, verbs.values())
     return {
         "$schema": DIALECT,
