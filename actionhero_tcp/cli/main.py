@@ -76,15 +76,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module.configure(parser)
     try:
         status: int = module.run(parser.parse_args(given.arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CommandError as error:
         print(f"{program}: {printable(str(error))}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read what this prints has seen enough; nor may Python flush it at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            print(f"{program}: {printable(error.strerror or str(error))}", file=sys.stderr)
+        # Whoever reads what this prints has seen enough, or the disk is full; nor may Python
+        # flush it at its end.
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return status
 

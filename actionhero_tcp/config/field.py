@@ -113,6 +113,8 @@ class FieldInfo:
         if self.type is tuple:
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
                 raise ValueError("must be a list of strings")
+            for text in value:
+                self._check_text(text)
             return tuple(value)
         if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
             value = float(value)
@@ -124,6 +126,8 @@ class FieldInfo:
             raise ValueError(f"must be {' or '.join(self.choices)}, not {shown(value)}")
         if isinstance(value, str) and self.form and not re.fullmatch(self.form[0], value):
             raise ValueError(f"must be {self.form[1]}, not {shown(value)}")
+        if isinstance(value, str):
+            self._check_text(value)
         return value
 
     def parse(self, text: str) -> Any:
@@ -139,13 +143,26 @@ class FieldInfo:
     def _wrong_type(self, shown: str) -> ValueError:
         return ValueError(f"must be {_TYPE_NAMES[self.type]}, not {shown}")
 
+    def _check_text(self, text: str) -> None:
+        """Refuses what no file name, no address and no line of a log can hold."""
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            problem = "must be Unicode text, without half characters"
+        else:
+            if "\0" not in text:
+                return
+            problem = "must not hold a NUL"
+        raise ValueError(f"{problem}: {HIDDEN if self.secret else shown(text)}")
+
     def _check_range(self, value: Any) -> None:
         if value != value or value in (float("inf"), float("-inf")):
             raise ValueError(f"must be a finite number, not {value}")
         if self.minimum is not None and value < self.minimum:
             raise ValueError(f"must be at least {self.minimum:g}, not {_number(value)}")
-        if self.maximum is not None and value > self.maximum:
-            raise ValueError(f"must be at most {self.maximum:g}, not {_number(value)}")
+        maximum = _LARGEST_EXACT if self.maximum is None else self.maximum
+        if value > maximum:
+            raise ValueError(f"must be at most {maximum:g}, not {_number(value)}")
 
 
 def shown(value: object) -> str:

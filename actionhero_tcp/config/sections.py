@@ -12,9 +12,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args, get_type_hints
+from typing import Any, Final, get_args, get_type_hints
 
 from .field import HIDDEN, FieldInfo, option, plain
+
+MAX_SECONDS: Final = 864_000
+"""No time is longer than ten days: the system's calls that wait take no more than 24."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ class Limits:
         30.0,
         "seconds that an action may run before its client gets an error",
         minimum=0.001,
+        maximum=MAX_SECONDS,
         live=True,
     )
     max_outbox_bytes: int = option(
@@ -183,13 +187,18 @@ class Limits:
         30.0,
         "seconds without any progress in sending to a client before it is closed",
         minimum=0.001,
+        maximum=MAX_SECONDS,
         live=True,
     )
     tls_handshake_timeout: float = option(
-        10.0, "seconds that a TLS handshake may take", minimum=0.001, live=True
+        10.0, "seconds that a TLS handshake may take", minimum=0.001, maximum=MAX_SECONDS, live=True
     )
     proxy_header_timeout: float = option(
-        5.0, "seconds that a proxy has to send the whole PROXY header", minimum=0.001, live=True
+        5.0,
+        "seconds that a proxy has to send the whole PROXY header",
+        minimum=0.001,
+        maximum=MAX_SECONDS,
+        live=True,
     )
     announce_delay: float = option(
         1.0,
@@ -204,22 +213,29 @@ class Limits:
         "seconds of silence after which a client gets a goodbye and is closed; running actions "
         "and files on their way are no silence; 0 = never",
         minimum=0,
+        maximum=MAX_SECONDS,
         live=True,
     )
     ping_interval: float = option(
         0.0,
         "seconds between two lines that tell a client that the server lives; 0 = none",
         minimum=0,
+        maximum=MAX_SECONDS,
         live=True,
     )
     close_timeout: float = option(
         5.0,
         "seconds that a client has to take its last lines and hang up",
         minimum=0.001,
+        maximum=MAX_SECONDS,
         live=True,
     )
     drain_timeout: float = option(
-        20.0, "seconds that running actions have to end when the server stops", minimum=0, live=True
+        20.0,
+        "seconds that running actions have to end when the server stops",
+        minimum=0,
+        maximum=MAX_SECONDS,
+        live=True,
     )
     max_params: int = option(
         100, "sticky params of one client, beside action, limit and offset", minimum=1, live=True
@@ -270,6 +286,7 @@ class Limits:
         30.0,
         "seconds that a client may stay unread because of `maxMemory` before it is closed",
         minimum=0.001,
+        maximum=MAX_SECONDS,
         live=True,
     )
     threads: int = option(
@@ -333,6 +350,7 @@ class Log:
         "seconds that an action may block all others before it is logged with its stack, "
         "at least 0.05; 0 = never logged",
         minimum=0,
+        maximum=MAX_SECONDS,
     )
 
 

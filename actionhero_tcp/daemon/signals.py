@@ -87,7 +87,7 @@ class Signals:
 def end_process(number: int) -> None:
     """Ends the process by a signal, at once."""
     signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
+    _kill(number)
 
 
 def end_process_after(seconds: float, number: int) -> None:
@@ -100,6 +100,13 @@ def end_process_after(seconds: float, number: int) -> None:
         number: The signal; from now on it ends the process whenever it comes.
     """
     signal.signal(number, signal.SIG_DFL)
-    timer = threading.Timer(seconds, os.kill, (os.getpid(), number))
+    timer = threading.Timer(seconds, _kill, (number,))
     timer.daemon = True
     timer.start()
+
+
+def _kill(number: int) -> None:
+    """Ends the process by a signal that it does not handle; process 1 is spared, and exits."""
+    os.kill(os.getpid(), number)
+    if os.getpid() == 1:
+        os._exit(128 + number)

@@ -82,6 +82,7 @@ from ..workers.supervisor import Supervisor
 from ..workers.worker import WorkerSpec
 from .exit import blocking_threads, end_process, leave_threads
 from .options import PROGRAM, Options
+from .output import print_json
 
 BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
 """The folder of the actions that come with the server."""
@@ -123,7 +124,8 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
 
 def _starter(twistd: Mapping[str, Any] | None) -> int | None:
     """This process, where it only starts a daemon in the background."""
-    return None if twistd is None or twistd["nodaemon"] else os.getpid()
+    # `twist` and `python -m twisted` know no daemon in the background.
+    return None if twistd is None or twistd.get("nodaemon", True) else os.getpid()
 
 
 def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroService | Supervisor:
@@ -196,7 +198,7 @@ def check(config: Config, reactor: Any) -> None:
     server = config.tcp_server
     for warning in tls.warnings(server.cert_file, server.ca_file) if server.secure else ():
         print(f"{PROGRAM}: warning: {warning}", file=sys.stderr)
-    print(configuration.as_json(config))
+    print_json(configuration.as_json(config))
 
 
 def build(

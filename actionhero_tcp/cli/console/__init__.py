@@ -71,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         piped.complain(error)
         return piped.UNREACHABLE
+    if sys.stdin is None or sys.stdout is None:
+        raise CommandError("standard input and standard output have to be open")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return piped.converse(place, arguments.timeout, sys.stdin.buffer, sys.stdout.buffer)
     try:

@@ -91,6 +91,34 @@ class CallTests(DaemonTestCase):
         self.assertFalse(client.connected)
         self.assertEqual(0, client.late)
 
+    def test_threads_can_share_one(self) -> None:
+        client = self.client()
+        wrong: list[object] = []
+
+        def talk(name: str) -> None:
+            for number in range(200):
+                asked = f"{name}-{number}"
+                try:
+                    heard = client.action("echo", name=asked)["name"]
+                except CallError as error:
+                    heard = error
+                if heard != asked:
+                    wrong.append((asked, heard))
+
+        threads = [threading.Thread(target=talk, args=(name,)) for name in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([], wrong)
+
+    def test_a_callback_can_make_a_call(self) -> None:
+        client, heard = self.client(), list[object]()
+        client.on_message = lambda message: heard.append(client.action("echo", name="x")["name"])
+        client.action("notify")
+        client.action("echo")
+        self.assertEqual(["x"], heard)
+
     def with_params(self, client: Client) -> dict[str, str]:
         client.param_add("a", 7)
         client.param_add("c", "")

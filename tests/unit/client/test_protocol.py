@@ -76,6 +76,21 @@ class AnswerTests(SynchronousTestCase):
         self.party.feed(answer(1))
         self.assertTrue(call.done)
 
+    def test_numbers_that_are_none_are_no_answer(self) -> None:
+        for number in (b"NaN", b"Infinity", b"-Infinity", b"1e400", b"01", b"-"):
+            self.setUp()
+            call = self.party.ask()
+            line = b'{"context":"response","a":%b,"messageCount":1}\r\n' % number
+            self.party.feed(line)
+            self.assertFalse(call.done)
+            (error,) = self.party.faults
+            self.assertIn("what is no message", str(error))
+
+    def test_half_a_character_is_one_that_json_can_write(self) -> None:
+        call = self.party.ask()
+        self.party.feed(b'{"context":"response","a":"\\ud800","messageCount":1}\r\n')
+        self.assertEqual("\ud800", call.results[0]["a"])
+
     def test_an_answer_that_nobody_waits_for_is_counted(self) -> None:
         call = self.party.ask()
         self.party.feed(answer(1) + answer(1) + answer(7))

@@ -34,6 +34,20 @@ class CheckTests(SynchronousTestCase):
         self.refused("general.serverName", None, "must be a string, not null")
         self.refused("general.serverName", ["x"], 'must be a string, not ["x"]')
 
+    def test_text_that_nothing_can_hold(self) -> None:
+        self.refused("tcpServer.keyFile", "a\0b", 'must not hold a NUL: "a\\u0000b"')
+        half = "must be Unicode text, without half characters: "
+        self.refused("general.serverName", "a\ud800", half + '"a\\ud800"')
+        self.refused("tcpServer.listen", ["tcp:0", "\udcff"], half + '"\\udcff"')
+        self.refused("redis.password", "secret\0", "must not hold a NUL: [HIDDEN]")
+        self.assertEqual("é☃", FIELDS["general.serverName"].check("é☃"))
+
+    def test_numbers_that_nothing_can_count_to(self) -> None:
+        self.refused("log.blockedSeconds", 1e11, "must be at most 864000, not 1e+11")
+        self.refused("limits.actionTimeout", 1e300, "must be at most 864000, not 1e+300")
+        self.refused("limits.requestRate", 1e300, "must be at most 9.0072e+15, not 1e+300")
+        self.refused("limits.maxParams", 2**53 + 1, f"must be at most 9.0072e+15, not {2**53 + 1}")
+
     def test_whole_numbers(self) -> None:
         self.assertEqual(80, FIELDS["tcpServer.port"].check(80))
         self.refused("tcpServer.port", "80", 'must be a whole number, not "80"')
@@ -107,11 +121,11 @@ class CheckTests(SynchronousTestCase):
 
     def test_refuses_numbers_of_any_size(self) -> None:
         for value in (10**400, -(10**400)):
-            error = self.assertRaises(ValueError, FIELDS["limits.actionTimeout"].check, value)
+            error = self.assertRaises(ValueError, FIELDS["limits.requestRate"].check, value)
             self.assertIn("must be", str(error))
 
     def test_numbers_are_held_exactly_or_refused(self) -> None:
-        timeout = FIELDS["limits.actionTimeout"]
+        timeout = FIELDS["limits.requestRate"]
         self.assertEqual(2**53, timeout.check(2**53))
         self.assertRaises(ValueError, timeout.check, 2**53 + 1)
 

@@ -39,6 +39,7 @@ class SignalTests(SynchronousTestCase):
         self.patch(module.os, "getpid", lambda: self.pid)
         self.patch(module.time, "monotonic", lambda: self.now)
         self.patch(module.os, "kill", lambda pid, number: self.calls.append(f"kill {number}"))
+        self.patch(module.os, "_exit", lambda status: self.calls.append(f"exit {status}"))
         cut_short = lambda: self.calls.append("cut short")  # noqa: E731
         reload = lambda: self.calls.append("reload")  # noqa: E731
         self.reactor = SignalledReactor(self.calls)
@@ -52,6 +53,12 @@ class SignalTests(SynchronousTestCase):
     def test_the_first_one_is_twisteds(self) -> None:
         self.send(signal.SIGTERM)
         self.assertEqual(["twisted 15"], self.calls)
+
+    def test_the_process_that_is_not_number_one_needs_no_exit(self) -> None:
+        self.pid = 7
+        for _ in range(3):
+            self.send(signal.SIGTERM, 1)
+        self.assertEqual(["twisted 15", "cut short", "kill 15"], self.calls)
 
     def test_thirty_two_at_once_are_one(self) -> None:
         for _ in range(32):
@@ -67,7 +74,7 @@ class SignalTests(SynchronousTestCase):
     def test_a_process_that_only_starts_the_daemon_ends_at_once(self) -> None:
         self.pid = 2
         self.send(signal.SIGTERM)
-        self.assertEqual(["kill 15"], self.calls)
+        self.assertEqual(["kill 15"], self.calls[:1])
         self.assertEqual(signal.SIG_DFL, self.handlers[signal.SIGTERM])
 
     def test_a_second_one_cuts_short_and_a_third_ends(self) -> None:
@@ -75,7 +82,8 @@ class SignalTests(SynchronousTestCase):
         self.send(signal.SIGTERM, 0.26)
         self.assertEqual(["twisted 15", "cut short"], self.calls)
         self.send(signal.SIGTERM, 0.26)
-        self.assertEqual(["twisted 15", "cut short", "kill 15"], self.calls)
+        expected = ["twisted 15", "cut short", "kill 15", "exit 143"]
+        self.assertEqual(expected, self.calls)
         self.assertEqual(signal.SIG_DFL, self.handlers[signal.SIGTERM])
 
     def test_the_second_may_be_of_the_other_kind(self) -> None:
