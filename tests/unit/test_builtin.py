@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.cache import LocalCache
+from actionhero_tcp.builtin import actions_view
 from actionhero_tcp.errors import CacheError
 from tests import support
 
@@ -75,6 +77,24 @@ class BuiltinTests(SynchronousTestCase):
         stats = self.client.ask("status")["stats"]
         self.assertEqual({"quit": 1}, stats["closed"])
         self.assertEqual({"maxRoomNameLength": 1}, stats["limits"])
+
+    def test_actions_view_is_made_once_until_the_actions_change(self) -> None:
+        line = '{"action":"actionsView","params":{"schema":true}}'
+        first = self.client.ask(line)["actions"]
+        made: list[object] = []
+        described = actions_view._described
+        self.patch(
+            actions_view, "_described", lambda *arguments: made.append(1) or described(*arguments)
+        )
+        self.assertEqual(first, self.client.ask(line)["actions"])
+        plain = self.client.ask("actionsView")["actions"]
+        self.assertNotIn("inputSchema", plain[0])
+        self.assertEqual(plain, self.client.ask("actionsView")["actions"])
+        self.assertLessEqual(len(made), 1)
+        known = self.service.api.actions
+        other: Any = SimpleNamespace(actions={name: known[name] for name in ("status", "file")})
+        listed: Any = actions_view.actionsView(other, other)["actions"]
+        self.assertEqual(["file", "status"], [entry["name"] for entry in listed])
 
     def test_actions_view(self) -> None:
         actions = self.client.ask("actionsView")["actions"]
