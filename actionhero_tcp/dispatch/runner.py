@@ -203,7 +203,7 @@ class Runner:
     def _answer(self, request: Request, response: bytes) -> None:
         """Answers a request that did not end while its line was served."""
         connection, slot = request.connection, request.slot
-        with self._write_batch:
+        with self._write_batch.late:
             if slot is not None and slot.is_free:
                 slot.take(response)
             elif response:

@@ -234,7 +234,7 @@ def build(
     """
     general, limits = config.general, config.limits
     starter = starter or ParentProcess({})
-    stats, write_batch = Stats(), WriteBatch(lambda call: reactor.callLater(0, call))
+    stats, write_batch = Stats(), _write_batch(reactor)
     live = LiveSettings(Settings(config))
     memory = MemoryBudget(live, available() // 2 // general.workers, reactor, stats)
     rooms = Rooms(write_batch, general.announce_limit)
@@ -356,6 +356,14 @@ def _request_writer(config: Config, stats: Stats) -> LogWriter:
 
     file = LogFile(config.log.request_file, "the request log")
     return LogWriter(file, config.log.max_queued_bytes, dropped)
+
+
+def _write_batch(reactor: Any) -> WriteBatch:
+    """The write batch of all connections."""
+    loop = asyncio_loop.loop_of(reactor)
+    if loop is None:
+        return WriteBatch(lambda call: reactor.callLater(0, call))
+    return WriteBatch(loop.call_soon, joins_late=True)
 
 
 def _redis_address(config: Config) -> RedisAddress:
