@@ -305,6 +305,10 @@ class Limits:
     )
 
 
+ERRORS, SLOW = "errors", "slow"
+"""What `log.requests` can be beside true, false and a share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """What is written about connections, requests and the server itself, and where."""
@@ -321,10 +325,18 @@ class Log:
         option="log-file",
         path=True,
     )
-    requests: bool = option(
+    requests: bool | str | float = option(
         True,
-        "log each connection and each request (who, what, how long, outcome)",
+        "log each connection and each request (who, what, how long, outcome); of the requests "
+        "only those with an error (`errors`), these and those that took `slowSeconds` (`slow`), "
+        "or a share (0.01: each hundredth)",
         option="log-requests",
+        only=(ERRORS, SLOW),
+    )
+    slow_seconds: float = option(
+        1.0,
+        "seconds from which on a request is slow, where `requests` is `slow`",
+        minimum=0.001,
     )
     request_file: str = option(
         "",
@@ -438,7 +450,7 @@ def fields() -> Iterator[FieldInfo]:
                 section_key=_camel(section.name),
                 key=facts["key"] or _camel(item.name),
                 option=facts["option"] or item.name.replace("_", "-"),
-                type=tuple if get_args(hints[item.name]) else hints[item.name],
+                type=_type(hints[item.name], item.default),
                 default=item.default,
                 help=facts["help"],
                 minimum=facts["minimum"],
@@ -446,9 +458,16 @@ def fields() -> Iterator[FieldInfo]:
                 path=facts["path"],
                 live=facts["live"],
                 choices=facts["choices"],
+                only=facts["only"],
                 secret=facts["secret"],
                 form=facts["form"],
             )
+
+
+def _type(hint: Any, default: object) -> type:
+    """The type of a field; of one that has several, such as a flag, that of its default."""
+    known: type = type(default) if get_args(hint) else hint
+    return known
 
 
 def _section_class(name: str) -> Any:

@@ -51,6 +51,7 @@ from ..logs.lines import FORMS
 from ..logs.loggers import Loggers
 from ..logs.param_filter import ParamFilter
 from ..logs.request_log import RequestLog
+from ..logs.selection import selection
 from ..logs.server_log import ServerLog
 from ..logs.writer import LogWriter
 from ..net import asyncio_loop, tls
@@ -289,7 +290,14 @@ def build(
     log = None
     if config.log.requests:
         form = FORMS[config.log.format](place.number if place else 0)
-        log = RequestLog(reactor, _request_writer(config, stats), config.log.params, form, filter)
+        log = RequestLog(
+            reactor,
+            _request_writer(config, stats),
+            config.log.params,
+            form,
+            filter,
+            selection(config.log.requests, config.log.slow_seconds),
+        )
     dialect: Dialect = Dialect2012(commands.table, application, live)
     diagnostics = None if library is None else DiagnosticDialect(dialect)
     dialect = diagnostics or dialect
