@@ -37,6 +37,7 @@ class WriteBatch:
             that is said, so there is nothing to gather.
         client: The id of the client whose lines are handled in it; None where it is nobody's.
             What it asks of other processes counts as its own.
+        sent_bytes: Bytes that all outboxes have handed to their transports.
     """
 
     __slots__ = (
@@ -47,6 +48,7 @@ class WriteBatch:
         "_touched",
         "client",
         "late",
+        "sent_bytes",
         "single",
     )
 
@@ -58,6 +60,7 @@ class WriteBatch:
         self._depth = 0
         self.single = False
         self.client: str | None = None
+        self.sent_bytes = 0
         self._scheduled = False
         self._touched: list[Flushable] = []
         self._afterwards: deque[Callable[[], None]] = deque()
