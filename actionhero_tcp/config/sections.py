@@ -63,6 +63,26 @@ class General:
         "load action files and the config file when they change, and tell clients of faults in "
         "action files; not for production",
     )
+    starting_chat_rooms: tuple[str, ...] = option(
+        (),
+        "a room that exists without members, for clients of the dialect of actionHero 29, whose "
+        "other rooms exist while somebody is in them; may be given several times",
+        live=True,
+    )
+    simultaneous_actions: int = option(
+        100,
+        "actions of one client of the dialect of actionHero 29 that run at once; "
+        "`pendingActionsPolicy` has what happens then; actionHero has 5",
+        minimum=1,
+        live=True,
+    )
+    pending_actions_policy: str = option(
+        "wait",
+        "what happens to the next action of a client of the dialect of actionHero 29 which runs "
+        "`simultaneousActions`: it waits, or gets an error",
+        choices=("wait", "refuse"),
+        live=True,
+    )
     server_error_message: str = option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",
@@ -89,6 +109,24 @@ class TcpServer:
         5000, "the port to listen on; 0 lets the system choose one", minimum=0, maximum=65535
     )
     bind_ip: str = option("0.0.0.0", "the address to listen on", key="bindIP")
+    dialect: str = option(
+        "2012",
+        "the dialect that clients speak: `2012`, or `29` for clients of actionHero 4.2 to 29; for "
+        "single endpoints of `listen` a prefix, such as `dialect29:tcp:5001`",
+        choices=("2012", "29"),
+    )
+    delimiter: str = option(
+        "\n",
+        "what ends a client's line in the dialect of actionHero 29, where a carriage return counts "
+        "as a line feed",
+        form=(r"[\s\S]{1,16}", "1 to 16 characters"),
+    )
+    max_data_length: int = option(
+        0,
+        "bytes of one line of a client of the dialect of actionHero 29; 0 = as "
+        "`limits.maxLineLength` says, which holds in any case",
+        minimum=0,
+    )
     key_file: str = option(
         "./certs/server-key.pem", "the private key for TLS, as PEM", path=True, live=True
     )
@@ -242,6 +280,12 @@ class Limits:
     )
     max_param_bytes: int = option(
         16384, "bytes of all sticky params of one client, keys and values", minimum=256, live=True
+    )
+    max_rooms: int = option(
+        100,
+        "rooms that one client of the dialect of actionHero 29 is in at once",
+        minimum=1,
+        live=True,
     )
     max_room_name_length: int = option(64, "characters of a room's name", minimum=1, live=True)
     max_json_depth: int = option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -11,7 +10,8 @@ from msgspec import Struct
 
 from .. import close_reasons
 from ..errors import LimitError
-from ..wire import json_lines, json_reader
+from ..wire import json_lines, json_reader, json_writer
+from ..wire.profile import PROFILE_2012, Profile
 from .estimate import PARAM_BYTES, WIDEST
 from .state import ReadHold
 
@@ -75,16 +75,33 @@ class Pending(Protocol):
         """Ends the action; the client gets this error."""
 
 
+class ParamLimits(Protocol):
+    """What sticky params may take: the configuration's limits, or a stand-in in tests."""
+
+    @property
+    def max_params(self) -> int:
+        """How many there may be."""
+        ...
+
+    @property
+    def max_param_bytes(self) -> int:
+        """How many bytes keys and values may take together."""
+        ...
+
+
 class Connection:
     """One connected client.
 
     Attributes:
-        id: 32 random hex digits.
+        id: What the server calls it, in the form of its dialect.
         connected_at: In ms since 1970, by the wall clock, to be shown.
         opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
         remote_address: The client's address, such as ``127.0.0.1:54321``.
         params: The sticky params, in the order in which they came.
-        rooms: The rooms it is in.
+        rooms: The rooms it is in, each with the moment of its joining, in ms since 1970.
+        profile: How it is spoken to beside the answers to its requests.
+        farewell: What it gets after all answers, before our end is closed; mostly nothing.
+        actions: How many actions it has asked for, where its dialect counts them.
         attributes: The application's own state of this client (who is logged in, …).
         requests: How many lines it has sent; the number of its latest request.
         pending: Its requests whose actions still run.
@@ -102,9 +119,11 @@ class Connection:
         "_most_param_bytes",
         "_params_charge",
         "account",
+        "actions",
         "announced",
         "attributes",
         "connected_at",
+        "farewell",
         "holds",
         "id",
         "opened",
@@ -112,6 +131,7 @@ class Connection:
         "owner",
         "params",
         "pending",
+        "profile",
         "remote_address",
         "removed",
         "requests",
@@ -119,13 +139,23 @@ class Connection:
         "waits_for",
     )
 
-    def __init__(self, outbox: Outlet, owner: Owner, remote_address: str, account: Account) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(
+        self,
+        outbox: Outlet,
+        owner: Owner,
+        remote_address: str,
+        account: Account,
+        profile: Profile = PROFILE_2012,
+    ) -> None:
+        self.profile = profile
+        self.farewell = b""
+        self.actions = 0
+        self.id = profile.new_id()
         self.connected_at = int(time.time() * 1000)
         self.opened = time.monotonic()
         self.remote_address = remote_address
         self.params: dict[str, Any] = {}
-        self.rooms: dict[str, None] = {}
+        self.rooms: dict[str, int] = {}
         self.attributes: dict[str, Any] = {}
         self.requests = 0
         self.pending: set[Pending] = set()
@@ -201,6 +231,31 @@ class Connection:
             # More than it is, so that not every param has to be charged.
             self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
 
+    def replace_params(self, params: dict[str, Any], size: int, limits: ParamLimits) -> None:
+        """Makes these the sticky params, in place of all others.
+
+        Args:
+            params: The params, of any JSON types.
+            size: The bytes that they were sent in.
+            limits: How many there may be, and how much they may take.
+
+        Raises:
+            LimitError: There are too many, or too much; nothing was changed.
+        """
+        if len(params) > limits.max_params:
+            raise LimitError(
+                "maxParams", f"a connection can hold at most {limits.max_params} params"
+            )
+        if size > limits.max_param_bytes:
+            raise LimitError(
+                "maxParamBytes",
+                f"the params of a connection can take at most {limits.max_param_bytes} bytes",
+            )
+        self.params = params
+        self._most_param_bytes = size
+        held = size * WIDEST + len(params) * PARAM_BYTES
+        self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
+
     def delete_param(self, key: str) -> None:
         """Forgets a sticky param, if it is there."""
         self.params.pop(key, None)
@@ -227,8 +282,10 @@ class Connection:
 
 def _size(key: str, value: object) -> int:
     """The bytes a sticky param counts for; numbers (limit and offset) count for their key."""
-    if type(value) is not str:
+    if isinstance(value, int | float):
         value = ""
+    elif type(value) is not str:
+        value = json_writer.dumps(value).decode()
     if key.isascii() and value.isascii():
         return len(key) + len(value)
     return len(key.encode()) + len(value.encode())
@@ -285,7 +342,7 @@ class ActionConnection:
 
     @property
     def id(self) -> str:
-        """The client's id: 32 random hex digits."""
+        """The client's id: 32 hex digits, or a UUID in the dialect of actionHero 29."""
         return self._connection.id
 
     @property

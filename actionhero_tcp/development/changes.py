@@ -72,7 +72,7 @@ class Subscribers:
     """
 
     application: Application
-    dialect: DiagnosticDialect
+    dialects: Sequence[DiagnosticDialect]
     watch: Monitor | None
 
     def take(self, library: ModuleCache) -> None:
@@ -87,7 +87,7 @@ class Subscribers:
             name: shorten(fault.text.replace(folder, ""), MAX_FAULT_CHARACTERS)
             for name, fault in library.faults.items()
         }
-        self.dialect.faults = {
+        named = {
             name: text
             for module, text in faults.items()
             if module in library.sources
@@ -95,7 +95,9 @@ class Subscribers:
         }
         different = list(dict.fromkeys(faults.values()))
         more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
-        self.dialect.unknown = different[0] + more if different else ""
+        for dialect in self.dialects:
+            dialect.faults = named
+            dialect.unknown = different[0] + more if different else ""
 
 
 def _names(loaded: Loaded, actions: Iterable[str]) -> Iterator[str]:

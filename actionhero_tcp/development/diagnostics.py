@@ -35,6 +35,7 @@ class DiagnosticDialect:
 
     Attributes:
         verbs: Its verbs.
+        profile: See `Dialect.profile`.
         faults: Why not, by the names of actions, and of verbs with hooks around them.
         unknown: What the response to an action that there is not carries; empty where no file
             has a fault.
@@ -45,6 +46,8 @@ class DiagnosticDialect:
         self._application = application
         self.verbs = dialect.verbs
         self.welcome = dialect.welcome
+        self.profile = dialect.profile
+        self.most_pending = dialect.most_pending
         self.faults: Mapping[str, str] = {}
         self.unknown = ""
 
@@ -81,5 +84,8 @@ class DiagnosticDialect:
         if fault is None:
             return response
         fields = json.loads(response)
+        if not isinstance(fields, dict):
+            # A file of actionHero 29 that is not found is no object.
+            return response
         number = fields.pop("messageCount")
         return json_lines.NUMBERED % (json_lines.head({**fields, FAULT: fault}), number)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..app.runnable import Runnable
 
 if TYPE_CHECKING:
+    from ..wire.profile import Profile
     from .request import Request
     from .verb import Verb
 
@@ -25,10 +26,14 @@ class Dialect(Protocol):
 
     Attributes:
         verbs: Its verbs, by the words that lines begin with.
+        profile: How its clients are spoken to beside the answers to their requests.
     """
 
     @property
     def verbs(self) -> Mapping[bytes, Verb]: ...
+
+    @property
+    def profile(self) -> Profile: ...
 
     def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
         """Reads a line that begins with no verb.
@@ -46,6 +51,10 @@ class Dialect(Protocol):
             ClientError: The line is wrong; the text says what is expected.
             UnicodeDecodeError: The line is not UTF-8.
         """
+        ...
+
+    def most_pending(self) -> int:
+        """How many actions of one client run at once before it is not read from."""
         ...
 
     def result(self, request: Request, outcome: object) -> bytes:

@@ -13,6 +13,7 @@ from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.json_lines import NUMBERED
+from ..wire.profile import PROFILE_2012
 from .dialect import Response
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ class Dialect2012:
 
     Attributes:
         verbs: See above.
+        profile: See `Dialect.profile`.
     """
+
+    profile = PROFILE_2012
 
     def __init__(
         self, verbs: Mapping[bytes, Verb], application: Application, live: LiveSettings
@@ -149,6 +153,10 @@ class Dialect2012:
                 params[key] = default
         for key in defaults:
             params[key] = _number(key, params[key])
+
+    def most_pending(self) -> int:
+        """See `Dialect.most_pending`."""
+        return self._live.limits.max_pending_actions
 
     # Writing
 

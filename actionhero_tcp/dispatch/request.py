@@ -43,6 +43,8 @@ class Request:
         name: See above.
         params: The action's params; None for a verb.
         error: The error that its client got; None where it got none.
+        message_id: What its response carries beside the number, as JSON, in a dialect that has
+            such ids; empty until it is read.
         slot: Where its response goes, where all else waits for that; None elsewhere.
         timer: Ends it when its time is up; None where it does not wait.
     """
@@ -51,6 +53,7 @@ class Request:
     params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
+    message_id: bytes = b""
     timer: Timer | None = None
     _charged = 0
     _owner: RequestOwner

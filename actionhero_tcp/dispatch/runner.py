@@ -172,15 +172,15 @@ class Runner:
 
     def _wait(self, request: Request, runnable: Runnable, outcome: Deferred[Any]) -> None:
         """Has a request answered when what runs for it has ended, or its time is up."""
-        connection, limits = request.connection, self._api.config.limits
+        connection = request.connection
         request.wait(outcome, self)
         if runnable.in_order:
             connection.hold(ReadHold.ORDER)
             connection.waits_for = request
-        if len(connection.pending) >= limits.max_pending_actions:
+        if len(connection.pending) >= self._dialect.most_pending():
             connection.hold(ReadHold.PENDING)
             self._api.stats.limited["maxPendingActions"] += 1
-        seconds = limits.action_timeout
+        seconds = self._api.config.limits.action_timeout
         error = f"{runnable.name} did not finish within {seconds:g} seconds"
         request.timer = self._api.reactor.callLater(seconds, self._time_out, request, error)
         outcome.addBoth(self._ended, request, runnable)
@@ -204,7 +204,7 @@ class Runner:
     def _answer(self, request: Request, response: bytes) -> None:
         """Answers a request that did not end while its line was served."""
         connection, slot = request.connection, request.slot
-        if len(connection.pending) < self._api.config.limits.max_pending_actions:
+        if len(connection.pending) < self._dialect.most_pending():
             connection.release(ReadHold.PENDING)
         with self._write_batch.late:
             if slot is not None and slot.is_free:

@@ -19,6 +19,8 @@ _EXAMPLES: Final = {
     "the name of a param": "key",
     "the name of a room": "myRoom",
     "a message": "hello",
+    "a room and a message": "myRoom hello",
+    "a path": "simple.html",
 }
 
 

@@ -27,7 +27,6 @@ from ..development.diagnostics import DiagnosticDialect
 from ..development.module_cache import ModuleCache
 from ..dispatch.commands import Commands
 from ..dispatch.dialect import Dialect
-from ..dispatch.dialect_2012 import Dialect2012
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..logs.loggers import Loggers
@@ -50,6 +49,7 @@ from ..watchdog.monitor import Monitor
 from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
+from .dialects import context_of, dialects_of
 from .exit import blocking_threads
 from .stores import Stores, request_log_of, stores_of
 from .web import web_of_server
@@ -122,26 +122,35 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> S
     stores = stores_of(core, rooms)
     api = _api(core, application, rooms, stores)
     log = request_log_of(core, launch.worker)
-    dialect: Dialect = Dialect2012(commands.table, application, core.live)
-    diagnostics = None if modules is None else DiagnosticDialect(dialect, application)
-    context = _context(core, api, hooks, diagnostics or dialect, log)
+    dialects = dialects_of(core, rooms, hooks, commands, application)
+    diagnostics: dict[str, DiagnosticDialect] = {}
+    if modules is not None:
+        diagnostics = {
+            name: DiagnosticDialect(dialect, application) for name, dialect in dialects.items()
+        }
+    dialects |= diagnostics
+    observer = _observer(core, api, log)
+    context = _context(core, api, hooks, dialects[config.tcp_server.dialect], log, observer)
+    contexts = {
+        name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
+    }
     certificates = certificates_of(config)
     proxies = TrustedProxies(config.tcp_server.trusted_proxies)
     parts = Parts(core.live, rooms, stores.cache, context.admission, proxies, certificates)
     reload = Reload(config, launch.read or (lambda: config), parts.prepare)
     monitor = _monitor(core, loaded)
     development = None
-    if modules is not None and diagnostics is not None:
+    if modules is not None:
         development = Development(
             modules,
-            Subscribers(application, diagnostics, monitor),
+            Subscribers(application, tuple(diagnostics.values()), monitor),
             launch.config_file,
             lambda: service.reload(),
             core.reactor,
         )
     lifecycle = Lifecycle(loaded.hooks, api)
     clients = Clients(context)
-    factory = ActionHeroFactory(context, clients)
+    factory = ActionHeroFactory(context, clients, contexts)
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
@@ -194,12 +203,21 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
     )
 
 
-def _context(
-    core: Core, api: Api, hooks: Hooks, dialect: Dialect, log: RequestLog | None
-) -> ServerContext:
-    observer: RequestObserver | None = log
+def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver | None:
+    """What is told of each request."""
     if core.config.web.port:
-        observer = RequestCounter(core.stats, lambda: api.actions, log)
+        return RequestCounter(core.stats, lambda: api.actions, log)
+    return log
+
+
+def _context(
+    core: Core,
+    api: Api,
+    hooks: Hooks,
+    dialect: Dialect,
+    log: RequestLog | None,
+    observer: RequestObserver | None,
+) -> ServerContext:
     runner = Runner(dialect, api, core.write_batch, core.filter, observer)
     return ServerContext(
         dialect=dialect,

@@ -229,6 +229,11 @@ class RedisBus:
         state = self._rooms.get(room)
         return len(state.roster.elsewhere) if state is not None and self.node is not None else 0
 
+    def seen_at(self, room: str, client: str) -> int:
+        """See `Bus.seen_at`."""
+        state = self._rooms.get(room)
+        return state.roster.seen_at(client) if state is not None else 0
+
     # What happens to Redis
 
     def begin(self, node: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from time import time
 from typing import Final, Protocol
 
 from ..rooms.broker import Match
@@ -53,7 +54,7 @@ class Roster:
         early: What was heard before the list was read; None afterwards.
     """
 
-    __slots__ = ("_listener", "_room", "early", "elsewhere", "known")
+    __slots__ = ("_listener", "_room", "_seen", "early", "elsewhere", "known")
 
     def __init__(self, room: str, listener: Listener, known: dict[str, str] | None) -> None:
         self._room = room
@@ -61,6 +62,7 @@ class Roster:
         self.elsewhere: dict[str, str] = known or {}
         self.known = known is not None
         self.early: list[Happening] | None = []
+        self._seen: dict[str, int] = {}
 
     def read(self, listed: dict[str, str], alive: frozenset[str]) -> None:
         """Takes in the list as Redis has it, and then what was heard meanwhile.
@@ -72,6 +74,8 @@ class Roster:
         if not self.known:
             # To those here they have not come just now.
             self.elsewhere, self.known = listed, True
+            for client in listed:
+                self.seen_at(client)
         # Of a process that is not alive the list may tell nothing yet: it may be coming back
         # too. If it does not, `drop` will tell.
         for client, node in tuple(self.elsewhere.items()):
@@ -103,6 +107,10 @@ class Roster:
         for client in [client for client, node in self.elsewhere.items() if dead(node)]:
             self._remove(client)
 
+    def seen_at(self, client: str) -> int:
+        """When a member was first seen here, in ms since 1970."""
+        return self._seen.setdefault(client, int(time() * 1000))
+
     def _happened(self, happening: Happening) -> None:
         node, event, clients = happening
         for client in clients:
@@ -116,11 +124,13 @@ class Roster:
     def _add(self, client: str, node: str) -> bool:
         """Takes in a member; gives whether it is new."""
         before = self.elsewhere.get(client)
+        self.seen_at(client)
         if before is None or incarnation(before) <= incarnation(node):
             self.elsewhere[client] = node
         return before is None
 
     def _remove(self, client: str, announced: bool = True) -> None:
         del self.elsewhere[client]
+        self._seen.pop(client, None)
         if announced:
             self._listener.hear_left(self._room, client)

@@ -50,6 +50,10 @@ class Bus(Protocol):
         """How many these are."""
         ...
 
+    def seen_at(self, room: str, client: str) -> int:
+        """When this process first saw one of these, in ms since 1970."""
+        ...
+
 
 class LocalBus:
     """Carries nothing: there is one process."""
@@ -78,4 +82,8 @@ class LocalBus:
 
     def count(self, room: str) -> int:
         """See `Bus.count`."""
+        return 0
+
+    def seen_at(self, room: str, client: str) -> int:
+        """See `Bus.seen_at`."""
         return 0

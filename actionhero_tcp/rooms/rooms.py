@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Final
 
 from ..connection.connection import ActionConnection, Connection, Outlet, state_of
 from ..connection.outbox import say_at_once
+from ..errors import LimitError
 from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
 
 if TYPE_CHECKING:
     from ..connection.write_batch import WriteBatch
+    from ..wire.profile import Profile
 
 ENTERED: Final = "I have entered the room"
 LEFT: Final = "I have left the room"
+
+MAX_CREATED: Final = 10_000
+"""So many rooms can be created that exist without members."""
 
 MATCH_KEY: Final = "roomMatchKey"
 MATCH_VALUE: Final = "roomMatchValue"
@@ -48,6 +53,9 @@ class Rooms:
         self._write_batch = write_batch
         self.announce_limit = announce_limit
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
+        # Memberships of clients for which room messages are written in a form of their own.
+        self._adapted = 0
+        self._created: set[str] = set()
         self.broadcasts = 0
         self.deliveries = 0
         self.bus: Bus = LocalBus()
@@ -71,7 +79,8 @@ class Rooms:
         if connection.removed or room in connection.rooms:
             return
         self._rooms.setdefault(room, {})[connection] = connection.outbox
-        connection.rooms[room] = None
+        connection.rooms[room] = int(time.time() * 1000)
+        self._adapted += not connection.profile.is_plain
         if connection.announced:
             self._announce(room, connection.id, ENTERED, connection)
         self.bus.joined(room, connection.id, connection.announced)
@@ -94,6 +103,7 @@ class Rooms:
             self._announce(room, connection.id, LEFT, connection)
         del members[connection]
         del connection.rooms[room]
+        self._adapted -= not connection.profile.is_plain
         if not members:
             del self._rooms[room]
         self.bus.left(room, connection.id, connection.announced)
@@ -127,6 +137,42 @@ class Rooms:
             ids += islice(self.bus.members(room), most - len(ids))
         return ids, count
 
+    def exists(self, room: str) -> bool:
+        """Whether a room has members, or was created here and not destroyed."""
+        return room in self._rooms or room in self._created or self.bus.count(room) > 0
+
+    def create(self, room: str) -> bool:
+        """Has a room exist that may have no members.
+
+        Returns:
+            Whether it is new.
+
+        Raises:
+            LimitError: There are `MAX_CREATED` such rooms.
+        """
+        if self.exists(room):
+            return False
+        if len(self._created) >= MAX_CREATED:
+            raise LimitError("maxCreatedRooms", f"at most {MAX_CREATED} rooms can be created")
+        self._created.add(room)
+        return True
+
+    def members_since(self, room: str, most: int) -> tuple[list[tuple[str, int]], int]:
+        """The first members of a room, each with the moment of its joining, and their number.
+
+        Args:
+            room: The room.
+            most: How many to give at most.
+
+        Returns:
+            The ids and the moments, in ms since 1970; of members elsewhere it is when this
+            process first saw them. And how many members there are in all.
+        """
+        here = self._rooms.get(room, {})
+        ids, count = self.first_members(room, most)
+        since = {member.id: member.rooms[room] for member in islice(here, most)}
+        return [(id, since.get(id) or self.bus.seen_at(room, id)) for id in ids], count
+
     def say(self, room: str, message: object) -> None:
         """Says something to all members of a room, in the name of the server.
 
@@ -141,7 +187,7 @@ class Rooms:
         """
         line = _said(message, room, 0, "api")
         with self._write_batch:
-            self._deliver(line, self._listeners(room, None, None))
+            self._deliver_in_form(line, room, None)
             self.bus.say(room, line)
 
     def say_from(self, speaker: Connection, room: str, message: str) -> None:
@@ -153,7 +199,7 @@ class Rooms:
         line = _said(message, room, speaker.id, "user")
         key, value = speaker.params.get(MATCH_KEY), speaker.params.get(MATCH_VALUE)
         match = None if key is None or value is None else (key, value)
-        listeners = self._listeners(room, match, speaker)
+        listeners = self._listeners(room, match, None if speaker.profile.hears_itself else speaker)
         if self._write_batch.single:
             self._count(listeners)
             self._write_batch.sent_bytes += len(line) * len(listeners)
@@ -166,7 +212,7 @@ class Rooms:
 
     def hear(self, room: str, line: bytes, match: Match | None) -> None:
         """Something was said elsewhere."""
-        self._deliver(line, self._listeners(room, match, None))
+        self._deliver_in_form(line, room, match)
 
     def hear_entered(self, room: str, client: str) -> None:
         """A client elsewhere has entered."""
@@ -196,6 +242,23 @@ class Rooms:
         for outbox in outboxes:
             outbox.say(line)
 
+    def _deliver_in_form(self, line: bytes, room: str, match: Match | None) -> None:
+        """Delivers a line to all members of a room, to each in the form of its dialect."""
+        if not self._adapted:
+            self._deliver(line, self._listeners(room, match, None))
+            return
+        members = self._rooms.get(room, {})
+        forms: dict[Profile, list[Outlet]] = {}
+        for member, outbox in members.items():
+            if match is None or _matches(member, *match):
+                forms.setdefault(member.profile, []).append(outbox)
+        self.broadcasts += 1
+        for profile, outboxes in forms.items():
+            self.deliveries += len(outboxes)
+            form = profile.server_message(line)
+            for outbox in outboxes:
+                outbox.say(form)
+
     def _count(self, outboxes: Collection[Outlet]) -> None:
         self.broadcasts += 1
         self.deliveries += len(outboxes)
@@ -218,7 +281,19 @@ class Rooms:
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
         if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
-            self._deliver(_said(message, room, client, "user"), self._listeners(room, None, who))
+            line = _said(message, room, client, "user")
+            self._deliver(line, self._listeners_of_moves(room, who))
+
+    def _listeners_of_moves(self, room: str, who: Connection | None) -> Collection[Outlet]:
+        """The outboxes of those members of a room that hear of another one's coming and going."""
+        if not self._adapted:
+            return self._listeners(room, None, who)
+        members = self._rooms.get(room, {})
+        return [
+            outbox
+            for member, outbox in members.items()
+            if member is not who and member.profile.hears_moves
+        ]
 
 
 def _said(message: object, room: str, speaker: str | int, context: str) -> bytes:

@@ -10,6 +10,7 @@ from ..clock import stop
 
 if TYPE_CHECKING:
     from ..connection.connection import Connection
+    from ..dispatch.dialect import Dialect
     from .context import ServerContext
     from .handshake import Handshake
 
@@ -53,8 +54,13 @@ class Clients:
         """Adds a client that has connected; whether it may stay is still to be seen."""
         self._clients.add(client)
 
-    def welcome(self, connection: Connection) -> None:
-        """Greets a client and takes it into the default room."""
+    def welcome(self, connection: Connection, dialect: Dialect) -> None:
+        """Greets a client in its dialect, and takes it into the default room where it starts there.
+
+        Args:
+            connection: The client.
+            dialect: What it speaks.
+        """
         context = self._context
         context.stats.opened()
         context.connections[connection.id] = connection
@@ -62,9 +68,10 @@ class Clients:
             context.log.connected(connection)
         general = context.live.general
         room = general.default_chat_room
-        connection.outbox.send(context.dialect.welcome(general.welcome_message, room))
+        connection.outbox.send(dialect.welcome(general.welcome_message, room))
         context.rooms.bus.connected(connection.id)
-        context.rooms.join(connection, room)
+        if connection.profile.enters_default_room:
+            context.rooms.join(connection, room)
 
     def lost(self, client: Client, connection: Connection | None, reason: str) -> None:
         """Removes a client that has gone.

@@ -18,6 +18,7 @@ from .proxied import ProxiedEndpoint
 
 if TYPE_CHECKING:
     from ..net.tls import Certificates
+    from .factory import ActionHeroFactory
     from .proxied import TrustedProxies
 
 
@@ -29,6 +30,8 @@ PLAIN_ENDPOINTS: Final = ("tcp", "tcp6", "unix", "systemd")
 """Kinds of endpoints without TLS: a proxy with PROXY headers can connect to them, and workers can
 share them."""
 
+
+_DIALECT: Final = re.compile(r"dialect(2012|29):")
 
 _SETS_MODE: Final = re.compile(r"(?<!\\):mode=")
 
@@ -48,6 +51,36 @@ class TLSEndpoint:
     def listen(self, factory: Any) -> Any:
         """Listens where the other one does; gives a Deferred of the port."""
         return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory))
+
+
+class DialectEndpoint:
+    """Listens on another endpoint for clients that speak a certain dialect.
+
+    Args:
+        endpoint: Any Twisted server endpoint.
+        dialect: The dialect's name.
+    """
+
+    def __init__(self, endpoint: Any, dialect: str) -> None:
+        self.endpoint = endpoint
+        self._dialect = dialect
+
+    def listen(self, factory: ActionHeroFactory) -> Any:
+        """Listens where the other one does; gives a Deferred of the port."""
+        return self.endpoint.listen(factory.speaking(self._dialect))
+
+
+def split_dialect(text: str) -> tuple[str | None, str]:
+    """Splits the dialect off the description of an endpoint.
+
+    Args:
+        text: The description, such as ``dialect29:tcp:5001``.
+
+    Returns:
+        The dialect's name, None where none is named; and the rest.
+    """
+    prefix = _DIALECT.match(text)
+    return (None, text) if prefix is None else (prefix[1], text[prefix.end() :])
 
 
 class InheritedUNIXEndpoint:
@@ -112,8 +145,9 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
     Raises:
         StartError: It describes none; the text says why.
     """
-    description = text.removeprefix("haproxy:")
-    proxied = description != text
+    _, whole = split_dialect(text)
+    description = whole.removeprefix("haproxy:")
+    proxied = description != whole
     if proxied and not _is_plain(description):
         known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
@@ -131,7 +165,7 @@ def shared(text: str, reactor: Any) -> Any:
     Raises:
         StartError: It describes none that can be shared; the text says why.
     """
-    description = text.removeprefix("haproxy:")
+    description = split_dialect(text)[1].removeprefix("haproxy:")
     if not _is_plain(description):
         known = ", ".join(f"{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(

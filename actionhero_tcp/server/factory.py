@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from twisted.internet.interfaces import IAddress
@@ -21,6 +22,7 @@ class ActionHeroFactory(Factory):
     Args:
         context: What the connections share.
         clients: Knows all of them.
+        dialects: What those share that speak a certain dialect, by its name.
 
     Attributes:
         context: See above.
@@ -29,9 +31,23 @@ class ActionHeroFactory(Factory):
 
     noisy = False
 
-    def __init__(self, context: ServerContext, clients: Clients) -> None:
+    def __init__(
+        self,
+        context: ServerContext,
+        clients: Clients,
+        dialects: Mapping[str, ServerContext] | None = None,
+    ) -> None:
         self.context = context
         self.clients = clients
+        self._dialects = dialects or {}
+
+    def speaking(self, dialect: str) -> ActionHeroFactory:
+        """Makes a factory of clients that speak another dialect.
+
+        Args:
+            dialect: The dialect's name.
+        """
+        return ActionHeroFactory(self._dialects[dialect], self.clients, self._dialects)
 
     def buildProtocol(self, addr: IAddress | None) -> ActionHeroProtocol | None:
         """Makes a protocol for a client; None where the client is to be dropped at once."""

@@ -15,7 +15,6 @@ from ..dispatch.request import Request
 from ..errors import ClientError, printable
 from ..net import handshake_failure, tls
 from ..net import transport as transports
-from ..wire import json_lines
 from .admission import Refusal, network_of
 from .connect_hooks import ConnectHooks
 
@@ -158,7 +157,7 @@ class Handshake:
     def _come_in(self) -> None:
         refusal = self._refusal
         if refusal is not None:
-            self._owner.refuse(refusal.reason, json_lines.error(refusal.error, 0))
+            self._owner.refuse(refusal.reason, self._refusal_line(refusal))
             return
         connection = self._owner.arrive(self.remote_address, self._attributes())
         if self._context.hooks.of(ON_CONNECT):
@@ -168,6 +167,9 @@ class Handshake:
         else:
             self._owner.welcome(connection)
             self._hand_on()
+
+    def _refusal_line(self, refusal: Refusal) -> bytes:
+        return self._context.dialect.profile.refusal(refusal.error, 0)
 
     def admitted(self) -> None:
         """See `connect_hooks.ConnectHooksOwner.admitted`."""

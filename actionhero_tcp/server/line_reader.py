@@ -9,7 +9,6 @@ from ..connection.backlog import LINES_AT_ONCE, Backlog
 from ..connection.fair_queue import COSTLY_SECONDS
 from ..connection.rate_limit import RateLimit
 from ..connection.state import ReadHold
-from ..wire.framing import LineSplitter
 from .newcomer import Newcomer
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class LineReader:
         self._connection = connection
         self._context = context
         self._account = account
-        self._splitter = LineSplitter(limits.max_line_length)
+        self._splitter = connection.profile.splitter(limits.max_line_length)
         connection.announced = not limits.announce_delay
         self._newcomer: Newcomer | None = Newcomer(
             connection, context.rooms, context.clock, limits.announce_delay

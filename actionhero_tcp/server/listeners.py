@@ -69,9 +69,9 @@ def listeners_of(
         for text, end in zip_longest(config.tcp_server.listen, handed)
         if text is not None
     ] or [_default(config, reactor, *handed)]
-    return (
-        listeners if certificates is None else [_secured(each, certificates) for each in listeners]
-    )
+    if certificates is not None:
+        listeners = [_secured(each, certificates) for each in listeners]
+    return [_speaking(each) for each in listeners]
 
 
 def _default(config: Config, reactor: Any, handed: Any = None) -> Listener:
@@ -113,3 +113,12 @@ def _secured(listener: Listener, certificates: tls.Certificates) -> Listener:
     text = listener.description
     endpoint = endpoints.secured(text, listener.endpoint, certificates)
     return Listener(endpoint, f"{text}, with TLS", listener.backlog)
+
+
+def _speaking(listener: Listener) -> Listener:
+    """A listener whose clients speak the dialect that its description names."""
+    dialect, _ = endpoints.split_dialect(listener.description)
+    if dialect is None:
+        return listener
+    endpoint = endpoints.DialectEndpoint(listener.endpoint, dialect)
+    return Listener(endpoint, listener.description, listener.backlog)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from .. import close_reasons
 from ..clock import Clock, Timer, stop
-from ..wire import json_lines, other_protocols
+from ..wire import other_protocols
 from ..wire.framing import TOO_LONG
 
 if TYPE_CHECKING:
@@ -84,5 +84,5 @@ class Newcomer:
         self.stop()
         connection = self._connection
         connection.requests = 1
-        connection.outbox.send(json_lines.error(error, 1))
+        connection.outbox.send(connection.profile.refusal(error, 1))
         connection.close(reason)

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
 
-GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
-IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
-
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
 class ActionHeroProtocol(Protocol):
@@ -110,7 +107,8 @@ class ActionHeroProtocol(Protocol):
         context, pressure = self._context, self._back_pressure
         most = context.live.limits.max_outbox_bytes
         self._outbox = Outbox(context.write_batch, pressure, most, pressure.account)
-        connection = Connection(self._outbox, self, remote_address, pressure.account)
+        profile = context.dialect.profile
+        connection = Connection(self._outbox, self, remote_address, pressure.account, profile)
         connection.attributes.update(attributes)
         return connection
 
@@ -134,7 +132,7 @@ class ActionHeroProtocol(Protocol):
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
         # In no write batch: where many come at once, their room hears of all in one write.
-        self._clients.welcome(connection)
+        self._clients.welcome(connection, context.dialect)
 
     def dataReceived(self, data: bytes) -> None:
         """Takes in some bytes, in which lines begin and end anywhere."""
@@ -190,7 +188,7 @@ class ActionHeroProtocol(Protocol):
         """See `heartbeat.HeartbeatOwner.idle`."""
         if self.state is State.OPEN and self.connection is not None:
             self._context.stats.limited["idleTimeout"] += 1
-            self.connection.send(IDLE_GOODBYE)
+            self._outbox.say(self.connection.profile.idle_goodbye)
             self.close(close_reasons.IDLE_TIMEOUT)
 
     # DRAINING and CLOSING
@@ -200,7 +198,7 @@ class ActionHeroProtocol(Protocol):
         if self.connection is None:
             self._abort(close_reasons.SERVER_STOPPED)
         elif self.state in (State.OPEN, State.DRAINING):
-            self.connection.send(GOODBYE)
+            self._outbox.say(self.connection.profile.goodbye)
             self._transport.pauseProducing()
             if self.state is State.OPEN:
                 self._enter(State.DRAINING, close_reasons.SERVER_STOPPED)
@@ -265,6 +263,12 @@ class ActionHeroProtocol(Protocol):
         if connection is None or self.state not in (State.DRAINING, State.CLOSING):
             return
         if not self._reader.has_backlog and not connection.pending and self._outbox.empty:
+            farewell, connection.farewell = connection.farewell, b""
+            if farewell:
+                with self._context.write_batch:
+                    self._outbox.send(farewell)
+                    self._context.write_batch.afterwards(self.drained)
+                return
             self._outbox.release()
             self._enter(State.LINGERING)
 

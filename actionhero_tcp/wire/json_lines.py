@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from .. import close_reasons
 from ..errors import UnserializableError
 from .json_writer import NEWLINE, as_builtins, check, dumps, encode
 
@@ -26,6 +27,15 @@ def line(message: Mapping[str, object]) -> bytes:
         UnserializableError: See `json_writer.dumps`.
     """
     return dumps(dict(message)) + END_OF_LINE
+
+
+GOODBYE: Final = line({"status": "Server going down NOW", "context": "api"})
+"""What clients get when the server stops."""
+
+IDLE_GOODBYE: Final = line(
+    {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
+)
+"""What a client gets that was silent for too long."""
 
 
 def message_line(message: object) -> bytes:

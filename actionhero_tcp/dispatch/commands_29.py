@@ -1,0 +1,290 @@
+"""The verbs of the dialect of actionHero 29: a table of words, functions and help.
+
+A verb takes what it needs of its line's words and ignores the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from .. import close_reasons
+from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
+from ..app.outputs import NO_RESPONSE
+from ..app.runnable import Runnable
+from ..connection.connection import ActionConnection, Connection
+from ..errors import ClientError, LimitError
+from ..wire import lines_29 as lines
+from .dialect import Response
+from .documentation_29 import documentation
+from .hooked_verb import HookedVerb
+from .verb import Verb
+
+if TYPE_CHECKING:
+    from ..app.application import Application
+    from ..app.hook_runner import Hooks
+    from ..config.settings import LiveSettings
+    from ..connection.write_batch import WriteBatch
+    from ..rooms.rooms import Rooms
+
+NOT_FOUND: Final = b'"that file is not found"\r\n'
+"""What a client gets in place of a file: a JSON string, as in actionHero."""
+
+_UNDEFINED: Final = "undefined"
+"""What a missing word is called in errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class LooseVerb(Verb):
+    """A verb that is called whatever follows its word."""
+
+    def answer(self, connection: Connection, number: int, rest: bytes) -> bytes | Runnable:
+        """See `Verb.answer`; what is not UTF-8 is replaced."""
+        return self.run(connection, number, rest.decode("utf-8", "replace"))
+
+
+class Commands29:
+    """The verbs of a client that is in any number of rooms.
+
+    Args:
+        rooms: The rooms.
+        live: What one client may use.
+        hooks: The hooks around `roomAdd` and `say`.
+        write_batch: What is said after a hook had to wait goes out at its end.
+        application: The actions that `documentation` shows.
+
+    Attributes:
+        verbs: The verbs.
+        table: The verbs by their words, as bytes of the line.
+    """
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        live: LiveSettings,
+        hooks: Hooks,
+        write_batch: WriteBatch,
+        application: Application,
+    ) -> None:
+        self._rooms = rooms
+        self._live = live
+        self._hooks = hooks
+        self._write_batch = write_batch
+        self._application = application
+        param, name, room = "a param and its value", "the name of a param", "the name of a room"
+        rows: Iterable[tuple[Any, tuple[str, ...], str, str]] = (
+            (self._quit, ("quit", "exit"), "", "say goodbye and hang up"),
+            (self._param_add, ("paramAdd",), param, "make a param sticky"),
+            (self._param_view, ("paramView",), name, "show a sticky param"),
+            (self._param_delete, ("paramDelete",), name, "forget a sticky param"),
+            (self._params_view, ("paramsView",), "", "show all sticky params"),
+            (self._params_delete, ("paramsDelete",), "", "forget all sticky params"),
+            (self._room_add, ("roomAdd",), room, "enter a room"),
+            (self._room_leave, ("roomLeave",), room, "leave a room"),
+            (self._room_view, ("roomView",), room, "show who is in a room"),
+            (self._details_view, ("detailsView",), "", "show what the server knows"),
+            (self._say, ("say",), "a room and a message", "say something to a room"),
+            (self._file, ("file",), "a path", "get the content of a file"),
+            (self._documentation, ("documentation",), "", "show all actions"),
+        )
+        self.verbs = tuple(
+            LooseVerb(run, words, takes, False, help) for run, words, takes, help in rows
+        )
+        self.table: dict[bytes, Verb] = {
+            word.encode(): verb for verb in self.verbs for word in verb.words
+        }
+
+    def _quit(self, connection: Connection, number: int, _: str) -> bytes:
+        connection.farewell = lines.FAREWELL
+        connection.close(close_reasons.QUIT)
+        return b""
+
+    # Params
+
+    def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
+        id = lines.message_id(connection.params)
+        first, _, rest = argument.partition(" ")
+        key, equals, value = first.partition("=")
+        value = value.partition("=")[0] if equals else _word(rest)
+        if key and (equals or rest):
+            limits = self._live.limits
+            connection.set_param(key, value, limits.max_params, limits.max_param_bytes)
+        elif key:
+            # A param without a value is undefined there, and shown nowhere.
+            connection.delete_param(key)
+        return lines.done(id, number)
+
+    def _param_view(self, connection: Connection, number: int, argument: str) -> bytes:
+        params, key = connection.params, _word(argument)
+        id = lines.message_id(params)
+        return lines.data(params[key], id, number) if key in params else lines.done(id, number)
+
+    def _param_delete(self, connection: Connection, number: int, argument: str) -> bytes:
+        id = lines.message_id(connection.params)
+        connection.delete_param(_word(argument))
+        return lines.done(id, number)
+
+    def _params_view(self, connection: Connection, number: int, _: str) -> bytes:
+        params = connection.params
+        return lines.data(params, lines.message_id(params), number)
+
+    def _params_delete(self, connection: Connection, number: int, _: str) -> bytes:
+        id = lines.message_id(connection.params)
+        connection.delete_params()
+        return lines.done(id, number)
+
+    # What the server knows
+
+    def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
+        ip, port = _address(connection.remote_address)
+        details = {
+            "id": connection.id,
+            "fingerprint": connection.id,
+            "remoteIP": ip,
+            "remotePort": port,
+            "params": connection.params,
+            "connectedAt": connection.connected_at,
+            "rooms": list(connection.rooms),
+            "totalActions": connection.actions,
+            "pendingActions": len(connection.pending),
+        }
+        return lines.data(details, lines.message_id(connection.params), number)
+
+    def _documentation(self, connection: Connection, number: int, _: str) -> bytes:
+        found = documentation(self._application.actions)
+        return lines.data(found, lines.message_id(connection.params), number)
+
+    # Rooms
+
+    def _room_add(self, connection: Connection, number: int, argument: str) -> bytes | Runnable:
+        room, id = _word(argument), lines.message_id(connection.params)
+        if room in connection.rooms:
+            raise ClientError(f"connection already in this room ({room})")
+        if not room or not self._exists(room):
+            raise ClientError("room does not exist")
+        most = self._live.limits.max_rooms
+        if len(connection.rooms) >= most:
+            raise LimitError("maxRooms", f"a connection can be in at most {most} rooms")
+        hooks = self._hooks.of(ON_ROOM_CHANGE)
+        if hooks:
+            run = partial(self._join_if_allowed, connection, room, lines.data(True, id, number))
+            return HookedVerb("roomAdd", hooks, run)
+        self._rooms.join(connection, room)
+        return lines.data(True, id, number)
+
+    def _exists(self, room: str) -> bool:
+        return room in self._live.general.starting_chat_rooms or self._rooms.exists(room)
+
+    async def _join_if_allowed(
+        self, connection: Connection, room: str, answer: bytes, api: Any, face: ActionConnection
+    ) -> Response:
+        await self._hooks.change_room(api, face, connection.room, room)
+        with self._write_batch:
+            self._rooms.join(connection, room)
+        return Response(answer)
+
+    def _room_leave(self, connection: Connection, number: int, argument: str) -> bytes:
+        room = _member_of(connection, argument)
+        self._rooms.leave(connection, room)
+        return lines.data(True, lines.message_id(connection.params), number)
+
+    def _room_view(self, connection: Connection, number: int, argument: str) -> bytes:
+        room = _member_of(connection, argument, in_status=True)
+        members, count = self._rooms.members_since(room, self._live.limits.max_members_shown)
+        shown = {client: {"id": client, "joinedAt": since} for client, since in members}
+        view = {"room": room, "members": shown, "membersCount": count}
+        return lines.data(view, lines.message_id(connection.params), number)
+
+    def _say(self, connection: Connection, number: int, argument: str) -> bytes | Runnable:
+        room, _, message = argument.partition(" ")
+        if not room or not message:
+            raise ClientError("both room and message are required")
+        _member_of(connection, room)
+        answer = lines.done(lines.message_id(connection.params), number)
+        hooks = self._hooks.of(ON_SAY)
+        if hooks:
+            run = partial(self._say_if_allowed, connection, room, message, answer)
+            return HookedVerb("say", hooks, run)
+        self._rooms.say_from(connection, room, message)
+        return answer
+
+    async def _say_if_allowed(
+        self,
+        connection: Connection,
+        room: str,
+        message: str,
+        answer: bytes,
+        api: Any,
+        face: ActionConnection,
+    ) -> Response:
+        allowed = await self._hooks.say(api, face, room, message)
+        with self._write_batch:
+            if room in connection.rooms:
+                self._rooms.say_from(connection, room, allowed)
+        return Response(answer)
+
+    # Files
+
+    def _file(self, connection: Connection, number: int, argument: str) -> Runnable:
+        path = _word(argument)
+        if path:
+            limits = self._live.limits
+            connection.set_param("file", path, limits.max_params, limits.max_param_bytes)
+        return FileVerb(connection.params.get("file"))
+
+
+class FileVerb:
+    """Sends a file, raw; see `app.runnable.Runnable`.
+
+    Args:
+        path: What the client asked for, which may be of any type.
+    """
+
+    __slots__ = ("_path",)
+
+    kind = "verb"
+    name = "file"
+    place = __name__
+    in_order = False
+    sends_file = True
+
+    def __init__(self, path: object) -> None:
+        self._path = path
+
+    def start(self, api: Any, connection: ActionConnection) -> Any:
+        """Runs it; see `app.runnable.Runnable.start`."""
+        if not isinstance(self._path, str) or not self._path:
+            return Response(NOT_FOUND)
+        try:
+            reader = api.files.open(self._path)
+        except ClientError:
+            return Response(NOT_FOUND)
+        connection.send_file(reader)
+        return NO_RESPONSE
+
+
+def _word(argument: str) -> str:
+    return argument.partition(" ")[0]
+
+
+def _member_of(connection: Connection, argument: str, *, in_status: bool = False) -> str:
+    """The room that a line names, of which the client has to be a member.
+
+    Clients of actionHero up to 17 look for the error in ``status``.
+    """
+    room = _word(argument)
+    if room not in connection.rooms:
+        error = f"connection not in this room ({room or _UNDEFINED})"
+        status = {"status": f"not member of room {room or _UNDEFINED}"} if in_status else None
+        raise ClientError(error, status)
+    return room
+
+
+def _address(text: str) -> tuple[str, int]:
+    """The IP and the port of a client; its whole address and 0 where it has none."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        return text, 0
+    return host.strip("[]"), int(port)

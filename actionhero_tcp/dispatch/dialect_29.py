@@ -1,0 +1,177 @@
+"""The dialect of actionHero 4.2 to 29: answers carry ``messageId`` and ``messageCount``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ..app.runnable import Runnable
+from ..errors import ClientError, LimitError, UnknownActionError
+from ..wire import json_lines, json_reader
+from ..wire import lines_29 as lines
+from ..wire.framing import INTERRUPTS, TOO_LONG
+from ..wire.profile import Profile
+from .dialect import Response
+
+if TYPE_CHECKING:
+    from ..app.application import Application
+    from ..config.settings import LiveSettings
+    from .request import Request
+    from .verb import Verb
+
+UNKNOWN: Final = "unknown action or invalid apiVersion"
+TOO_MANY_PENDING: Final = "you have too many pending requests"
+DATA_LENGTH: Final = "DATA_LENGTH_TOO_LONG"
+
+REFUSE: Final = "refuse"
+
+_QUIT: Final = b"quit"
+_ALWAYS_ALLOWED: Final = ("file", "apiVersion", "callback", "action", "messageId")
+"""Params of the dialect itself, which no action has to declare."""
+_VERSIONS: Final = (1, "1", 1.0)
+_NOT_GIVEN: Final = object()
+
+
+class Dialect29:
+    """Reads lines and writes answers; see `dialect.Dialect`.
+
+    Args:
+        verbs: The verbs, by their words.
+        application: The actions.
+        live: What one client may use.
+        profile: See `Dialect.profile`.
+
+    Attributes:
+        verbs: See above.
+        profile: See above.
+    """
+
+    def __init__(
+        self,
+        verbs: Mapping[bytes, Verb],
+        application: Application,
+        live: LiveSettings,
+        profile: Profile,
+    ) -> None:
+        self.verbs = verbs
+        self.profile = profile
+        self._application = application
+        self._live = live
+
+    # Reading
+
+    def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
+        """See `Dialect.read`."""
+        connection = request.connection
+        # The id of the line, which params that it brings may replace.
+        request.message_id = lines.message_id(connection.params)
+        if line == TOO_LONG:
+            raise LimitError("maxLineLength", DATA_LENGTH, {"status": "error"})
+        if line in INTERRUPTS:
+            request.name = "quit"
+            return self.verbs[_QUIT].answer(connection, request.number, b"")
+        connection.actions += 1
+        if word not in self._application.by_word:
+            document = self._document(line)
+            if document is not None:
+                return self._run_json(request, line, document)
+        name = word.decode("utf-8", "replace")
+        limits = self._live.limits
+        connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
+        return self._run(request, name)
+
+    def _document(self, line: bytes) -> object:
+        """The JSON that a line is; None where it is none, or ``null``."""
+        try:
+            return json_reader.loads(line.lstrip(b" \t"), self._live.limits.max_json_depth)
+        except LimitError:
+            raise
+        except (ClientError, UnicodeDecodeError):
+            return None
+
+    def _run_json(self, request: Request, line: bytes, document: object) -> Runnable:
+        """Runs what a JSON line asks for, whose params replace the sticky ones."""
+        connection = request.connection
+        fields: Mapping[str, Any] = document if isinstance(document, dict) else {}
+        given = fields.get("params", _NOT_GIVEN)
+        if given is not _NOT_GIVEN:
+            params = _params(given)
+            if fields.get("action"):
+                params.pop("action", None)
+            connection.replace_params(params, len(line), self._live.limits)
+            if params.get("messageId"):
+                request.message_id = lines.message_id(params)
+        name = _action_name(fields.get("action"))
+        if name:
+            limits = self._live.limits
+            connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
+        else:
+            name = _action_name(connection.params.get("action"))
+        return self._run(request, name)
+
+    def _run(self, request: Request, name: str) -> Runnable:
+        connection = request.connection
+        request.name = name
+        request.params = connection.params.copy()
+        general = self._live.general
+        most = general.simultaneous_actions
+        if general.pending_actions_policy == REFUSE and len(connection.pending) >= most:
+            raise LimitError("simultaneousActions", TOO_MANY_PENDING)
+        runnable = self._application.by_name.get(name)
+        version = request.params.get("apiVersion")
+        if runnable is None or (version and version not in _VERSIONS):
+            raise UnknownActionError(UNKNOWN)
+        action = self._application.actions[name]
+        if action.strict:
+            declared = {each.name for each in action.inputs.declared}
+            request.params = {
+                key: value
+                for key, value in request.params.items()
+                if key in declared or key not in _ALWAYS_ALLOWED
+            }
+        return runnable
+
+    def most_pending(self) -> int:
+        """See `Dialect.most_pending`."""
+        general, limits = self._live.general, self._live.limits
+        if general.pending_actions_policy == REFUSE:
+            return general.simultaneous_actions + 1
+        return min(general.simultaneous_actions, limits.max_pending_actions)
+
+    # Writing
+
+    def result(self, request: Request, outcome: object) -> bytes:
+        """See `Dialect.result`."""
+        if type(outcome) is Response:
+            return outcome
+        return lines.result(outcome, _id(request), request.number)
+
+    def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
+        """See `Dialect.error`."""
+        return lines.error(text, _id(request), request.number, fields)
+
+    def welcome(self, message: str, room: str) -> bytes:
+        """See `Dialect.welcome`."""
+        return json_lines.line({"welcome": message, "context": "api"})
+
+
+def _id(request: Request) -> bytes:
+    return request.message_id or lines.message_id(request.connection.params)
+
+
+def _params(given: object) -> dict[str, Any]:
+    """The params that a JSON line brings, of whatever type they are."""
+    if isinstance(given, dict):
+        return given
+    if isinstance(given, list | str):
+        return {str(index): value for index, value in enumerate(given)}
+    return {}
+
+
+def _action_name(given: object) -> str:
+    """The name of an action, as JavaScript makes a text of it; empty for none."""
+    if isinstance(given, list):
+        return ",".join(map(_action_name, given))
+    if isinstance(given, str):
+        return given
+    return str(given) if given else ""

@@ -1,0 +1,60 @@
+"""The dialects of a server, and what the clients of each share."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ..dispatch.commands import Commands
+from ..dispatch.commands_29 import Commands29
+from ..dispatch.dialect import Dialect
+from ..dispatch.dialect_29 import Dialect29
+from ..dispatch.dialect_2012 import Dialect2012
+from ..dispatch.router import Router
+from ..dispatch.runner import Runner
+from ..wire.lines_29 import profile_29
+
+if TYPE_CHECKING:
+    from ..app.application import Application
+    from ..app.hook_runner import Hooks
+    from ..logs.request_counter import RequestObserver
+    from ..rooms.rooms import Rooms
+    from ..server.context import ServerContext
+    from .core import Core
+
+
+def dialects_of(
+    core: Core, rooms: Rooms, hooks: Hooks, commands: Commands, application: Application
+) -> dict[str, Dialect]:
+    """Makes the dialects, by the names that ``tcpServer.dialect`` has for them.
+
+    Args:
+        core: What nearly every part needs.
+        rooms: The rooms.
+        hooks: The application's hooks.
+        commands: The verbs of the first dialect.
+        application: The actions.
+    """
+    server, live = core.config.tcp_server, core.live
+    verbs = Commands29(rooms, live, hooks, core.write_batch, application)
+    profile = profile_29(server.delimiter, server.max_data_length)
+    return {
+        "2012": Dialect2012(commands.table, application, live),
+        "29": Dialect29(verbs.table, application, live, profile),
+    }
+
+
+def context_of(
+    shared: ServerContext, dialect: Dialect, core: Core, observer: RequestObserver | None
+) -> ServerContext:
+    """Makes what the clients of one dialect share.
+
+    Args:
+        shared: What the clients of another one share; all but what reads and answers is theirs.
+        dialect: The dialect.
+        core: What nearly every part needs.
+        observer: Is told of each request that is answered; or None.
+    """
+    runner = Runner(dialect, shared.api, core.write_batch, core.filter, observer)
+    router = Router(dialect, runner, core.stats, observer)
+    return dataclasses.replace(shared, dialect=dialect, router=router, runner=runner)
