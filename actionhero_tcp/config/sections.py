@@ -116,10 +116,10 @@ class TcpServer:
         choices=("2012", "29"),
     )
     delimiter: str = option(
-        "\n",
+        "",
         "what ends a client's line in the dialect of actionHero 29, where a carriage return counts "
-        "as a line feed",
-        form=(r"[\s\S]{1,16}", "1 to 16 characters"),
+        "as a line feed; empty for a line feed",
+        form=(r"[\s\S]{0,16}", "at most 16 characters"),
     )
     max_data_length: int = option(
         0,

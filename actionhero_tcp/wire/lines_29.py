@@ -172,16 +172,16 @@ class DelimiterSplitter(LineSplitter):
         self._too_long = False
 
 
-def profile_29(delimiter: str = "\n", max_data_length: int = 0) -> Profile:
+def profile_29(delimiter: str = "", max_data_length: int = 0) -> Profile:
     """How clients of this dialect are spoken to.
 
     Args:
-        delimiter: What ends a line of theirs.
+        delimiter: What ends a line of theirs; empty for a line feed.
         max_data_length: The longest line in bytes; 0 for the server's own limit alone.
     """
     ends = delimiter.replace("\r\n", "\n").replace("\r", "\n").encode()
     split: Callable[[int], LineSplitter] = SplitterOfReturns
-    if ends != b"\n":
+    if ends not in (b"", b"\n"):
         split = partial(DelimiterSplitter, ends)
 
     def splitter(longest: int) -> LineSplitter:

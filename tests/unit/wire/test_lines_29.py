@@ -1,0 +1,64 @@
+"""Lines of the dialect of actionHero 29, and how its input is split."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.errors import UnserializableError
+from actionhero_tcp.wire import json_lines, lines_29
+from actionhero_tcp.wire.framing import TOO_LONG
+from tests.support import PROPERTY
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_names_of_ours_are_replaced(self) -> None:
+        self.assertEqual(
+            lines_29.result({"a": 1, "messageId": 2, "context": "x"}, b'"m"', 3),
+            b'{"a":1,"context":"response","messageId":"m","messageCount":3}\r\n',
+        )
+
+    def test_nothing_is_no_field(self) -> None:
+        for outcome in (None, {}):
+            self.assertEqual(
+                lines_29.result(outcome, b'"m"', 3),
+                b'{"context":"response","messageId":"m","messageCount":3}\r\n',
+            )
+
+    def test_what_is_no_object_is_refused(self) -> None:
+        self.assertRaises(UnserializableError, lines_29.result, [1], b'"m"', 1)
+
+    def test_what_a_client_says_stays_as_it_is(self) -> None:
+        line = json_lines.line(
+            {"message": 'x,"from":0,"context":', "room": "r", "from": "me", "context": "user"}
+        )
+        self.assertEqual(lines_29.server_message(line), line)
+
+
+class SplitterTests(SynchronousTestCase):
+    def test_a_carriage_return_ends_a_line(self) -> None:
+        splitter = lines_29.profile_29().splitter(100)
+        lines = splitter.feed(b"a\r\nb\rc\n\rd")
+        self.assertEqual([line for line in lines if line], [b"a", b"b", b"c"])
+
+    @given(st.lists(st.binary(max_size=12), max_size=12), st.integers(1, 8))
+    @PROPERTY
+    def test_a_delimiter_is_found_wherever_the_bytes_are_cut(
+        self, parts: list[bytes], size: int
+    ) -> None:
+        data = b"<END>".join(parts) + b"<END>"
+        whole = data.replace(b"\r", b"\n").split(b"<END>")[:-1]
+        splitter = lines_29.profile_29("<END>").splitter(1000)
+        found = [
+            line
+            for start in range(0, len(data), size)
+            for line in splitter.feed(data[start : start + size])
+        ]
+        self.assertEqual(found, whole)
+
+    def test_a_line_that_is_too_long_is_told_once(self) -> None:
+        splitter = lines_29.profile_29("<END>", 10).splitter(1000)
+        found = [line for _ in range(30) for line in splitter.feed(b"x")]
+        found += splitter.feed(b"<END>abc<END>")
+        self.assertEqual(found, [TOO_LONG, b"abc"])
