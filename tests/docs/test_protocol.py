@@ -1,4 +1,4 @@
-r"""The transcripts of docs/protocol.md and README.md, replayed against a real ``twistd``.
+r"""The transcripts of the protocol pages and README.md, replayed against a real ``twistd``.
 
 A block with the info string ``transcript`` is a connection from its welcome on;
 ``transcript continued`` goes on with the block before it; options after the word are
@@ -36,6 +36,7 @@ from actionhero_tcp.wire.framing import INTERRUPTS
 from tests import support
 
 PROTOCOL = support.ROOT / "docs" / "protocol.md"
+PROTOCOL_29 = support.ROOT / "docs" / "protocol-29.md"
 README = support.ROOT / "README.md"
 
 CLOSED = "(closed)"
@@ -50,7 +51,7 @@ _WHOLE = re.compile(
 )
 _FRACTION = re.compile(rb'"(randomNumber|uptimeSeconds)":[0-9]+(\.[0-9]+)?(e-[0-9]+)?')
 _COUNTS = re.compile(rb'"(closed|limits)":\{[^{}]*\}')
-_ID = re.compile(rb"\b[0-9a-f]{32}\b")
+_ID = re.compile(rb"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _STEP = re.compile(r"([A-Z]?)([<>]) ?(.*)")
 _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BYTE = re.compile(rb"\\x([0-9a-f]{2})")
@@ -206,7 +207,7 @@ class Replay:
             assert not line, f"got {line!r} where the connection should end"
             peer.close()
             return
-        expected = raw(text) + (b"\r\n" if text.endswith("}") else b"\n")
+        expected = raw(text) + (b"\r\n" if text.endswith(("}", '"')) else b"\n")
         assert masked(line) == masked(expected), f"expected {expected!r}\n     got {line!r}"
         for shown, real in zip(_ID.findall(expected), _ID.findall(line), strict=True):
             known = self._real_ids.setdefault(shown, real)
@@ -282,6 +283,10 @@ class TranscriptTests(SynchronousTestCase):
         blocks = self.replay(PROTOCOL)
         self.assertEqual(PROTOCOL.read_text(encoding="utf-8").count("\n```transcript"), blocks)
 
+    def test_protocol_29(self) -> None:
+        blocks = self.replay(PROTOCOL_29)
+        self.assertGreaterEqual(blocks, 1)
+
     def test_readme(self) -> None:
         blocks = self.replay(README)
         self.assertEqual(README.read_text(encoding="utf-8").count("\n```transcript"), blocks)
@@ -309,13 +314,13 @@ class PageTests(SynchronousTestCase):
                 self.assertRegex(text, rf"`{word}\b[^`\n]*`")
 
     def test_what_looks_like_a_transcript_is_one(self) -> None:
-        for page in (PROTOCOL, README):
+        for page in (PROTOCOL, PROTOCOL_29, README):
             for number, info, content in fences(page):
                 if re.search(r"^[A-Z]?[<>] ", content, re.MULTILINE):
                     self.assertEqual("transcript", info.partition(" ")[0], f"{page}:{number}")
 
     def test_transcripts_begin_with_a_welcome(self) -> None:
-        for page in (PROTOCOL, README):
+        for page in (PROTOCOL, PROTOCOL_29, README):
             for transcript in transcripts(page):
                 first = transcript.steps[0]
                 self.assertEqual("<", first.direction, first.place)
