@@ -28,6 +28,11 @@ SPARE_BYTES: Final = 1024
 class Outlet(Protocol):
     """Where bytes for a client go: an `outbox.Outbox`, or a list-like stand-in in tests."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of messages that wait for the client."""
+        ...
+
     def send(self, data: bytes) -> None:
         """Sends what the client asked for."""
 

@@ -33,15 +33,26 @@ class WriteBatch:
             that is said, so there is nothing to gather.
         client: The id of the client whose lines are handled in it; None where it is nobody's.
             What it asks of other processes counts as its own.
+        sent_bytes: Bytes that all outboxes have handed to their transports.
     """
 
-    __slots__ = ("_afterwards", "_depth", "_scheduled", "_soon", "_touched", "client", "single")
+    __slots__ = (
+        "_afterwards",
+        "_depth",
+        "_scheduled",
+        "_soon",
+        "_touched",
+        "client",
+        "sent_bytes",
+        "single",
+    )
 
     def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
         self._soon = soon
         self._depth = 0
         self.single = False
         self.client: str | None = None
+        self.sent_bytes = 0
         self._scheduled = False
         self._touched: list[Flushable] = []
         self._afterwards: deque[Callable[[], None]] = deque()

@@ -275,8 +275,9 @@ class ExampleTests(SynchronousTestCase):
             ("general", "actions_directory"): str(self.folder / "actions"),
             ("general", "flat_file_directory"): str(self.folder / "public"),
         }
-        service, reactor = support.make_service(values, Reactor())
-        service.lifecycle.start()
+        server, reactor = support.make_server(values, Reactor())
+        server.lifecycle.start()
+        service = server.service
         client, other = support.Client(service, reactor), support.Client(service, reactor)
         client.raw()
         other.raw()

@@ -91,7 +91,7 @@ class BuiltinTests(SynchronousTestCase):
         self.assertNotIn("inputSchema", plain[0])
         self.assertEqual(plain, self.client.ask("actionsView")["actions"])
         self.assertLessEqual(len(made), 1)
-        known = self.service.api.actions
+        known = self.service.factory.context.api.actions
         other: Any = SimpleNamespace(actions={name: known[name] for name in ("status", "file")})
         listed: Any = actions_view.actionsView(other, other)["actions"]
         self.assertEqual(["file", "status"], [entry["name"] for entry in listed])

@@ -18,6 +18,7 @@ LAYERS = (
     "plugin",
     "workers",
     "development",
+    "web",
     "server",
     "dispatch",
     "watchdog",
