@@ -15,7 +15,6 @@ from .request_log import RequestLog
 from .server_log import ServerLog
 from .writer import LogWriter
 
-
 LAST_SECONDS: Final = 1.0
 """At least so long the last lines of the server's log are waited for."""
 
