@@ -142,7 +142,8 @@ class ReadFileTests(SynchronousTestCase):
     def test_an_unknown_section(self) -> None:
         self.refused('{"tcpserver": {}}', ": unknown key tcpserver; did you mean tcpServer?")
         self.refused(
-            '{"xyz": {}}', ": unknown key xyz; known are general, limits, log, redis, tcpServer"
+            '{"xyz": {}}',
+            ": unknown key xyz; known are general, limits, log, redis, tcpServer, web",
         )
 
     def test_an_unknown_key(self) -> None:
