@@ -69,7 +69,7 @@ class Backlog:
         lines = self._lines
         now = clock.seconds()
         ends = now + TURN_SECONDS
-        while lines and not connection.halted:
+        while lines and not connection.holds:
             count = min(LINES_AT_ONCE, len(lines))
             if rate_limit is not None:
                 count = rate_limit.take(count, now)

@@ -11,6 +11,7 @@ from .. import close_reasons
 from ..errors import LimitError
 from ..wire import json_lines, json_reader
 from .estimate import PARAM_BYTES, WIDEST
+from .state import ReadHold
 
 if TYPE_CHECKING:
     from .files import FileReader
@@ -83,9 +84,8 @@ class Connection:
         outbox: Where bytes for it go.
         owner: Who closes it.
         account: Is charged with what is kept for it.
-        halted: Whether its lines have to wait, since it is closing, too many of its
-            actions run, too much waits to be sent to it, or
-        waits_for: this request has to end first; None where none has to.
+        holds: Why its lines have to wait; nothing where they need not.
+        waits_for: The request that has to end before the next one begins; None for none.
         announced: Whether the members of its rooms hear of it when it comes and goes.
         removed: Whether it has left its rooms for good.
     """
@@ -98,7 +98,7 @@ class Connection:
         "announced",
         "attributes",
         "connected_at",
-        "halted",
+        "holds",
         "id",
         "opened",
         "outbox",
@@ -126,7 +126,7 @@ class Connection:
         self.owner = owner
         self.account = account
         self._params_charge = 0
-        self.halted = False
+        self.holds = ReadHold.NONE
         self.waits_for: Pending | None = None
         self.announced = True
         self.removed = False
@@ -199,6 +199,14 @@ class Connection:
         self.params.pop(key, None)
         if not self.params:
             self._forget_params()
+
+    def hold(self, hold: ReadHold) -> None:
+        """Has its lines wait for this reason."""
+        self.holds |= hold
+
+    def release(self, hold: ReadHold) -> None:
+        """Has its lines wait for this reason no longer."""
+        self.holds &= ~hold
 
     def delete_params(self) -> None:
         """Forgets all sticky params."""

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
+from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
@@ -118,6 +119,7 @@ class Request:
         connection.pending.discard(self)
         if connection.waits_for is self:
             connection.waits_for = None
+            connection.release(ReadHold.ORDER)
         stop(self.timer)
         if self._charged:
             connection.account.release(self._charged)

@@ -40,7 +40,7 @@ class Router:
         Args:
             connection: Who sent them.
             lines: The lines, without their ends; `TOO_LONG` for one that was skipped. What
-                follows when the connection is halted stays in the iterator.
+                follows when the connection is on hold stays in the iterator.
         """
         log = self._log
         if log is None:
@@ -92,5 +92,5 @@ class Router:
                 answered.append(
                     name if request is None else (None if response is None else request.logged(log))
                 )
-            if connection.halted:
+            if connection.holds:
                 return

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from ..app.outputs import NO_RESPONSE
 from ..connection.connection import ActionConnection
+from ..connection.state import ReadHold
 from ..errors import (
     CacheError,
     ClientError,
@@ -174,10 +175,10 @@ class Runner:
         connection, limits = request.connection, self._api.config.limits
         request.wait(outcome, self)
         if runnable.in_order:
-            connection.halted = True
+            connection.hold(ReadHold.ORDER)
             connection.waits_for = request
         if len(connection.pending) >= limits.max_pending_actions:
-            connection.halted = True
+            connection.hold(ReadHold.PENDING)
             self._api.stats.limited["maxPendingActions"] += 1
         seconds = limits.action_timeout
         error = f"{runnable.name} did not finish within {seconds:g} seconds"
@@ -203,6 +204,8 @@ class Runner:
     def _answer(self, request: Request, response: bytes) -> None:
         """Answers a request that did not end while its line was served."""
         connection, slot = request.connection, request.slot
+        if len(connection.pending) < self._api.config.limits.max_pending_actions:
+            connection.release(ReadHold.PENDING)
         with self._write_batch:
             if slot is not None and slot.is_free:
                 slot.take(response)

@@ -1,6 +1,8 @@
-"""The protocol of one client: bytes to lines, when to stop reading, timeouts, closing.
+"""The protocol of one client: its life from state to state, and the transport below it.
 
-With `outbox` and `linger` the only module that touches a transport.
+`connection.state` has the states and their order. What reads the client's lines is a `LineReader`,
+what is sent to it waits in an `Outbox`, `BackPressure` stops the one while the other is full, and
+`Closing` ends the connection when all is sent.
 """
 
 from __future__ import annotations
@@ -10,54 +12,35 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
-from twisted.internet.protocol import connectionDone
-from twisted.logger import Logger
-from twisted.protocols.basic import LineReceiver
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .. import close_reasons
 from ..clock import Timer, stop
-from ..connection.backlog import LINES_AT_ONCE, Backlog
+from ..connection import state as states
 from ..connection.closing import Closing
 from ..connection.connection import Connection
-from ..connection.fair_queue import COSTLY_SECONDS
 from ..connection.heartbeat import Heartbeat
-from ..connection.memory import (
-    CONNECTION_BYTES,
-    LARGE_READ_BYTES,
-    TLS_BUFFER_BYTES,
-    TLS_BYTES,
-    Account,
-)
+from ..connection.memory import LARGE_READ_BYTES
 from ..connection.outbox import Outbox
-from ..connection.rate_limit import RateLimit
-from ..net import transport as transports
+from ..connection.state import ReadHold, State
 from ..wire import json_lines
-from ..wire.framing import LineSplitter
-from .newcomer import Newcomer
+from .back_pressure import BackPressure
+from .line_reader import LineReader
 
 if TYPE_CHECKING:
-    from ..errors import FileCutError
     from .clients import Clients
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
 
 GOODBYE: Final = {"status": "Server going down NOW", "context": "api"}
-MAX_BUFFERED: Final = 128 * 1024
-"""More bytes in the transport itself hold reading; an outbox leaves it half as many, and what is
-beyond is one large answer, or what TLS itself has to say."""
-
 IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
-
-_log = Logger()
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
-class ActionHeroProtocol(LineReceiver):
+class ActionHeroProtocol(Protocol):
     """One client.
-
-    Its lines are split by a `LineSplitter`, not by `LineReceiver.dataReceived`.
 
     Args:
         context: What all connections share.
@@ -65,40 +48,24 @@ class ActionHeroProtocol(LineReceiver):
         handshake: Makes the client's handshake.
 
     Attributes:
+        state: Where in its life the connection is.
         connection: The client's state, from its welcome until it is gone.
         handshake: How the client came in.
     """
 
-    delimiter = b"\n"
-
     # As attributes of the class these cost an idle connection no memory.
+    state = State.ENTERING
     connection: Connection | None = None
     handshake: Handshake
+    _back_pressure: BackPressure
     _outbox: Outbox
-    _backlog: Backlog | None = None
-    _rate_limit: RateLimit | None = None
+    _reader: LineReader
     _heartbeat: Heartbeat | None = None
-    _newcomer: Newcomer | None = None
     _closing: Closing | None = None
-    _heard = False
+    _give_up_timer: Timer | None = None
     _reason: str | None = None
+    _heard = False
     _peer_finished = False
-    _cluster_hold = False
-    _timer: Timer | None = None
-    _write_timer: Timer | None = None
-    _rate_timer: Timer | None = None
-    _progress = 0
-    # What the account is charged with: the line that is not complete, lines that wait, and
-    # what waits in the transport.
-    _account: Account
-    _line_charge = 0
-    _backlog_charge = 0
-    _transport_charge = 0
-    _counts_input = False
-    _paused = False
-    _memory_hold = False
-    _transport_hold = False
-    tag = 0.0
 
     def __init__(
         self, context: ServerContext, clients: Clients, handshake: HandshakeFactory
@@ -107,291 +74,104 @@ class ActionHeroProtocol(LineReceiver):
         self._clients = clients
         self._make_handshake = handshake
 
-    # Coming
+    def _enter(self, state: State, reason: str | None = None) -> None:
+        """Enters a state. The first reason that is given is the one that is logged."""
+        states.check(self.state, state)
+        self.state = state
+        self._reason = self._reason or reason
+        _ENTRY_ACTIONS[state](self)
+
+    # ENTERING
 
     def connectionMade(self) -> None:
         """A client is there."""
-        self._splitter = LineSplitter(self._context.live.limits.max_line_length)
-        base = CONNECTION_BYTES
-        if transports.is_secure(self.transport):
-            base += TLS_BYTES
-            self._counts_input = True
-        self._account = self._context.memory.account(self, base)
-        transports.count_buffered(self.transport, self._buffered)
+        self._back_pressure = BackPressure(self, self.transport, self._context)
         self._clients.opened(self)
         self.handshake = self._make_handshake(self, self.transport, self._context)
         self.handshake.open()
 
     def handshakeCompleted(self) -> None:
         """The TLS handshake is done."""
-        if self.connection is None and self._reason is None:
+        if self.state is State.ENTERING:
             self.handshake.handshake_completed()
 
     def refuse(self, reason: str, line: bytes) -> None:
-        """See `entry.entrance.EntranceOwner.refuse`."""
-        if self._reason is None:
-            self._reason = reason
+        """See `handshake.HandshakeOwner.refuse`."""
+        if self.state is State.ENTERING:
             self._transport.write(line)
-            self._close_transport()
+            self._enter(State.LINGERING, reason)
 
     def drop(self, reason: str) -> None:
-        """See `entry.entrance.EntranceOwner.drop`."""
+        """See `handshake.HandshakeOwner.drop`."""
         self._abort(reason)
 
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
-        """See `entry.entrance.EntranceOwner.arrive`."""
-        context = self._context
+        """See `handshake.HandshakeOwner.arrive`."""
+        context, pressure = self._context, self._back_pressure
         most = context.live.limits.max_outbox_bytes
-        self._outbox = Outbox(context.write_batch, self, most, self._account)
-        connection = Connection(self._outbox, self, remote_address, self._account)
+        self._outbox = Outbox(context.write_batch, pressure, most, pressure.account)
+        connection = Connection(self._outbox, self, remote_address, pressure.account)
         connection.attributes.update(attributes)
         return connection
 
     def welcome(self, connection: Connection) -> None:
-        """See `entry.entrance.EntranceOwner.welcome`."""
-        if self._reason is not None:
-            return
-        context, limits = self._context, self._context.live.limits
+        """See `handshake.HandshakeOwner.welcome`."""
+        if self.state is State.ENTERING:
+            self.connection = connection
+            self._enter(State.OPEN)
+
+    # OPEN
+
+    def _open(self) -> None:
+        context, connection, limits = self._context, self.connection, self._context.live.limits
+        assert connection is not None
+        pressure = self._back_pressure
         self._outbox.open(self._transport)
-        self.connection = connection
-        if limits.request_rate:
-            now = context.clock.seconds()
-            self._rate_limit = RateLimit(limits.request_rate, limits.request_burst, now)
+        self._reader = LineReader(self, connection, context, pressure.account)
+        pressure.open(connection, self._outbox, self._reader)
         if limits.ping_interval or limits.idle_timeout:
             self._heartbeat = Heartbeat(
                 context.clock, self, limits.ping_interval, limits.idle_timeout
             )
-        seconds = limits.announce_delay
-        connection.announced = not seconds
-        self._newcomer = Newcomer(connection, context.rooms, context.clock, seconds)
-        # In no turn: where many come at once, their room hears of all of them in one write.
+        # In no write batch: where many come at once, their room hears of all in one write.
         self._clients.welcome(connection)
-
-    # Reading
 
     def dataReceived(self, data: bytes) -> None:
         """Takes in some bytes, in which lines begin and end anywhere."""
-        if self._reason is not None:
-            return
-        if self.connection is None:
+        if self.state is _OPEN:
+            self._heard = True
+            if len(data) >= LARGE_READ_BYTES:
+                self._back_pressure.large_read()
+            self._reader.feed(data)
+        elif self.state is State.ENTERING:
             self.handshake.received(data)
-            return
-        self._heard = True
-        if self._counts_input and len(data) >= LARGE_READ_BYTES:
-            self._counts_input = False
-            self._account.charge(TLS_BUFFER_BYTES)
-        splitter = self._splitter
-        lines = splitter.feed(data)
-        if splitter.size or self._line_charge:
-            self._line_charge = self._account.change(self._line_charge, splitter.held)
-        if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
-            return
-        if lines:
-            context = self._context
-            queue, write_batch = context.queue, context.write_batch
-            began = queue.seconds()
-            with write_batch:
-                write_batch.single = len(lines) == 1
-                write_batch.client = self.connection.id
-                self._take(lines)
-            spent = queue.seconds() - began
-            if spent >= COSTLY_SECONDS:
-                queue.spent(self, spent)
 
-    def _meet(self, newcomer: Newcomer, data: bytes, lines: list[bytes]) -> bool:
-        """Has a newcomer look at what came; gives whether lines are to be served."""
-        with self._context.write_batch:
-            if newcomer.received(data, lines):
-                self._newcomer = None
-        return self._reason is None
+    def pause_reading(self) -> None:
+        """See `line_reader.ReaderOwner.pause_reading`."""
+        self._transport.pauseProducing()
 
-    def _take(self, lines: list[bytes]) -> None:
-        """Serves lines, or keeps them where earlier ones still wait."""
-        connection, queue = self.connection, self._context.queue
-        assert connection is not None
-        if self._backlog is not None:
-            self._backlog.extend(lines)
-            self._charge_backlog()
-        elif connection.halted:
-            self._stall(Backlog(lines))
-        elif queue.exhausted or (self.tag and queue.is_behind(self)):
-            self._stall(Backlog(lines))
-            if self._backlog is not None:
-                queue.wait(self)
-        elif len(lines) > LINES_AT_ONCE or self._rate_limit is not None:
-            self._serve(Backlog(lines))
-        else:
-            rest = iter(lines)
-            self._context.router.serve(connection, rest)
-            if connection.halted:
-                self._stall(Backlog(rest))
-
-    def _serve(self, backlog: Backlog) -> None:
-        """Serves lines for as long as the client may go on; the rest waits."""
-        context, connection = self._context, self.connection
-        assert connection is not None
-        wait = backlog.serve(context.router.serve, connection, context.clock, self._rate_limit)
-        if connection.halted:
-            self._stall(backlog)
-        elif backlog:
-            self._stall(backlog)
-            if wait:
-                context.stats.limited["requestRate"] += 1
-                self._rate_timer = context.clock.callLater(wait, self._resume)
-            else:
-                context.queue.wait(self)
-
-    def serve_waiting(self) -> None:
-        """See `connection.fair_queue.Waiting`."""
-        queue = self._context.queue
-        began = queue.seconds()
-        self._resume()
-        spent = queue.seconds() - began
-        if spent >= COSTLY_SECONDS:
-            queue.spent(self, spent)
-
-    def _stall(self, backlog: Backlog) -> None:
-        """Keeps lines for later, and reads no more until they are served."""
-        if self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED:
-            return
-        self._backlog = backlog
-        if not self._backlog_charge:
-            self._charge_backlog()
-        self._pause()
-
-    def _charge_backlog(self) -> None:
-        """Charges the lines that wait; until all of them are served no less."""
-        assert self._backlog is not None
-        self._backlog_charge = self._account.change(self._backlog_charge, self._backlog.held)
-
-    def _drop_backlog(self) -> None:
-        self._backlog = None
-        self._backlog_charge = self._account.change(self._backlog_charge, 0)
-
-    def _pause(self) -> None:
-        """Reads no more."""
-        if not self._peer_finished:
-            self._paused = True
-            self._transport.pauseProducing()
-
-    def _resume(self) -> None:
-        """Serves lines that had to wait, and reads on when all of them are served."""
-        backlog, connection = self._backlog, self.connection
-        if connection is None or self._outbox.full or connection.waits_for is not None:
-            return
-        if self._memory_hold or self._transport_hold or self._cluster_hold:
-            return
-        if len(connection.pending) >= self._context.live.limits.max_pending_actions:
-            return
-        connection.halted = (
-            self._reason is not None and self._reason is not close_reasons.SERVER_STOPPED
-        )
-        if backlog is not None:
-            stop(self._rate_timer)
-            self._backlog = None
-            write_batch = self._context.write_batch
-            with write_batch:
-                # It may be within the batch of another one, or of what has come from Redis.
-                before, write_batch.client = write_batch.client, connection.id
-                self._serve(backlog)
-                write_batch.client = before
-            if self._backlog is not None or self._closing is not None:
-                return
-            self._drop_backlog()
-        if self._peer_finished:
-            if backlog is not None:
-                self.close(close_reasons.CLIENT_CLOSED)
-        elif self._reason is None and self._paused and not connection.halted:
-            self._paused = False
-            self._transport.resumeProducing()
-
-    # What others tell
+    def resume_reading(self) -> None:
+        """See `line_reader.ReaderOwner.resume_reading`."""
+        self._transport.resumeProducing()
 
     def action_done(self) -> None:
-        """See `connection.Owner.settled`."""
-        self._resume()
-        if self._reason is not None:
-            # The action's answer is written at the end of this turn.
-            self._context.write_batch.afterwards(self._finish_if_done)
+        """See `connection.Owner.action_done`."""
+        self._back_pressure.resume()
+        if self.state is not State.OPEN:
+            # The action's answer is written at the end of this write batch.
+            self._context.write_batch.afterwards(self.drained)
 
     def hold_for_cluster(self) -> None:
         """See `connection.Owner.hold_for_cluster`."""
-        self._cluster_hold = True
-        self._hold()
+        self._back_pressure.hold_for_cluster()
 
     def release_for_cluster(self) -> None:
         """See `connection.Owner.release_for_cluster`."""
-        self._cluster_hold = False
-        self._context.write_batch.later(self._resume)
-
-    def outbox_drained(self) -> None:
-        """See `outbox.OutboxOwner.outbox_drained`."""
-        self._resume()
-        self._finish_if_done()
-
-    def outbox_blocked(self) -> None:
-        """See `outbox.OutboxOwner.outbox_blocked`."""
-        if self._write_timer is None:
-            self._progress = transports.progress(self.transport)
-            seconds = self._context.live.limits.write_timeout
-            self._write_timer = self._context.clock.callLater(seconds, self._check_progress)
-
-    def outbox_filled(self) -> None:
-        """See `outbox.OutboxOwner.outbox_filled`."""
-        if self.connection is not None and not self.connection.halted:
-            self.connection.halted = True
-            self._context.stats.limited["maxOutboxBytes"] += 1
-
-    def hold_for_memory(self) -> None:
-        """See `connection.memory.AccountOwner`."""
-        self._memory_hold = True
-        self._hold()
-
-    def release_for_memory(self) -> None:
-        """See `connection.memory.AccountOwner`."""
-        self._memory_hold = False
-        self._context.write_batch.later(self._resume)
-
-    def close_for_memory(self) -> None:
-        """See `connection.memory.AccountOwner`."""
-        self._abort(close_reasons.OUT_OF_MEMORY)
-
-    def _buffered(self, size: int) -> None:
-        """So many bytes wait in the transport, those that TLS itself writes among them."""
-        self._transport_charge = self._account.change(self._transport_charge, size)
-        if size > MAX_BUFFERED and not self._transport_hold:
-            if self._closing is not None:
-                # It is read from until it hangs up, and TLS may answer what it sends.
-                self._abort(close_reasons.WRITE_TIMEOUT)
-                return
-            self._transport_hold = True
-            self._context.stats.limited["maxOutboxBytes"] += 1
-            self._hold()
-        elif not size and self._transport_hold:
-            self._transport_hold = False
-            self._context.write_batch.later(self._resume)
-
-    def _hold(self) -> None:
-        """Reads no more, and has lines that are here already wait."""
-        if self.connection is not None and self._closing is None:
-            self.connection.halted = True
-            self._pause()
-
-    def outbox_overflowed(self) -> None:
-        """See `outbox.OutboxOwner.outbox_overflowed`."""
-        self._context.stats.limited["maxOutboxBytes"] += 1
-        self._abort(close_reasons.SLOW_CONSUMER)
-
-    def outbox_file_cut(self, error: FileCutError) -> None:
-        """See `outbox.OutboxOwner.outbox_file_cut`."""
-        if self.connection is not None:
-            client = self.connection.id
-            _log.error("file cut short for client {client}: {error}", client=client, error=error)
-        self._abort(close_reasons.FILE_CUT)
+        self._back_pressure.release_for_cluster()
 
     def ping(self) -> None:
         """See `heartbeat.HeartbeatOwner.ping`."""
-        if self._reason is None and self.connection is not None and not self._outbox.blocked:
+        if self.state is State.OPEN and not self._outbox.blocked:
             now = int(time() * 1000)
             message = {"context": "api", "status": "keep-alive", "serverTime": now}
             with self._context.write_batch:
@@ -400,154 +180,174 @@ class ActionHeroProtocol(LineReceiver):
     def was_active(self) -> bool:
         """See `heartbeat.HeartbeatOwner.was_active`."""
         heard, self._heard = self._heard, False
-        connection = self.connection
-        if heard or connection is None or self._backlog is not None:
+        connection, outbox = self.connection, self._outbox
+        if heard or connection is None or self._reader.has_backlog:
             return True
-        return bool(connection.pending) or not self._outbox.empty or self._outbox.blocked
+        return bool(connection.pending) or not outbox.empty or outbox.blocked
 
     def idle(self) -> None:
         """See `heartbeat.HeartbeatOwner.idle`."""
-        if self._reason is None and self.connection is not None:
+        if self.state is State.OPEN and self.connection is not None:
             self._context.stats.limited["idleTimeout"] += 1
             self.connection.send(IDLE_GOODBYE)
             self.close(close_reasons.IDLE_TIMEOUT)
 
-    def _check_progress(self) -> None:
-        """Ends a connection that has taken nothing for the time of the write timeout."""
-        self._write_timer = None
-        if self.connection is None or not self._outbox.blocked:
-            return
-        if transports.progress(self.transport) == self._progress:
-            self._context.stats.limited["writeTimeout"] += 1
-            self._abort(close_reasons.WRITE_TIMEOUT)
-        else:
-            self.outbox_blocked()
-
-    # Going
-
-    def close(self, reason: str) -> None:
-        """Closes once all that was asked for has been answered and sent.
-
-        Args:
-            reason: Why, for the log and the counters.
-        """
-        connection = self.connection
-        if self._reason is not None or connection is None:
-            return
-        self._reason = reason
-        self._splitter.forget()
-        self._forget_newcomer()
-        if reason is not close_reasons.SERVER_STOPPED:
-            connection.halted = True
-            self._drop_backlog()
-            with self._context.write_batch:
-                self._context.rooms.remove(connection)
-        self._context.write_batch.afterwards(self._finish_if_done)
+    # DRAINING and CLOSING
 
     def drain(self) -> None:
         """Says goodbye, answers what has been read, and closes."""
         if self.connection is None:
             self._abort(close_reasons.SERVER_STOPPED)
-        elif self._reason in (None, close_reasons.CLIENT_CLOSED) and self._closing is None:
+        elif self.state in (State.OPEN, State.DRAINING):
             self.connection.send(GOODBYE)
             self._transport.pauseProducing()
-            self.close(close_reasons.SERVER_STOPPED)
+            if self.state is State.OPEN:
+                self._enter(State.DRAINING, close_reasons.SERVER_STOPPED)
 
-    def give_up(self, error: str) -> None:
-        """Ends the actions that still run with an error for their client."""
-        if self.connection is not None:
-            self._drop_backlog()
-            for request in tuple(self.connection.pending):
-                request.give_up(error)
-            self._finish_if_done()
-
-    def abort(self) -> None:
-        """Drops the connection, with whatever was to be sent."""
-        self._abort(close_reasons.SERVER_STOPPED)
+    def close(self, reason: str) -> None:
+        """See `connection.Owner.close`."""
+        if self.state is State.OPEN:
+            self._enter(State.CLOSING, reason)
 
     def readConnectionLost(self) -> None:
         """The client sends nothing more; it gets the answers to what it has asked."""
         self._peer_finished = True
-        if self._closing is not None:
+        if self.state is State.LINGERING:
             self._transport.loseConnection()
         elif self.connection is None:
             self._abort(close_reasons.CLIENT_CLOSED)
-        elif self._backlog is None:
-            self.close(close_reasons.CLIENT_CLOSED)
-            if self.connection.pending and self._timer is None:
-                seconds = self._context.live.limits.close_timeout
-                error = "the client has closed the connection"
-                self._timer = self._context.clock.callLater(seconds, self.give_up, error)
-
-    def writeConnectionLost(self) -> None:
-        """Our end of the connection is closed; the client's end will follow."""
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The connection is gone, however it went."""
-        self._stop_timers()
-        connection, self.connection = self.connection, None
-        self._backlog = None
-        self._account.close()
-        if self._closing is not None:
-            self._closing.stop()
-        if connection is None:
-            self._clients.lost(self, None, self._reason or self.handshake.lost(reason.value))
         else:
-            self._outbox.close()
-            done = reason.check(ConnectionDone) is not None
-            why = self._reason or (
-                close_reasons.CLIENT_CLOSED if done else close_reasons.CONNECTION_LOST
-            )
-            self._reason = why
-            for request in tuple(connection.pending):
-                request.cancel()
-            self._clients.lost(self, connection, why)
-        if hasattr(self, "_outbox"):
-            del self._outbox
-        # These know this protocol: without the circle all are freed at once.
-        del self.handshake
+            self._reader.end()
+            if not self._reader.has_backlog:
+                self.input_served()
 
-    def _finish_if_done(self) -> None:
+    def input_served(self) -> None:
+        """See `line_reader.ReaderOwner.input_served`."""
+        connection = self.connection
+        if connection is None:
+            return
+        if self.state is State.OPEN:
+            with self._context.write_batch:
+                self._context.rooms.remove(connection)
+            self._enter(State.DRAINING, close_reasons.CLIENT_CLOSED)
+        elif self.state is State.DRAINING:
+            self._context.write_batch.afterwards(self.drained)
+        if self._peer_finished and connection.pending and self._give_up_timer is None:
+            seconds = self._context.live.limits.close_timeout
+            error = "the client has closed the connection"
+            self._give_up_timer = self._context.clock.callLater(seconds, self.give_up, error)
+
+    def _drain(self) -> None:
+        self._reader.end()
+        self._context.write_batch.afterwards(self.drained)
+
+    def _close(self) -> None:
+        connection = self.connection
+        assert connection is not None
+        connection.hold(ReadHold.CLOSING)
+        self._reader.close()
+        with self._context.write_batch:
+            self._context.rooms.remove(connection)
+        self._context.write_batch.afterwards(self.drained)
+
+    def give_up(self, error: str) -> None:
+        """Ends the actions that still run with an error for their client."""
+        if self.connection is not None:
+            self._reader.close()
+            for request in tuple(self.connection.pending):
+                request.give_up(error)
+            self.drained()
+
+    def drained(self) -> None:
         """Closes our end when there is nothing left to answer or to send."""
         connection = self.connection
-        if self._reason is None or self._closing is not None or connection is None:
+        if connection is None or self.state not in (State.DRAINING, State.CLOSING):
             return
-        if self._backlog is not None or connection.pending or not self._outbox.empty:
-            return
-        self._outbox.release()
-        self._close_transport()
+        if not self._reader.has_backlog and not connection.pending and self._outbox.empty:
+            self._outbox.release()
+            self._enter(State.LINGERING)
 
-    def _close_transport(self) -> None:
+    # LINGERING and CLOSED
+
+    @property
+    def is_lingering(self) -> bool:
+        """See `back_pressure.BackPressureOwner.is_lingering`."""
+        return self.state is State.LINGERING
+
+    def _linger(self) -> None:
         self._stop_timers()
         context = self._context
         seconds = context.live.limits.close_timeout
         self._closing = Closing(self.transport, context.clock, seconds, context.stats)
         self._closing.close(self._peer_finished)
 
-    def _abort(self, reason: str) -> None:
-        if self._reason is None:
-            self._reason = reason
-        if self.connection is not None:
-            self._outbox.close()
-        self._transport.abortConnection()
+    def overflowed(self, reason: str) -> None:
+        """See `back_pressure.BackPressureOwner.overflowed`."""
+        self._abort(reason)
 
-    def _forget_newcomer(self) -> None:
-        if self._newcomer is not None:
-            self._newcomer.stop()
-            self._newcomer = None
+    def abort(self) -> None:
+        """Drops the connection, with whatever was to be sent."""
+        self._abort(close_reasons.SERVER_STOPPED)
+
+    def _abort(self, reason: str) -> None:
+        if self.state is not State.CLOSED:
+            self._enter(State.CLOSED, reason)
+            self._transport.abortConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Our end of the connection is closed; the client's end will follow."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, however it went."""
+        connection = self.connection
+        if self.state is not State.CLOSED:
+            self._enter(State.CLOSED, self._lost_reason(reason))
+        self.connection = None
+        assert self._reason is not None
+        if connection is not None:
+            for request in tuple(connection.pending):
+                request.cancel()
+        self._back_pressure.close()
+        self._clients.lost(self, connection, self._reason)
+        # These know this protocol: without the circle all are freed at once.
+        for name in ("_outbox", "_reader", "_back_pressure", "handshake"):
+            vars(self).pop(name, None)
+
+    def _lost_reason(self, reason: Failure) -> str:
+        if self.connection is None:
+            return self.handshake.lost(reason.value)
+        done = reason.check(ConnectionDone) is not None
+        return close_reasons.CLIENT_CLOSED if done else close_reasons.CONNECTION_LOST
+
+    def _end(self) -> None:
+        self._stop_timers()
+        if self._closing is not None:
+            self._closing.stop()
+        if self.connection is not None:
+            self.connection.hold(ReadHold.CLOSING)
+            self._outbox.close()
+
+    def _stop_timers(self) -> None:
+        self.handshake.stop()
+        stop(self._give_up_timer)
+        self._back_pressure.stop()
+        if self.connection is not None:
+            self._reader.close()
+        if self._heartbeat is not None:
+            self._heartbeat.stop()
+            self._heartbeat = None
 
     @property
     def _transport(self) -> Any:
         return self.transport
 
-    def _stop_timers(self) -> None:
-        self.handshake.stop()
-        stop(self._timer)
-        self._timer = None
-        stop(self._write_timer)
-        self._write_timer = None
-        stop(self._rate_timer)
-        self._forget_newcomer()
-        if self._heartbeat is not None:
-            self._heartbeat.stop()
-            self._heartbeat = None
+
+_OPEN: Final = State.OPEN
+_ENTRY_ACTIONS: Final = {
+    State.OPEN: ActionHeroProtocol._open,
+    State.DRAINING: ActionHeroProtocol._drain,
+    State.CLOSING: ActionHeroProtocol._close,
+    State.LINGERING: ActionHeroProtocol._linger,
+    State.CLOSED: ActionHeroProtocol._end,
+}
+"""What is done in each state as soon as it is entered."""

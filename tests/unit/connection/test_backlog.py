@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE, TURN_SECONDS, Backlog
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.rate_limit import RateLimit
+from actionhero_tcp.connection.state import ReadHold
 from tests.support import make_connection
 
 
@@ -29,7 +30,7 @@ class BacklogTests(SynchronousTestCase):
             self.served.append(line)
             self.clock.advance(self.seconds)
             if line == self.halt_at:
-                connection.halted = True
+                connection.hold(ReadHold.PENDING)
                 return
 
     def run_once(self, backlog: Backlog, rate_limit: RateLimit | None = None) -> float:
@@ -51,7 +52,7 @@ class BacklogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b"], self.served)
         self.run_once(backlog)
         self.assertEqual([b"a", b"b"], self.served)
-        self.connection.halted = False
+        self.connection.release(ReadHold.PENDING)
         self.run_once(backlog)
         self.assertEqual([b"a", b"b", b"c", b"d"], self.served)
 

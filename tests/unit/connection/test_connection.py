@@ -45,7 +45,7 @@ class StateTests(SynchronousTestCase):
         )
 
     def test_is_not_halted_at_first(self) -> None:
-        self.assertIs(False, make_connection().halted)
+        self.assertFalse(make_connection().holds)
 
     def test_shares_no_state(self) -> None:
         one, other = make_connection(), make_connection()

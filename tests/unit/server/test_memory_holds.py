@@ -8,7 +8,8 @@ from typing import Any
 from actionhero_tcp.connection import fair_queue
 from actionhero_tcp.connection.estimate import json_bytes
 from actionhero_tcp.connection.memory import CONNECTION_BYTES
-from actionhero_tcp.server.protocol import MAX_BUFFERED
+from actionhero_tcp.server.back_pressure import MAX_BUFFERED
+from actionhero_tcp.server.line_reader import LineReader
 from tests.unit.server.test_protocol import Peer, ProtocolTestCase, sleep
 
 KIB = 1024
@@ -19,7 +20,7 @@ class ChargeTests(ProtocolTestCase):
 
     def held(self, peer: Peer) -> int:
         """What the client's account holds beside the connection itself."""
-        account = peer.protocol._account
+        account = peer.protocol._back_pressure.account
         self.assertEqual(self.factory.context.memory.held, account.held)
         return account.held - CONNECTION_BYTES
 
@@ -27,7 +28,11 @@ class ChargeTests(ProtocolTestCase):
         self.start()
         peer = self.peer()
         charged: list[int] = []
-        self.patch(peer.protocol._account.__class__, "charge", lambda _, size: charged.append(size))
+        self.patch(
+            peer.protocol._back_pressure.account.__class__,
+            "charge",
+            lambda _, size: charged.append(size),
+        )
         for line in (b"detailsView\n", b"roomView\n" * 10, b'{"action":"randomNumber"}\n'):
             peer.send(line)
         self.assertEqual([], charged)
@@ -69,7 +74,7 @@ class ChargeTests(ProtocolTestCase):
     def test_requests_whose_client_has_gone(self) -> None:
         self.start()
         peer = self.peer()
-        account = peer.protocol._account
+        account = peer.protocol._back_pressure.account
         peer.send(sleep(100) * 5 + b"paramAdd a=b\nxyz")
         peer.lose(ConnectionError())
         self.assertEqual((0, 0), (account.held, self.factory.context.memory.held))
@@ -151,21 +156,21 @@ class TransportTests(ProtocolTestCase):
     def test_past_the_bound_the_client_is_not_read_from_until_all_is_out(self) -> None:
         self.start()
         peer = self.peer()
-        peer.protocol._buffered(MAX_BUFFERED)
+        peer.protocol._back_pressure._buffered(MAX_BUFFERED)
         self.assertFalse(peer.paused)
-        peer.protocol._buffered(MAX_BUFFERED + 1)
+        peer.protocol._back_pressure._buffered(MAX_BUFFERED + 1)
         self.assertTrue(peer.paused)
-        peer.protocol._buffered(0)
+        peer.protocol._back_pressure._buffered(0)
         self.reactor.advance(0)
         self.assertFalse(peer.paused)
         self.assertEqual([1], [peer.ask("roomView")["messageCount"]])
-        self.assertEqual(CONNECTION_BYTES, peer.protocol._account.held)
+        self.assertEqual(CONNECTION_BYTES, peer.protocol._back_pressure.account.held)
 
     def test_on_its_way_out_the_client_is_dropped(self) -> None:
         self.start()
         peer = self.peer()
         peer.send(b"quit\n")
-        peer.protocol._buffered(MAX_BUFFERED + 1)
+        peer.protocol._back_pressure._buffered(MAX_BUFFERED + 1)
         self.assertTrue(peer.gone)
 
 
@@ -176,18 +181,20 @@ class TurnTests(ProtocolTestCase):
         self.start()
         queue = self.factory.context.queue
         dear, light = self.peer(), self.peer()
-        queue.spent(dear.protocol, fair_queue.PASS_SECONDS)
+        queue.spent(dear.protocol._reader, fair_queue.PASS_SECONDS)
         self.assertTrue(queue.exhausted)
         dear.protocol.dataReceived(b"paramView a\n")
         light.protocol.dataReceived(b"paramView b\n")
         self.assertEqual(([], []), (dear.numbers(), light.numbers()))
         order: list[str] = []
-        for name, peer in (("dear", dear), ("light", light)):
-            serve = peer.protocol.serve_waiting
-            peer.protocol.serve_waiting = lambda name=name, serve=serve: (  # type: ignore[method-assign, misc]
-                order.append(name),
-                serve(),
-            )
+        names = {dear.protocol._reader: "dear", light.protocol._reader: "light"}
+        serve = LineReader.serve_waiting
+
+        def serve_waiting(reader: LineReader) -> None:
+            order.append(names[reader])
+            serve(reader)
+
+        self.patch(LineReader, "serve_waiting", serve_waiting)
         self.reactor.advance(0)
         self.assertEqual(["light", "dear"], order)
         self.assertEqual(([1], [1]), (dear.numbers(), light.numbers()))
@@ -196,7 +203,7 @@ class TurnTests(ProtocolTestCase):
     def test_one_that_goes_while_it_waits_is_served_nothing(self) -> None:
         self.start()
         peer = self.peer()
-        self.factory.context.queue.spent(peer.protocol, 1)
+        self.factory.context.queue.spent(peer.protocol._reader, 1)
         peer.protocol.dataReceived(b"detailsView\n")
         peer.lose(ConnectionError())
         self.reactor.advance(0)

@@ -25,8 +25,9 @@ from zope.interface.verify import verifyObject
 from actionhero_tcp.connection import backlog
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE
 from actionhero_tcp.net import tls
+from actionhero_tcp.net import transport as transports
 from actionhero_tcp.rooms import rooms
-from actionhero_tcp.server import protocol as module
+from actionhero_tcp.server import line_reader
 from actionhero_tcp.wire import other_protocols
 from tests import support
 from tests.support import PROPERTY
@@ -273,10 +274,12 @@ class LineTests(ProtocolTestCase):
         for _ in range(200):
             self.client.send(b"x" * 60)
             answers += self.client.lines()
-            self.assertLessEqual(sum(map(len, self.client.protocol._splitter._fragments)), 65)
+            self.assertLessEqual(
+                sum(map(len, self.client.protocol._reader._splitter._fragments)), 65
+            )
         self.assertEqual(1, len(answers))
         self.assertTooLong(answers[0], 1)
-        self.assertEqual([], self.client.protocol._splitter._fragments)
+        self.assertEqual([], self.client.protocol._reader._splitter._fragments)
         self.client.send(b"xx\r\nsay a\nsa")
         self.assertEqual([2], self.client.numbers())
         self.client.send(b"y b\n")
@@ -717,14 +720,14 @@ class QuitTests(ProtocolTestCase):
         self.assertNothingIsLeft()
 
     def test_one_that_does_not_take_its_last_lines_is_dropped(self) -> None:
-        self.patch(module.transports, "is_drained", lambda _: False)
+        self.patch(transports, "is_drained", lambda _: False)
         self.client.send(b"quit\n")
         self.reactor.advance(5.1)
         self.assertTrue(self.client.aborted)
         self.assertNothingIsLeft()
 
     def test_one_that_still_takes_them_gets_more_time(self) -> None:
-        self.patch(module.transports, "is_drained", lambda _: False)
+        self.patch(transports, "is_drained", lambda _: False)
         self.client.send(b"quit\n")
         wire: Any = self.client.transport
         for n in range(1, 4):
@@ -1034,9 +1037,10 @@ class LossTests(ProtocolTestCase):
         self.assertEqual({"connection lost": 1}, self.closed())
 
     def test_what_its_outbox_says_after_the_loss_is_not_heard(self) -> None:
+        pressure = self.client.protocol._back_pressure
         self.client.lose(ConnectionLost())
-        self.client.protocol.outbox_filled()
-        self.client.protocol.outbox_drained()
+        pressure.outbox_filled()
+        pressure.outbox_drained()
         self.assertNothingIsLeft()
 
     def test_a_stalled_client_that_drains_is_finished_while_lines_wait(self) -> None:
@@ -1281,7 +1285,7 @@ class AnyStreamTests(ProtocolTestCase):
     def setUp(self) -> None:
         self.start(max_line_length=LIMIT)
         # So that bursts stall and resume here too.
-        self.patch(module, "LINES_AT_ONCE", 4)
+        self.patch(line_reader, "LINES_AT_ONCE", 4)
         self.patch(backlog, "LINES_AT_ONCE", 4)
 
     def answers(self, feed: Callable[[Peer], None]) -> bytes:
