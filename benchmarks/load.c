@@ -244,6 +244,8 @@ static void requests(char **a, const char *flooding) {
                 count += count_lines(got);
                 if (!c->ssl && got < BUFFER) break;
             }
+            /* Who enters the room is told in lines that nobody has asked for. */
+            if (count > c->outstanding) count = c->outstanding;
             done += answered(c, count, t);
             if (count) ask(c, lines, size, count, t);
         }

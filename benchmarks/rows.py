@@ -98,7 +98,7 @@ def _medians(results: list[Result]) -> tuple[float, float, float, float]:
     )
 
 
-def _label(work: str, outstanding: int) -> str:
+def label_of(work: str, outstanding: int) -> str:
     return f"{work} · {outstanding} outstanding"
 
 
@@ -128,12 +128,12 @@ def requests() -> Iterator[Row]:
         for work, targets in WORKS.items():
             key = (work, outstanding)
             ratio = statistics.median(ratios[key])
-            label = _label(work, outstanding)
+            label = label_of(work, outstanding)
             yield at_least("to the floor", label, ratio, targets[index], quiet[key])
     for work, outstanding in logged:
         key = (work, outstanding)
         kept = statistics.median(lost[key])
-        label = _label(work, outstanding)
+        label = label_of(work, outstanding)
         yield at_least("log on, to log off", label, kept, 1 - MOST_LOST_TO_LOG, logged[key])
 
 
@@ -157,7 +157,7 @@ def tls() -> Iterator[Row]:
         for work in WORKS:
             key = (work, outstanding)
             ratio = statistics.median(ratios[key])
-            label = _label(work, outstanding)
+            label = label_of(work, outstanding)
             yield at_least("TLS, to the floor", label, ratio, TLS_TARGETS[index], results[key])
 
 
@@ -198,7 +198,7 @@ def fanout() -> Iterator[Row]:
                     thousand.append(_say(ours, 1000, outstanding).cpu / one.cpu)
                     crowd.append(_say(crowded, 100, outstanding).cpu / one.cpu)
     for outstanding, target in zip(OUTSTANDING, FAN_OUT_TARGETS, strict=True):
-        label = _label("100 listeners, to Redis", outstanding)
+        label = label_of("100 listeners, to Redis", outstanding)
         ratio = statistics.median(ratios[outstanding])
         yield at_least("deliveries", label, ratio, target, results[outstanding])
     label = "CPU for each delivery: 1,000 listeners, to 100"
@@ -240,7 +240,7 @@ def cluster() -> Iterator[Row]:
         measured = [costs(pairs, outstanding) for outstanding in OUTSTANDING]
         simulated = list(simulate(joining, nodes, measured))
     for (listeners, outstanding), both in pairs.items():
-        label = _label(f"{listeners} listening", outstanding)
+        label = label_of(f"{listeners} listening", outstanding)
         ratio = statistics.median(one.rate / bare.rate for one, bare in both)
         ours = [one for one, _ in both]
         yield at_least("across nodes, to Redis", label, ratio, ACROSS_TARGET, ours)
@@ -268,7 +268,7 @@ def workers() -> Iterator[Row]:
                     each = base.cpu / (one.cpu + sum(one.others))
                     ratios.setdefault((count, outstanding), []).append(each)
     for (count, outstanding), each_round in ratios.items():
-        label = _label(f"{WORKERS_WORK}, {count} of them", outstanding)
+        label = label_of(f"{WORKERS_WORK}, {count} of them", outstanding)
         ratio = statistics.median(each_round)
         group = "workers, requests for each CPU second, to one alone"
         yield Row(group, label, ratio, f">= {WORKERS_TARGET:g}", ratio >= WORKERS_TARGET)
@@ -453,7 +453,7 @@ def client() -> Iterator[Row]:
     for (how, outstanding), both in pairs.items():
         ours = [replace(one, cpu=one.others[-1]) for one, _ in both]
         ratio = _median(one.rate / base.rate for one, base in both)
-        label = _label(how, outstanding)
+        label = label_of(how, outstanding)
         yield at_least("client, requests to the floor", label, ratio, CLIENT_TARGET, ours)
         ratio = _median(one.others[-1] / base.cpu for one, base in both)
         yield at_most("client, its CPU to the floor's own", label, ratio, 1 / CLIENT_TARGET)
@@ -472,4 +472,4 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "blocking": blocking,
     "client": client,
 }
-"""What ``make bench ARGS="…"`` can name."""
+"""Each group of rows, by its name."""

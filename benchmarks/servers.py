@@ -86,10 +86,11 @@ def certificate() -> tuple[str, str]:
 
 
 @contextmanager
-def ours(*options: str, tls: bool = False) -> Iterator[Server]:
+def ours(*options: str, tls: bool = False, reactor: str = "epoll") -> Iterator[Server]:
     """The installed ``twistd actionhero``, with default settings but for the request log."""
     port = free_port()
-    command = [str(BIN / "twistd"), "--nodaemon", "--pidfile=", "actionhero"]
+    command = [str(BIN / "twistd"), f"--reactor={reactor}"]
+    command += ["--nodaemon", "--pidfile=", "actionhero"]
     command += [
         f"--port={port}",
         "--bind-ip=127.0.0.1",
@@ -157,6 +158,15 @@ def floor(*, tls: bool = False, greet: bool = False) -> Iterator[Server]:
         str(port),
     ]
     command += certificate() if tls else ()
+    with TemporaryDirectory() as folder, _process(port, command, folder) as server:
+        yield server
+
+
+@contextmanager
+def peer() -> Iterator[Server]:
+    """The hand-written server of peers/lines.py."""
+    port = free_port()
+    command = [sys.executable, str(HERE / "peers" / "lines.py"), str(port)]
     with TemporaryDirectory() as folder, _process(port, command, folder) as server:
         yield server
 

@@ -39,7 +39,9 @@ FOLDERS: Final = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbi
 
 _WRAPPER: Final = """\
 #!/bin/sh
-LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} exec {program} "$@"
+export LD_LIBRARY_PATH={libraries}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}
+export SYSTEMD_UNIT_PATH={units}:
+exec {program} "$@"
 """
 
 
@@ -115,11 +117,13 @@ def unpack(programs: Sequence[str], place: Path = PLACE) -> None:
     shutil.rmtree(archives)
     shutil.rmtree(place / "lists")
     libraries = os.pathsep.join(_library_folders(root))
+    # The units that come with systemd, which those of the project refer to.
+    units = os.pathsep.join(str(root / each / "systemd/system") for each in ("usr/lib", "lib"))
     for name in programs:
         found = shutil.which(name, path=os.pathsep.join(str(root / each) for each in FOLDERS))
         if found is not None:
             wrapper = wrappers / name
-            wrapper.write_text(_WRAPPER.format(libraries=libraries, program=found))
+            wrapper.write_text(_WRAPPER.format(libraries=libraries, units=units, program=found))
             wrapper.chmod(0o755)
 
 

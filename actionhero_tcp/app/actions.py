@@ -96,7 +96,7 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        outcome = self.call(api, connection)
+        outcome = self.function(api, connection) if self.simple else self.call(api, connection)
         if type(outcome) is dict:
             return outcome
         if inspect.iscoroutine(outcome):

@@ -6,11 +6,13 @@ context that only the legacy log reads. Nothing in this server logs that way; se
 
 from __future__ import annotations
 
+import signal
 from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet import asyncioreactor
+from twisted.internet.process import reapAllProcesses
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -27,7 +29,9 @@ def loop_of(reactor: Any) -> AbstractEventLoop | None:
 
 
 def prepare(reactor: Any) -> bool:
-    """Prepare an asyncio reactor to serve: events are called directly, errors are logged.
+    """Prepare an asyncio reactor to serve.
+
+    Events are called directly, errors are logged, and child processes that end are noticed.
 
     Args:
         reactor: The reactor, before it reads from anything.
@@ -40,10 +44,21 @@ def prepare(reactor: Any) -> bool:
     if loop is None:
         return False
     loop.set_exception_handler(_log_error)
+    reactor.callWhenRunning(reactor.callLater, 0, _watch_children, reactor)
     if not hasattr(asyncioreactor, _WITH_CONTEXT):
         return False
     setattr(asyncioreactor, _WITH_CONTEXT, _call)
     return True
+
+
+def _watch_children(reactor: Any) -> None:
+    """Notice children that end.
+
+    Twisted hears of signals by the process's wakeup descriptor. uvloop has replaced that by one
+    of its loop, which knows nothing of Twisted's children.
+    """
+    signal.signal(signal.SIGCHLD, lambda *_: reactor.callFromThread(reapAllProcesses))
+    reapAllProcesses()
 
 
 def _call(_: object, function: Callable[..., object], *arguments: object) -> None:

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from ..app.api import Api
 from ..errors import StartError
+from ..net.asyncio_loop import loop_of
 from ..plugin import tap
 from .certificates import make
 from .logged import report_errors
@@ -67,8 +68,10 @@ class RealServer:
         self._service = tap.build(
             settings, reactor, fail=self._fail, stopped=lambda: None, started=self._start
         )
-        # trial has its reactor run only while it waits for something.
-        self._service.when_running = lambda call: call()
+        # trial has its reactor run only while it waits for something. What hooks await of
+        # asyncio needs that.
+        if loop_of(reactor) is None:
+            self._service.when_running = lambda call: call()
         self.api: Api = self._service.api
         test.addCleanup(self._end)
         self._service.privilegedStartService()

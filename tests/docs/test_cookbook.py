@@ -239,6 +239,29 @@ class NoteTests(RecipeTestCase):
         self.patch(os, "environ", {**os.environ, name: value})
 
 
+class JournalTests(RecipeTestCase):
+    """A database, with asyncio."""
+
+    recipe = "journal"
+    reactor = "uvloop"
+
+    def test_entries_are_kept(self) -> None:
+        folder = self.folder()
+        self.patch(os, "environ", {**os.environ, "STATE_DIRECTORY": str(folder)})
+        for found in ([], ["a", "b", "c'"]):
+            running = self.serve()
+            client = self.join(running)
+            entries = self.answer(client, "entries")["entries"]
+            self.assertEqual(found, [each["title"] for each in entries])
+            for title in ("b", "a", "c'") if not found else ():
+                saved = self.answer(client, "saveEntry", title=title, text="it's ☃")
+                self.assertEqual({"status": "OK"}, saved)
+            taken = {"error": "there is an entry a already"}
+            self.assertEqual(taken, self.answer(client, "saveEntry", title="a", text="again"))
+            self.assertEqual(1, len(self.answer(client, "entries", limit=1)["entries"]))
+            self.stop(running)
+
+
 class WeatherService(BaseHTTPRequestHandler):
     """A service that knows a city, does not know others, and hangs for one."""
 
@@ -269,6 +292,8 @@ class WeatherTests(RecipeTestCase):
     """Calling HTTP."""
 
     recipe = "weather"
+    action = "weather"
+    bad_status = "ValueError('status 404"
 
     def setUp(self) -> None:
         WeatherService.asked.clear()
@@ -289,20 +314,29 @@ class WeatherTests(RecipeTestCase):
         running = self.serve()
         client = self.join(running)
         for _ in range(2):
-            found = self.answer(client, "weather", city="Zürich")
+            found = self.answer(client, self.action, city="Zürich")
             self.assertEqual({"weather": {"sky": "blue"}}, found)
         self.assertEqual(["Zürich"], WeatherService.asked)
         for city in ("Nowhere", "Babel", "Atlantis"):
-            self.assertEqual(self.unknown, self.answer(client, "weather", city=city))
-        self.assertIn("no weather of 'Nowhere': ValueError('status 404", running.log)
+            self.assertEqual(self.unknown, self.answer(client, self.action, city=city))
+        self.assertIn(f"no weather of 'Nowhere': {self.bad_status}", running.log)
         self.assertIn("no weather of 'Atlantis': ", running.log)
         self.stop(running)
 
     def test_nobody_is_there(self) -> None:
         self.patch(os, "environ", {**os.environ, "WEATHER_URL": "http://127.0.0.1:1/"})
         running = self.serve()
-        self.assertEqual(self.unknown, self.answer(self.join(running), "weather", city="Bern"))
+        self.assertEqual(self.unknown, self.answer(self.join(running), self.action, city="Bern"))
         self.stop(running)
+
+
+class ForecastTests(WeatherTests):
+    """Calling HTTP, with asyncio."""
+
+    recipe = "forecast"
+    action = "forecast"
+    reactor = "uvloop"
+    bad_status = "HTTPStatusError(\"Client error '404"
 
 
 class PageTests(SynchronousTestCase):
@@ -312,6 +346,7 @@ class PageTests(SynchronousTestCase):
         tested = {
             "clock",
             *(case.recipe for case in RecipeTestCase.__subclasses__()),
+            ForecastTests.recipe,
         }
         self.assertEqual({f"actions/{name}.py" for name in tested}, set(RECIPES))
         self.assertEqual(PAGE.read_text("utf-8").count("\n```python"), len(RECIPES))

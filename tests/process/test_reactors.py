@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import signal
 
+from tests.process import (
+    test_daemon,
+    test_development,
+    test_files,
+    test_hooks,
+    test_lifecycle,
+    test_proxied,
+    test_rooms,
+    test_signals,
+    test_systemd,
+    test_tls,
+    test_watch,
+    test_workers,
+)
 from tests.support import wait_for
 from tests.support.integration import OwnDaemonTestCase, request
 
@@ -150,3 +164,81 @@ class UvloopTests(AsyncioTests):
     """`twistd --reactor uvloop`."""
 
     reactor = "uvloop"
+
+
+class UvloopSessionTests(test_daemon.SessionTests):
+    """A whole session, with half-closed and reset connections, on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopTLSTests(test_tls.CloseNotifyTests):
+    """TLS on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopHeaderTests(test_proxied.HeaderTests):
+    """PROXY headers on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopDeathTests(test_workers.DeathTests):
+    """Workers that end, on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopReloadTests(test_signals.ReloadTests):
+    """Reloads on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopSlowReaderTests(test_files.SlowReaderTests):
+    """Back-pressure and the write timeout on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopActivationTests(test_systemd.ActivationTests):
+    """Sockets of systemd on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopBlockedTests(test_watch.BlockedTests):
+    """The block detector on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopDevelopmentTests(test_development.DevelopmentTests):
+    """Development mode on uvloop."""
+
+    reactor = "uvloop"
+
+
+class UvloopLifecycleTests(test_lifecycle.StopTests):
+    """Hooks of the stop on uvloop."""
+
+    reactor = "uvloop"
+
+
+class AsyncioHookTests(test_hooks.HookTests):
+    """Hooks on asyncio."""
+
+    reactor = "asyncio"
+
+
+class AsyncioRoomTests(test_rooms.RoomTests):
+    """Rooms on asyncio."""
+
+    reactor = "asyncio"
+
+
+class AsyncioActionTests(test_daemon.ActionTests):
+    """Actions, also in threads, on asyncio."""
+
+    reactor = "asyncio"

@@ -262,6 +262,10 @@ def prepared_daemon(
             yield running
 
 
+REACTOR = os.environ.get("TEST_REACTOR", "")
+"""The reactor that twistd uses in tests which name none; empty for its default."""
+
+
 def _told(reactor: str) -> list[str]:
     """What tells twistd which reactor to use."""
     return [f"--reactor={reactor}"] if reactor else []
@@ -284,7 +288,7 @@ class DaemonTestCase(SynchronousTestCase):
     options: tuple[str, ...] = ()
     files: Mapping[str, str | bytes] = {}
     pair = ""
-    reactor = ""
+    reactor = REACTOR
     traceback_expected = False
 
     def setUp(self) -> None:
@@ -317,7 +321,7 @@ class OwnDaemonTestCase(SynchronousTestCase):
         reactor: The reactor that twistd is told to use; empty for its default.
     """
 
-    reactor = ""
+    reactor = REACTOR
 
     def start(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import socket
 from typing import Any
 
@@ -90,6 +91,19 @@ class PrepareTests(SynchronousTestCase):
         gc.collect()
         self.assertEqual(1, len(self.flushLoggedErrors(KeyError)))
         self.assertIn("never retrieved", self.events[-1]["what"])
+
+    def test_child_processes_that_end_are_noticed(self) -> None:
+        before = signal.getsignal(signal.SIGCHLD)
+        self.addCleanup(signal.signal, signal.SIGCHLD, before)
+        reaped: list[bool] = []
+        self.patch(asyncio_loop, "reapAllProcesses", lambda: reaped.append(True))
+        asyncio_loop.prepare(self.reactor)
+        self.reactor.fireSystemEvent("startup")
+        self.reactor.iterate(0)
+        self.assertEqual([True], reaped)
+        signal.raise_signal(signal.SIGCHLD)
+        while len(reaped) < 2:
+            self.reactor.iterate(0)
 
     def test_trouble_without_an_error_is_logged(self) -> None:
         asyncio_loop.prepare(self.reactor)
