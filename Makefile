@@ -7,7 +7,7 @@ ARGS ?=
 # The tested version of every package that is installed; CONSTRAINTS= takes the newest.
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
-SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc') setup.cfg pyproject.toml README.md
+SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
 .PHONY: help run install dev test unit test-pythons flaky latest constraints faults soak coverage docs certs bench bench-peers clean FORCE

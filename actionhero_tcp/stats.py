@@ -6,8 +6,38 @@ import os
 import time
 import uuid
 from collections import Counter
+from typing import Final
+
+BOUNDS: Final = (
+    *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
+    *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+"""The upper ends of the buckets of `ActionTimes`, in seconds."""
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
+
+
+class ActionTimes:
+    """How often one action has run, and how long it took.
+
+    Attributes:
+        buckets: How many runs took as long as each of `BOUNDS` at most, and longer than the one
+            before it; the last counts those that took longer than all.
+        errors: How many runs ended with an error.
+        seconds: How long all of them took together.
+    """
+
+    __slots__ = ("buckets", "errors", "seconds")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.errors = 0
+        self.seconds = 0.0
+
+    @property
+    def count(self) -> int:
+        """How many runs have ended."""
+        return sum(self.buckets)
 
 
 class Stats:
@@ -22,10 +52,14 @@ class Stats:
         closed: How many connections ended, by reason.
         limited: How often each limit took effect, by its key in the config.
         blocked: How often the reactor was blocked for longer than ``log.blockedSeconds``.
+        actions: How each action has run, by its name.
+        verbs: How often each verb was served.
+        received_bytes: Bytes that clients have sent.
     """
 
     __slots__ = (
         "_started",
+        "actions",
         "blocked",
         "closed",
         "connected_ever",
@@ -33,7 +67,9 @@ class Stats:
         "elsewhere",
         "id",
         "limited",
+        "received_bytes",
         "requests",
+        "verbs",
     )
 
     def __init__(self) -> None:
@@ -45,6 +81,9 @@ class Stats:
         self.closed: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
         self.blocked = 0
+        self.actions: dict[str, ActionTimes] = {}
+        self.verbs: Counter[str] = Counter()
+        self.received_bytes = 0
         self._started = time.monotonic()
 
     def opened(self) -> None:

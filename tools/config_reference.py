@@ -81,13 +81,17 @@ def _row(info: FieldInfo) -> str:
 
 def _option(info: FieldInfo) -> str:
     if info.type is bool:
-        return f"`--{info.option}`, `--no-{info.option}`"
+        part = f", `--{info.option}-only`" if info.only else ""
+        return f"`--{info.option}`, `--no-{info.option}`{part}"
     return f"`--{info.option}`"
 
 
 def _type(info: FieldInfo) -> str:
     if info.choices:
         return " or ".join(f"`{choice}`" for choice in info.choices)
+    if info.only:
+        words = ", ".join(f"`{word}`" for word in info.only)
+        return f"{_TYPES[info.type]}, {words}, or a share between 0 and 1"
     name = "path" if info.path else _TYPES[info.type]
     if info.minimum is not None and info.maximum is not None:
         return f"{name}, {info.minimum:g} to {info.maximum:g}"

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 PACKAGES: Final = {
+    "chromedriver": ("chromium-driver",),
+    "chromium": ("chromium", "fonts-dejavu-core"),
     "gcc": ("gcc", "libc6-dev", "libssl3"),
     "haproxy": ("haproxy",),
     "ip": ("iproute2",),
@@ -30,6 +32,9 @@ PACKAGES: Final = {
     "tmux": ("tmux",),
 }
 """The packages of each program."""
+
+BEHIND_SCRIPTS: Final = {"chromium": "usr/lib/chromium/chromium"}
+"""Programs that are shell scripts with fixed paths, and what these start."""
 
 NOT_UNPACKED: Final = ("gcc",)
 """Programs that look for their parts in fixed places, and so do not run unpacked."""
@@ -70,6 +75,14 @@ def need(*programs: str, place: Path = PLACE) -> None:
     left = [name for name in missing if shutil.which(name) is None]
     if left:
         raise SystemExit(advice(left))
+
+
+def which(program: str) -> str:
+    """Return the path of a program that `need` has made sure of."""
+    found = shutil.which(program)
+    if found is None:
+        raise SystemExit(advice([program]))
+    return found
 
 
 def extend_path(place: Path = PLACE) -> None:
@@ -121,6 +134,8 @@ def unpack(programs: Sequence[str], place: Path = PLACE) -> None:
     units = os.pathsep.join(str(root / each / "systemd/system") for each in ("usr/lib", "lib"))
     for name in programs:
         found = shutil.which(name, path=os.pathsep.join(str(root / each) for each in FOLDERS))
+        if name in BEHIND_SCRIPTS:
+            found = str(root / BEHIND_SCRIPTS[name])
         if found is not None:
             wrapper = wrappers / name
             wrapper.write_text(_WRAPPER.format(libraries=libraries, units=units, program=found))

@@ -32,6 +32,7 @@ def option(
     path: bool = False,
     live: bool = False,
     choices: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
     secret: bool = False,
     form: tuple[str, str] | None = None,
 ) -> Any:
@@ -47,6 +48,8 @@ def option(
         path: It is a path, and counts from the config file's folder.
         live: A reload changes it while the server runs.
         choices: All that it can be, where that is a few words.
+        only: Words that a flag can be too, for a part of what it turns on; where there are some,
+            a number from 0 to 1 is a share of it.
         secret: It is never shown.
         form: A regular expression that a string has to match as a whole, and what it is then.
     """
@@ -59,6 +62,7 @@ def option(
         "path": path,
         "live": live,
         "choices": choices,
+        "only": only,
         "secret": secret,
         "form": form,
     }
@@ -83,6 +87,7 @@ class FieldInfo:
         path: Whether it is a path.
         live: Whether a reload changes it while the server runs.
         choices: All that it can be; empty where it can be anything.
+        only: See `option`; empty for all but some flags.
         secret: Whether it is never shown.
         form: A regular expression that a string has to match as a whole, and what it is then;
             or None.
@@ -101,6 +106,7 @@ class FieldInfo:
     path: bool
     live: bool
     choices: tuple[str, ...]
+    only: tuple[str, ...]
     secret: bool
     form: tuple[str, str] | None
 
@@ -119,7 +125,7 @@ class FieldInfo:
         if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
             value = float(value)
         if type(value) is not self.type:
-            raise self._wrong_type(shown(value))
+            return self._part(value)
         if self.type in (int, float):
             self._check_range(value)
         if self.choices and value not in self.choices:
@@ -139,6 +145,26 @@ class FieldInfo:
             except ValueError:
                 raise self._wrong_type(repr(text)) from None
         return self.check(value)
+
+    def parse_part(self, text: str) -> Any:
+        """Like `check`, for the text of the option that names a part of what a flag turns on."""
+        try:
+            return self._part(float(text))
+        except ValueError:
+            return self._part(text)
+
+    def _part(self, value: object) -> str | float:
+        """A value that is not of the field's type, where it stands for a part of a flag."""
+        if not self.only:
+            raise self._wrong_type(shown(value))
+        if isinstance(value, str) and value in self.only:
+            return value
+        if isinstance(value, float) and 0 < value < 1:
+            return value
+        words = ", ".join(f'"{word}"' for word in self.only)
+        raise ValueError(
+            f"must be true, false, {words} or a share between 0 and 1, not {shown(value)}"
+        )
 
     def _wrong_type(self, shown: str) -> ValueError:
         return ValueError(f"must be {_TYPE_NAMES[self.type]}, not {shown}")

@@ -305,6 +305,10 @@ class Limits:
     )
 
 
+ERRORS, SLOW = "errors", "slow"
+"""What `log.requests` can be beside true, false and a share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Log:
     """What is written about connections, requests and the server itself, and where."""
@@ -321,10 +325,18 @@ class Log:
         option="log-file",
         path=True,
     )
-    requests: bool = option(
+    requests: bool | str | float = option(
         True,
-        "log each connection and each request (who, what, how long, outcome)",
+        "log each connection and each request (who, what, how long, outcome); of the requests "
+        "only those with an error (`errors`), these and those that took `slowSeconds` (`slow`), "
+        "or a share (0.01: each hundredth)",
         option="log-requests",
+        only=(ERRORS, SLOW),
+    )
+    slow_seconds: float = option(
+        1.0,
+        "seconds from which on a request is slow, where `requests` is `slow`",
+        minimum=0.001,
     )
     request_file: str = option(
         "",
@@ -362,8 +374,9 @@ class Redis:
     url: str = option(
         "",
         "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
-        "`unix:[[user]:password@]/path?db=N`; it replaces `host`, `port`, `username`, "
-        "`password`, `DB` and `secure`, and means `enable`",
+        "`unix:[[user]:password@]/path?db=N`, or "
+        "`redis+sentinel://[[user]:password@]host,host/name/db`; it replaces `host`, "
+        "`port`, `username`, `password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,
     )
@@ -411,6 +424,49 @@ class Redis:
 
 
 @dataclass(frozen=True, slots=True)
+class Web:
+    """The web port: health, metrics, the live page, and clients over WebSocket."""
+
+    port: int = option(
+        0, "the port to serve HTTP on; 0 = none", option="web-port", minimum=0, maximum=65535
+    )
+    bind_ip: str = option(
+        "127.0.0.1", "the address to serve HTTP on", key="bindIP", option="web-bind-ip"
+    )
+    secure: bool = option(
+        False, "speak HTTPS, with the certificate of `tcpServer`", option="web-secure"
+    )
+    path_prefix: str = option(
+        "",
+        "the path below which everything is served, such as `/actionhero`, where a proxy hands "
+        "on only that",
+        option="web-path-prefix",
+        form=(r"(/?[A-Za-z0-9._~-]+)*/?", "a path of letters, digits and `._~-`"),
+    )
+    token: str = option(
+        "",
+        "what opens the live page; empty = one that is made at each start, and is in the log",
+        option="web-token",
+        secret=True,
+        form=(r"[A-Za-z0-9._~-]*", "letters, digits and `._~-`"),
+    )
+    page: bool = option(True, "serve the live page", option="web-page")
+    web_socket: bool = option(True, "take clients over WebSocket, at `/ws`", option="web-socket")
+    allowed_hosts: tuple[str, ...] = option(
+        (),
+        "a host name under which the web port is reached, beside the names of loopback and "
+        "`bindIP`; `*` for any, behind a proxy that checks it; may be given several times",
+        option="web-allowed-host",
+    )
+    allowed_origins: tuple[str, ...] = option(
+        (),
+        "the origin of a web site whose pages may connect over WebSocket, such as "
+        "`https://app.example`; may be given several times",
+        option="web-allowed-origin",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration, one attribute for each section of ``config.json``."""
 
@@ -419,6 +475,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)
     redis: Redis = field(default_factory=Redis)
+    web: Web = field(default_factory=Web)
 
 
 def _camel(name: str) -> str:
@@ -438,7 +495,7 @@ def fields() -> Iterator[FieldInfo]:
                 section_key=_camel(section.name),
                 key=facts["key"] or _camel(item.name),
                 option=facts["option"] or item.name.replace("_", "-"),
-                type=tuple if get_args(hints[item.name]) else hints[item.name],
+                type=_type(hints[item.name], item.default),
                 default=item.default,
                 help=facts["help"],
                 minimum=facts["minimum"],
@@ -446,9 +503,16 @@ def fields() -> Iterator[FieldInfo]:
                 path=facts["path"],
                 live=facts["live"],
                 choices=facts["choices"],
+                only=facts["only"],
                 secret=facts["secret"],
                 form=facts["form"],
             )
+
+
+def _type(hint: Any, default: object) -> type:
+    """The type of a field; of one that has several, such as a flag, that of its default."""
+    known: type = type(default) if get_args(hint) else hint
+    return known
 
 
 def _section_class(name: str) -> Any:

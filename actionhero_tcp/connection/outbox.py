@@ -28,7 +28,10 @@ HIGH_WATER: Final = 64 * 1024
 
 
 class Writer(Protocol):
-    """The part of a transport that an outbox uses."""
+    """The part of a transport that an outbox uses.
+
+    One that has to tell a file's content from lines has ``write_content`` too.
+    """
 
     def write(self, data: bytes) -> None:
         """Sends bytes, now or later."""
@@ -176,6 +179,11 @@ class Outbox:
         return self._blocked
 
     @property
+    def queued_bytes(self) -> int:
+        """Bytes of messages that wait here, files aside."""
+        return self._own + self._said
+
+    @property
     def empty(self) -> bool:
         """Whether the transport has got everything."""
         return not self._parts
@@ -266,6 +274,7 @@ class Outbox:
         self._own = self._said = 0
         if self._charged:
             self._charge()
+        self._write_batch.sent_bytes += len(data)  # type: ignore[arg-type]
         writer.write(data)  # type: ignore[arg-type]
 
     def _charge(self) -> None:
@@ -281,6 +290,7 @@ class Outbox:
         part = self._parts[0]
         if isinstance(part, ResponseSlot):
             return
+        write = writer.write
         if isinstance(part, bytes):
             first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
             chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
@@ -296,12 +306,14 @@ class Outbox:
                 self.close()
                 self._owner.outbox_file_cut(error)
                 return
+            write = getattr(writer, "write_content", writer.write)
             if not chunk:
                 part.close()
                 del self._parts[0]
                 self._files -= 1
         if chunk:
-            writer.write(chunk)
+            self._write_batch.sent_bytes += len(chunk)
+            write(chunk)
         if self._parts and not self._blocked and not isinstance(self._parts[0], ResponseSlot):
             self._scheduled = True
             self._write_batch.later(self._continue)

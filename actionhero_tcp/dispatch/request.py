@@ -14,7 +14,8 @@ from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
-    from ..logs.request_log import Answered, RequestLog
+    from ..logs.request_counter import RequestObserver
+    from ..logs.request_log import Answered
 
 _log = Logger()
 
@@ -90,7 +91,7 @@ class Request:
             self._charged = size
             self.connection.account.charge(size)
 
-    def logged(self, log: RequestLog) -> Answered:
+    def logged(self, log: RequestObserver) -> Answered:
         """What the request log is to say of it, now that it is answered."""
         return log.request(self.name, self.started, self.error, self.params)
 

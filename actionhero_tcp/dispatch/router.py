@@ -10,7 +10,8 @@ from ..connection.connection import Connection
 from .request import Request
 
 if TYPE_CHECKING:
-    from ..logs.request_log import Answered, RequestLog
+    from ..logs.request_counter import RequestObserver
+    from ..logs.request_log import Answered
     from ..stats import Stats
     from .dialect import Dialect
     from .runner import Runner
@@ -23,11 +24,11 @@ class Router:
         dialect: Its verbs, and how it reads other lines.
         runner: Runs what is to run for a line, and answers what ends later.
         stats: Counts the lines.
-        log: The request log, or None.
+        log: Is told of each request that is answered; or None.
     """
 
     def __init__(
-        self, dialect: Dialect, runner: Runner, stats: Stats, log: RequestLog | None = None
+        self, dialect: Dialect, runner: Runner, stats: Stats, log: RequestObserver | None = None
     ) -> None:
         self._dialect = dialect
         self._runner = runner
@@ -56,7 +57,7 @@ class Router:
         self,
         connection: Connection,
         lines: Iterator[bytes],
-        log: RequestLog | None = None,
+        log: RequestObserver | None = None,
         answered: list[Answered] | None = None,
     ) -> None:
         """Answers lines; adds to the list what the log is to say of each, where there is one."""

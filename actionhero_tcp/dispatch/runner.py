@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..app.runnable import Runnable
     from ..connection.write_batch import WriteBatch
     from ..logs.param_filter import ParamFilter
-    from ..logs.request_log import RequestLog
+    from ..logs.request_counter import RequestObserver
     from .dialect import Dialect
     from .request import Request
 
@@ -41,7 +41,7 @@ class Runner:
         api: The server's face to actions.
         write_batch: The batch that an answer which comes later is part of.
         filter: Hides the values of some params in tracebacks.
-        log: The request log, or None.
+        log: Is told of each request that is answered; or None.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Runner:
         api: Api,
         write_batch: WriteBatch,
         filter: ParamFilter,
-        log: RequestLog | None = None,
+        log: RequestObserver | None = None,
     ) -> None:
         self._dialect = dialect
         self._api = api
@@ -206,7 +206,7 @@ class Runner:
         connection, slot = request.connection, request.slot
         if len(connection.pending) < self._api.config.limits.max_pending_actions:
             connection.release(ReadHold.PENDING)
-        with self._write_batch:
+        with self._write_batch.late:
             if slot is not None and slot.is_free:
                 slot.take(response)
             elif response:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Protocol
 
-ERRORS: Final = "errors"
-SLOW: Final = "slow"
+from ..config.sections import ERRORS, SLOW
 
 
 class Selection(Protocol):

@@ -29,6 +29,16 @@ def _coerce(info: FieldInfo) -> Callable[[str], Any]:
     return coerce
 
 
+def _coerce_part(info: FieldInfo) -> Callable[[str], Any]:
+    def coerce(text: str) -> Any:
+        try:
+            return info.parse_part(text)
+        except ValueError as error:
+            raise ValueError(f"--{info.option}-only {error}") from None
+
+    return coerce
+
+
 def _help(info: FieldInfo) -> str:
     default = info.default
     if isinstance(default, bool):
@@ -40,6 +50,7 @@ def _help(info: FieldInfo) -> str:
 
 _PARAMETERS = [info for info in configuration.fields() if info.type not in (bool, tuple)]
 _FLAGS = [info for info in configuration.fields() if info.type is bool]
+_PARTS = [info for info in _FLAGS if info.only]
 _LISTS = [info for info in configuration.fields() if info.type is tuple]
 
 
@@ -60,6 +71,16 @@ class Options(usage.Options):
     optParameters = [
         ["config", "c", None, "the config file (JSON); relative paths in it count from its folder"],
         *([info.option, None, None, _help(info), _coerce(info)] for info in _PARAMETERS),
+        *(
+            [
+                f"{info.option}-only",
+                None,
+                None,
+                f"a part of what --{info.option} turns on: {', '.join(info.only)}, or a share",
+                _coerce_part(info),
+            ]
+            for info in _PARTS
+        ),
     ]
     optFlags = [
         ["check-config", None, "check everything, print the configuration in force, and end"],
@@ -143,6 +164,14 @@ class Options(usage.Options):
                 raise usage.UsageError(f"--{info.option} and --no-{info.option} contradict")
             if on or off:
                 given[info.section, info.name] = bool(on)
+        for info in _PARTS:
+            part = self[f"{info.option}-only"]
+            if part is not None:
+                if self[f"no-{info.option}"]:
+                    raise usage.UsageError(
+                        f"--{info.option}-only and --no-{info.option} contradict"
+                    )
+                given[info.section, info.name] = part
         return given
 
 

@@ -39,6 +39,8 @@ class Rooms:
 
     Attributes:
         announce_limit: The same; a reload may replace it.
+        broadcasts: How many messages were delivered to members of this process.
+        deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
     """
 
@@ -46,7 +48,13 @@ class Rooms:
         self._write_batch = write_batch
         self.announce_limit = announce_limit
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
+        self.broadcasts = 0
+        self.deliveries = 0
         self.bus: Bus = LocalBus()
+
+    def join_cluster(self, bus: Bus) -> None:
+        """Has what happens in rooms carried to other processes by a bus."""
+        self.bus = bus
 
     def __len__(self) -> int:
         return len(self._rooms)
@@ -133,7 +141,7 @@ class Rooms:
         """
         line = _said(message, room, 0, "api")
         with self._write_batch:
-            _deliver(line, self._listeners(room, None, None))
+            self._deliver(line, self._listeners(room, None, None))
             self.bus.say(room, line)
 
     def say_from(self, speaker: Connection, room: str, message: str) -> None:
@@ -147,16 +155,18 @@ class Rooms:
         match = None if key is None or value is None else (key, value)
         listeners = self._listeners(room, match, speaker)
         if self._write_batch.single:
+            self._count(listeners)
+            self._write_batch.sent_bytes += len(line) * len(listeners)
             say_at_once(listeners, line)
         else:
-            _deliver(line, listeners)
+            self._deliver(line, listeners)
         self.bus.say(room, line, match)
 
     # What the bus tells; see `redis.bus.Listener`.
 
     def hear(self, room: str, line: bytes, match: Match | None) -> None:
         """Something was said elsewhere."""
-        _deliver(line, self._listeners(room, match, None))
+        self._deliver(line, self._listeners(room, match, None))
 
     def hear_entered(self, room: str, client: str) -> None:
         """A client elsewhere has entered."""
@@ -181,6 +191,15 @@ class Rooms:
         """The ids of those of them that the other members have not heard of yet."""
         return {member.id for member in self._rooms.get(room, ()) if not member.announced}
 
+    def _deliver(self, line: bytes, outboxes: Collection[Outlet]) -> None:
+        self._count(outboxes)
+        for outbox in outboxes:
+            outbox.say(line)
+
+    def _count(self, outboxes: Collection[Outlet]) -> None:
+        self.broadcasts += 1
+        self.deliveries += len(outboxes)
+
     def _listeners(
         self, room: str, match: Match | None, but: Connection | None
     ) -> Collection[Outlet]:
@@ -199,7 +218,7 @@ class Rooms:
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
         if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
-            _deliver(_said(message, room, client, "user"), self._listeners(room, None, who))
+            self._deliver(_said(message, room, client, "user"), self._listeners(room, None, who))
 
 
 def _said(message: object, room: str, speaker: str | int, context: str) -> bytes:
@@ -212,11 +231,6 @@ def _said(message: object, room: str, speaker: str | int, context: str) -> bytes
             "sentAt": int(time.time() * 1000),
         }
     )
-
-
-def _deliver(line: bytes, outboxes: Collection[Outlet]) -> None:
-    for outbox in outboxes:
-        outbox.say(line)
 
 
 def _matches(member: Connection, key: str, value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,8 +19,8 @@ from ..net.backlog import most_waiting, set_backlog
 
 if TYPE_CHECKING:
     from ..config.sections import Limits
-    from ..daemon.systemd import Notifier
     from ..logs.loggers import Loggers
+    from .platform import Platform
 
 STOP_RESERVE_SECONDS: Final = 5.0
 """What stopping may take beyond its time limits before systemd ends it by force."""
@@ -47,35 +47,31 @@ class ListeningService(Service):
     """Listens, or says why it cannot; and keeps the logs.
 
     Args:
-        name: The server's name, for the log.
         factory: Gets the connections.
         listeners: Where to listen.
-        fail: Called with a line of text where it cannot listen; ends the process.
-        notifier: Is told when it serves, reloads and stops.
+        platform: The process around it.
         logs: The logs.
 
     Attributes:
-        notifier: See above.
+        notifier: Is told when it serves, reloads and stops.
         logs: The logs.
         ports: The ports that listen.
     """
 
     def __init__(
         self,
-        name: str,
         factory: Any,
         listeners: Sequence[Listener],
-        fail: Callable[[str], object],
-        notifier: Notifier,
+        platform: Platform,
         logs: Loggers,
     ) -> None:
-        self.name = name
         self.factory = factory
-        self.notifier = notifier
+        self.notifier = platform.notifier
         self.logs = logs
         self.ports: list[Any] = []
         self._listeners = listeners
-        self._fail = fail
+        self._platform = platform
+        self._fail = platform.fail
         self._privileged = False
         self._error: str | None = None
 

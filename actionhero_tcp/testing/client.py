@@ -227,6 +227,10 @@ class _Outlet:
         self.send = outbox.send
         self.say = outbox.say
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._outbox.queued_bytes
+
     def send_file(self, reader: FileReader) -> None:
         self._outbox.send_file(_Reader(reader, self._tell))  # type: ignore[arg-type]
 

@@ -13,8 +13,10 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 
 from ..app.api import Api
+from ..daemon.systemd import Notifier
 from ..errors import StartError
-from ..plugin import tap
+from ..plugin.composition import build
+from ..server.platform import Platform
 from .client import FakeClient, KnownHandshake
 from .logged import report_errors
 from .reactor import FakeReactor
@@ -60,14 +62,15 @@ class FakeServer:
         self._client: FakeClient | None = None
         self._errors: list[str] = []
         self._serves = False
-        self._service = tap.build(
-            config_for(test, config, options),
+        platform = Platform(
             self.clock,
+            Notifier(self.clock),
             fail=self._errors.append,
-            stopped=_stay,
             started=self._started,
         )
-        self.api: Api = self._service.api
+        self._server = build(config_for(test, config, options), platform)
+        self._service = self._server.service
+        self.api: Api = self._server.api
         test.addCleanup(self._end)
         self._service.startService()
         self._wait_for_start()
@@ -134,9 +137,5 @@ class FakeServer:
         self._service.factory.clients.cut_short()
         self.clock.settle()
         # Only now: what hooks of the stop have in threads has ended.
-        self._service.lifecycle.give_up()
+        self._server.lifecycle.give_up()
         self.clock.settle()
-
-
-def _stay() -> None:
-    """The process goes on when the server has stopped."""

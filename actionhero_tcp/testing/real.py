@@ -10,9 +10,11 @@ from unittest import TestCase
 from twisted.internet.defer import Deferred
 
 from ..app.api import Api
+from ..daemon.systemd import Notifier
 from ..errors import StartError
 from ..net.asyncio_loop import loop_of
-from ..plugin import tap
+from ..plugin.composition import build
+from ..server.platform import Platform
 from .certificates import make
 from .logged import report_errors
 from .settings import config_for
@@ -65,14 +67,18 @@ class RealServer:
         self._serves = False
         self._waiting: list[Deferred[None]] = []
         self._stopped: Deferred[None] | None = None
-        self._service = tap.build(
-            settings, reactor, fail=self._fail, stopped=lambda: None, started=self._start
+        platform = Platform(
+            reactor,
+            Notifier(reactor),
+            fail=self._fail,
+            started=self._start,
+            # trial has its reactor run only while it waits for something. What hooks await of
+            # asyncio needs that.
+            when_running=None if loop_of(reactor) is not None else lambda call: call(),
         )
-        # trial has its reactor run only while it waits for something. What hooks await of
-        # asyncio needs that.
-        if loop_of(reactor) is None:
-            self._service.when_running = lambda call: call()
-        self.api: Api = self._service.api
+        server = build(settings, platform)
+        self._service = server.service
+        self.api: Api = server.api
         test.addCleanup(self._end)
         self._service.privilegedStartService()
         if self._error is None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -28,50 +29,58 @@ from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, WorkerSpec
 
 if TYPE_CHECKING:
     from ..config.sections import Config
-    from ..daemon.systemd import Notifier
     from ..logs.loggers import Loggers
     from ..server.listening import Listener
+    from ..server.platform import Platform
+    from ..server.resource import Resource
 
 _log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """What the workers are.
+
+    Attributes:
+        config: The configuration that they get.
+        read: Reads the configuration for a reload.
+        command: The command that starts one, by its number.
+        folder: Their working folder; None for this process' own.
+    """
+
+    config: Config
+    read: Callable[[], Config]
+    command: Callable[[int], Sequence[str]]
+    folder: str | None = None
 
 
 class Supervisor(ListeningService):
     """Listens, and has workers serve.
 
     Args:
-        name: The server's name, for the log.
-        config: The configuration that the workers get.
-        read: Reads the configuration anew.
-        command: The command that starts a worker, by its number.
-        folder: The workers' working folder; None for this process' own.
+        plan: What the workers are.
         listeners: Where to listen.
-        fail: Called with a line of text where it cannot start; ends the process.
-        notifier: Is told when all workers are ready, reload and stop.
+        platform: The process around it.
         logs: The server's own log.
-        reactor: The reactor, which starts processes.
+        resources: What starts and stops with it.
     """
 
     def __init__(
         self,
-        name: str,
-        config: Config,
-        read: Callable[[], Config],
-        command: Callable[[int], Sequence[str]],
-        folder: str | None,
+        plan: WorkerPlan,
         listeners: Sequence[Listener],
-        fail: Callable[[str], object],
-        notifier: Notifier,
+        platform: Platform,
         logs: Loggers,
-        reactor: Any,
+        resources: Sequence[Resource] = (),
     ) -> None:
-        self._dispatcher = Dispatcher(reactor)
-        super().__init__(name, self._dispatcher, listeners, fail, notifier, logs)
-        self._config = config
-        self._read = read
-        self._command = command
-        self._folder = folder
-        self._reactor = reactor
-        self._numbers = range(1, config.general.workers + 1)
+        self._dispatcher = Dispatcher(platform.reactor)
+        super().__init__(self._dispatcher, listeners, platform, logs)
+        self.name = plan.config.general.server_name
+        self._resources = resources
+        self._config = plan.config
+        self._plan = plan
+        self._reactor = platform.reactor
+        self._numbers = range(1, plan.config.general.workers + 1)
         self._workers: dict[int, Worker] = {}
         self._backoffs = {number: Backoff() for number in self._numbers}
         self._starts: dict[int, Timer] = {}
@@ -81,10 +90,19 @@ class Supervisor(ListeningService):
     def startService(self) -> None:
         """Starts the workers."""
         super().startService()
+        for resource in self._resources:
+            resource.start()
         _log.info("{name} starts {count} workers", name=self.name, count=len(self._numbers))
         for number in self._numbers:
             # The reactor has to run, to take notice of those that end.
             self._start_later(number, 0.0)
+
+    def not_ready(self) -> list[str]:
+        """Returns why no clients should be sent here; an empty list where they may come."""
+        if self._stopped is not None:
+            return ["draining"]
+        ready, count = sum(w.is_ready for w in self._workers.values()), len(self._numbers)
+        return [] if ready == count else [f"{ready} of {count} workers are ready"]
 
     def stopService(self) -> Deferred[None]:
         """Stops accepting, and has the workers stop.
@@ -95,6 +113,8 @@ class Supervisor(ListeningService):
         super().stopService()  # type: ignore[no-untyped-call]
         _log.info("{name} is stopping, with its workers", name=self.name)
         self._stopped = Deferred()
+        for resource in reversed(self._resources):
+            self._stopped.addCallback(lambda _, stop: stop(), resource.stop)
         for timer in self._starts.values():
             stop(timer)
         seconds = stop_seconds(self._config.limits)
@@ -117,7 +137,7 @@ class Supervisor(ListeningService):
         """
         self.logs.reopen(self._report_unopened)
         try:
-            self._config, _, _ = merge(self._config, self._read())
+            self._config, _, _ = merge(self._config, self._plan.read())
         except StartError as error:
             _log.error("the reload has changed nothing: {error}", error=error)
             return False
@@ -183,9 +203,9 @@ class Supervisor(ListeningService):
             self._reactor.spawnProcess(
                 worker,
                 sys.executable,
-                list(self._command(number)),
+                list(self._plan.command(number)),
                 env=None,
-                path=self._folder,
+                path=self._plan.folder,
                 childFDs=descriptors,
             )
         except OSError:

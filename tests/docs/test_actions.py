@@ -67,6 +67,7 @@ CALLS: dict[str, list[Call]] = {
         Call(ask("add-numbers", a=1, b="2.5"), {"sum": 3.5}),
         Call(ask("add-numbers", a=1, b="x"), {"error": "b must be a number"}),
     ],
+    "secret": [Call(ask("secret"), {"error": "log in first"})],
     "authenticate": [Call(ask("authenticate", device=DEVICE), OK)],
     "report": [
         Call(
@@ -275,8 +276,9 @@ class ExampleTests(SynchronousTestCase):
             ("general", "actions_directory"): str(self.folder / "actions"),
             ("general", "flat_file_directory"): str(self.folder / "public"),
         }
-        service, reactor = support.make_service(values, Reactor())
-        service.lifecycle.start()
+        server, reactor = support.make_server(values, Reactor())
+        server.lifecycle.start()
+        service = server.service
         client, other = support.Client(service, reactor), support.Client(service, reactor)
         client.raw()
         other.raw()

@@ -20,6 +20,7 @@ from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.net import tls
 from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import build
 from tests import support
 from tools import certs, config_reference
 
@@ -86,7 +87,7 @@ class DependencyTests(SynchronousTestCase):
         wanted = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (wanted["console"] + wanted["fast"] + wanted["redis"], extras),
+            (wanted["console"] + wanted["fast"] + wanted["redis"] + wanted["web"], extras),
             (wanted["dev"] + wanted["docs"] + wanted["scan"], extras + development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}
@@ -174,7 +175,8 @@ class ExampleTests(SynchronousTestCase):
             sections.TcpServer(trusted_proxies=("10.0.0.1/8",)),
         ):
             whole = sections.Config(tcp_server=server)
-            self._shown(str(self.assertRaises(StartError, tap.build, whole, support.Reactor())))
+            platform = support.make_platform(support.Reactor())
+            self._shown(str(self.assertRaises(StartError, build, whole, platform)))
 
     def test_messages_about_certificates(self) -> None:
         key, cert = (str(path) for path in certs.make(self.folder / "a"))

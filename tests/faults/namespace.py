@@ -28,9 +28,13 @@ class Namespace:
         need("nft")
         self.name = f"faults-{os.getpid()}-{next(_count)}"
         _run("ip", "netns", "add", self.name)
-        _run("ip", "-n", self.name, "link", "set", "lo", "up")
-        rules = "add table ip t; add chain ip t c { type filter hook input priority 0; }"
-        self._filter(rules)
+        try:
+            _run("ip", "-n", self.name, "link", "set", "lo", "up")
+            rules = "add table ip t; add chain ip t c { type filter hook input priority 0; }"
+            self._filter(rules)
+        except AssertionError:
+            self.close()
+            raise
 
     @contextmanager
     def entered(self) -> Iterator[None]:

@@ -110,8 +110,8 @@ def blocksAThreadForLong(api, connection):
 
 
 @action
-def returnsASet(api, connection):
-    return {"set": {1, 2}}
+def returnsAComplex(api, connection):
+    return {"number": 1j}
 
 
 @action
@@ -132,9 +132,9 @@ def returnsText(api, connection):
 
 
 @action
-async def returnsALoneBytes(api, connection):
+async def returnsAnObject(api, connection):
     await deferLater(api.reactor, 0.01)
-    return {"bytes": b"x"}
+    return {"object": object()}
 
 
 @action
@@ -206,8 +206,8 @@ def late(name: str) -> dict[str, object]:
 ANSWERS: dict[str, dict[str, object] | None] = {
     **dict.fromkeys(("raises", "raisesLater", "failsAtOnce", "recurses"), INTERNAL),
     **dict.fromkeys(("exits", "exitsLater", "exitsInThread", "interrupts"), INTERNAL),
-    **dict.fromkeys(("returnsASet", "returnsNoNumber", "returnsItself"), INTERNAL),
-    **dict.fromkeys(("returnsText", "returnsALoneBytes"), INTERNAL),
+    **dict.fromkeys(("returnsAComplex", "returnsNoNumber", "returnsItself"), INTERNAL),
+    **dict.fromkeys(("returnsText", "returnsAnObject"), INTERNAL),
     **dict.fromkeys(("blocksTheLoop", "blocksAThread", "floods", "forgets"), OK),
     **{
         name: late(name)

@@ -216,6 +216,36 @@ class JsonTests(LogsTestCase):
             self.assertEqual(connect["from"], line["from"])
 
 
+class PartTests(LogsTestCase):
+    """A request log that does not show all requests."""
+
+    def names(self, *options: str) -> list[str]:
+        """The requests that are shown of two that are answered and one that fails."""
+        running = self.launch("--log-format=json", "--request-log=requests.log", *options)
+        self.ask(running, "paramsView", "randomNumber", "cacheTest")
+        lines = list(read_lines(self.logs(running)["requests.log"]))
+        self.assertEqual(["connect", "disconnect"], [lines[0]["event"], lines[-1]["event"]])
+        return [line["name"] for line in lines[1:-1]]
+
+    def test_errors(self) -> None:
+        self.assertEqual(["cacheTest"], self.names("--log-requests-only=errors"))
+
+    def test_slow_ones(self) -> None:
+        self.assertEqual(["cacheTest"], self.names("--log-requests-only=slow"))
+        slow = ("--log-requests-only=slow", "--slow-seconds=0.001")
+        self.assertIn("cacheTest", self.names(*slow))
+
+    def test_a_share(self) -> None:
+        self.assertEqual(["randomNumber"], self.names("--log-requests-only=0.5"))
+
+    def test_what_is_wrong_is_told(self) -> None:
+        for options, error in (
+            (("--log-requests-only=2",), '--log-requests-only must be true, false, "errors"'),
+            (("--log-requests-only=slow", "--no-log-requests"), "contradict"),
+        ):
+            self.assertIn(error, self.refusal(self.folder(), *options))
+
+
 class SecretTests(LogsTestCase):
     """Values that no log may show."""
 

@@ -26,9 +26,11 @@ from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.memory import Account, MemoryBudget
 from actionhero_tcp.connection.write_batch import WriteBatch
+from actionhero_tcp.daemon.systemd import Notifier
 from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.logs.param_filter import ParamFilter
-from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import Server, build
+from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
@@ -252,10 +254,23 @@ class Reactor(MemoryReactorClock):
         call(*args)
 
 
+def make_platform(reactor: Any, **calls: Any) -> Platform:
+    """The process around a server: nothing is told, and no start fails."""
+    return Platform(reactor, Notifier(reactor), **{"fail": lambda error: None, **calls})
+
+
 def make_service(
     values: dict[tuple[str, str], Any] | None = None, reactor: Any = None
 ) -> tuple[ActionHeroService, Any]:
-    """The daemon of a configuration, wired as `tap` does it, on a clock that stands still.
+    """The service of `make_server`, and the reactor."""
+    server, reactor = make_server(values, reactor)
+    return server.service, reactor
+
+
+def make_server(
+    values: dict[tuple[str, str], Any] | None = None, reactor: Any = None
+) -> tuple[Server, Any]:
+    """The daemon of a configuration, composed as usual, on a clock that stands still.
 
     Clients are announced at once, unless the values say otherwise.
 
@@ -264,7 +279,7 @@ def make_service(
         reactor: A reactor of the test's own.
 
     Returns:
-        The service, not started, and the reactor.
+        The server, not started, and the reactor.
     """
     reactor = Reactor() if reactor is None else reactor
     settings = {
@@ -273,7 +288,7 @@ def make_service(
         ("limits", "announce_delay"): 0.0,
         **(values or {}),
     }
-    return tap.build(sections.build(settings), reactor), reactor
+    return build(sections.build(settings), make_platform(reactor)), reactor
 
 
 class Client:

@@ -246,7 +246,7 @@ class Node:
             lambda: list(self.clients),
             self.in_flight,
         )
-        self.rooms.bus = self.bus
+        self.rooms.join_cluster(self.bus)
         self.link.heard = self.hear
         self.incarnation = 0
 

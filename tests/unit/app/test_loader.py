@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app import loader
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin import composition
 from tests import support
 
 HEAD = "from actionhero_tcp import action, ActionError\n"
@@ -247,7 +247,7 @@ class LoadTests(LoaderTestCase):
         self.assertIn("first_package.one", sys.modules)
 
     def test_the_actions_that_come_with_the_server(self) -> None:
-        found = loader.load(tap.BUILTIN_ACTIONS, "tests_builtin").actions
+        found = loader.load(composition.BUILTIN_ACTIONS, "tests_builtin").actions
         self.assertEqual(
             ["actionsView", "cacheTest", "file", "randomNumber", "sleepTest", "status"],
             sorted(found),

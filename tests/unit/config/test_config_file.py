@@ -142,7 +142,8 @@ class ReadFileTests(SynchronousTestCase):
     def test_an_unknown_section(self) -> None:
         self.refused('{"tcpserver": {}}', ": unknown key tcpserver; did you mean tcpServer?")
         self.refused(
-            '{"xyz": {}}', ": unknown key xyz; known are general, limits, log, redis, tcpServer"
+            '{"xyz": {}}',
+            ": unknown key xyz; known are general, limits, log, redis, tcpServer, web",
         )
 
     def test_an_unknown_key(self) -> None:
@@ -153,7 +154,7 @@ class ReadFileTests(SynchronousTestCase):
         self.refused(
             '{"log": {"xyz": 1}}',
             ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
-            "maxQueuedBytes, params, requestFile, requests",
+            "maxQueuedBytes, params, requestFile, requests, slowSeconds",
         )
 
     def test_a_key_of_another_section(self) -> None:

@@ -71,8 +71,26 @@ class CheckTests(SynchronousTestCase):
 
     def test_truth_values(self) -> None:
         self.assertIs(False, FIELDS["log.requests"].check(False))
-        self.refused("log.requests", 1, "must be true or false, not 1")
-        self.refused("log.requests", "yes", 'must be true or false, not "yes"')
+        self.refused("log.params", 1, "must be true or false, not 1")
+        self.refused("log.params", "yes", 'must be true or false, not "yes"')
+
+    def test_a_flag_may_be_a_part_of_what_it_turns_on(self) -> None:
+        for value in (True, False, "errors", "slow", 0.01):
+            self.assertIs(value, FIELDS["log.requests"].check(value))
+        for text, part in (("errors", "errors"), ("0.5", 0.5)):
+            self.assertEqual(part, FIELDS["log.requests"].parse_part(text))
+        for wrong, shown in (
+            ("yes", '"yes"'),
+            (1, "1"),
+            (1.0, "1.0"),
+            (0.0, "0.0"),
+            (None, "null"),
+        ):
+            self.refused(
+                "log.requests",
+                wrong,
+                f'must be true, false, "errors", "slow" or a share between 0 and 1, not {shown}',
+            )
 
     def test_lists_of_strings(self) -> None:
         listen = FIELDS["tcpServer.listen"]
@@ -177,8 +195,11 @@ class CheckTests(SynchronousTestCase):
         try:
             checked = info.check(value)
         except ValueError as error:
-            self.assertTrue(str(error).startswith("must be "), error)
+            self.assertTrue(str(error).startswith(("must be ", "must not ")), error)
         else:
+            if info.only and type(checked) is not bool:
+                self.assertIs(value, checked)
+                return
             self.assertIs(info.type, type(checked))
             self.assertEqual(info.type(value), checked)
 

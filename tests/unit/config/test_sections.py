@@ -18,7 +18,7 @@ class FieldsTests(SynchronousTestCase):
 
     def test_sections_are_those_of_the_design(self) -> None:
         sections = list(dict.fromkeys(info.section_key for info in FIELDS.values()))
-        self.assertEqual(["general", "tcpServer", "limits", "log", "redis"], sections)
+        self.assertEqual(["general", "tcpServer", "limits", "log", "redis", "web"], sections)
 
     def test_every_field_of_the_classes_is_there_once(self) -> None:
         expected = [

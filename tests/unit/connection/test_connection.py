@@ -209,6 +209,7 @@ class StickyParamsTests(SynchronousTestCase):
             self.set("key", "x" * 7, size=10)
             self.client.delete_params()
         self.set("key", "x" * 7, size=10)
+        self.refused("b", "x", "the params of a connection can take at most 10 bytes", size=10)
 
     def test_a_refused_param_counts_for_nothing(self) -> None:
         text = "the params of a connection can take at most 10 bytes"

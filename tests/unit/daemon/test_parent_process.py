@@ -57,6 +57,7 @@ class StarterTests(SynchronousTestCase):
         os.close(self.reading)
         self.starter.hold()
         self.starter.tell()
+        self.assertEqual({}, self.twistd)
 
     def test_where_nobody_waits_nothing_is_told(self) -> None:
         os.close(self.twistd.pop(PIPE))

@@ -18,7 +18,7 @@ from actionhero_tcp.development import scan
 from actionhero_tcp.development.changes import INTERVAL, MAX_FAULT_CHARACTERS, Settled
 from actionhero_tcp.development.module_cache import ModuleCache
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import Launch, build
 from tests import support
 from tests.unit.app.test_loader import HEAD, function
 from tests.unit.development.test_module_cache import HOOK, LibraryTestCase, answers, hook
@@ -49,11 +49,11 @@ class DevelopmentTestCase(LibraryTestCase):
         """A client of a new server."""
         self.config_file = self.write_config(json.dumps({"general": general}))
         self.reactor = support.Reactor()
-        self.service = tap.build(
-            self.read(), self.reactor, self.read, config_file=str(self.config_file)
-        )
-        assert self.service.development is not None
-        self.service.development.start()
+        platform = support.make_platform(self.reactor)
+        self.server = build(self.read(), platform, Launch(self.read, str(self.config_file)))
+        self.service = self.server.service
+        assert self.server.development is not None
+        self.server.development.start()
         self.client = support.Client(self.service, self.reactor)
         self.client.raw()
         return self.client
@@ -215,7 +215,7 @@ class LoadTests(DevelopmentTestCase):
         path = self.write("pool.py", text)
         self.write("one.py", answers(1))
         self.begin()
-        self.successResultOf(self.service.lifecycle.start())
+        self.successResultOf(self.server.lifecycle.start())
         self.log  # noqa: B018
         restart = "what has changed in hooks of the start and the stop needs a restart"
         self.write("one.py", answers(2))
@@ -227,17 +227,17 @@ class LoadTests(DevelopmentTestCase):
         path.unlink()
         self.look()
         self.assertEqual(["gone: actions/pool.py", f"actions/pool.py: {restart}"], self.log)
-        self.successResultOf(self.service.lifecycle.stop())
-        self.assertEqual(["began 1", "ended 1"], self.service.api.state.ran)
+        self.successResultOf(self.server.lifecycle.stop())
+        self.assertEqual(["began 1", "ended 1"], self.server.api.state.ran)
 
     def test_the_watch_of_the_reactor_knows_new_actions(self) -> None:
         self.begin()
         self.write("one.py", answers(1, "fresh"))
         self.look()
-        watch = self.service._watch
-        assert watch is not None
+        monitor = self.server.monitor
+        assert monitor is not None
         action = self.service.factory.context.api.actions["fresh"]
-        self.assertEqual("action fresh", watch._stacks._names[action.function.__code__])
+        self.assertEqual("action fresh", monitor._stacks._names[action.function.__code__])
 
     def test_many_files_are_not_all_named(self) -> None:
         self.begin()
@@ -375,8 +375,8 @@ class FaultTests(DevelopmentTestCase):
         self.assertEqual(1, len(self.flushLoggedErrors(RuntimeError)))
         self.assertIn("changes are no longer looked for", self.log)
         self.assertIn("randomNumber", client.ask("randomNumber"))
-        assert self.service.development is not None
-        self.service.development.stop()
+        assert self.server.development is not None
+        self.server.development.stop()
 
     def test_a_fault_at_the_start_ends_it(self) -> None:
         path = self.write("one.py", "= =\n")
@@ -419,20 +419,20 @@ class ConfigTests(DevelopmentTestCase):
         self.assertIn("changed: general.welcomeMessage", self.log[0])
 
     def test_without_one_there_is_nothing_to_look_at(self) -> None:
-        service, reactor = support.make_service(
+        server, reactor = support.make_server(
             {
                 ("general", "development_mode"): True,
                 ("general", "actions_directory"): str(self.folder),
                 ("limits", "announce_delay"): 0.0,
             }
         )
-        assert service.development is not None
-        service.development.start()
+        assert server.development is not None
+        server.development.start()
         self.events.clear()
         for _ in range(4):
             reactor.advance(INTERVAL)
         self.assertEqual([], self.log)
-        service.development.stop()
+        server.development.stop()
 
 
 class ProductionTests(LibraryTestCase):
@@ -440,11 +440,9 @@ class ProductionTests(LibraryTestCase):
 
     def test_nothing_is_looked_at(self) -> None:
         self.write("one.py", HOOK + answers(1))
-        service, reactor = support.make_service(
-            {("general", "actions_directory"): str(self.folder)}
-        )
-        self.assertIsNone(service.development)
-        client = support.Client(service, reactor)
+        server, reactor = support.make_server({("general", "actions_directory"): str(self.folder)})
+        self.assertIsNone(server.development)
+        client = support.Client(server.service, reactor)
         os.unlink(self.folder / "one.py")
         reactor.advance(5)
         client.raw()

@@ -110,12 +110,16 @@ class PollingTests(SynchronousTestCase):
         self.assertEqual(1, sum(reader.reads for reader in readers))
 
     def test_a_signal_ends_the_wait(self) -> None:
+        polls = []
+
         class Interrupted:
             def poll(self, *_: Any) -> Any:
+                polls.append(1)
                 raise InterruptedError
 
         self.patch(self.reactor, "_poller", Interrupted())
         self.reactor.doIteration(None)
+        self.assertEqual([1], polls)
 
     def test_other_reactors_are_left_alone(self) -> None:
         reactor = SelectReactor()

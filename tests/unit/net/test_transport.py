@@ -366,6 +366,7 @@ class HelperTests(SynchronousTestCase):
         sock = FakeSocket()
         sock.setsockopt = sock.setsockopt_fails  # type: ignore[method-assign]
         transport.set_socket_options(SimpleNamespace(socket=sock))
+        self.assertEqual({}, sock.options)
 
     def test_ports_get_the_transport_of_their_kind(self) -> None:
         tcp_port = tcp.Port(0, Factory(), reactor=MemoryReactor())

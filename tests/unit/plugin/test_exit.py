@@ -13,11 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from actionhero_tcp.config import sections
 from actionhero_tcp.daemon.parent_process import PIPE, ParentProcess
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import tap
-from actionhero_tcp.plugin.exit import blocking_threads
+from actionhero_tcp.plugin.exit import blocking_threads, end_process
 from actionhero_tcp.testing.reactor import FakeReactor
 from tests import support
 
@@ -43,11 +41,9 @@ class EndTests(SynchronousTestCase):
         reactor.stop = lambda: setattr(reactor, "stopped", reactor.stopped + 1)
         reactor.triggers = []
         reactor.addSystemEventTrigger = lambda *arguments: reactor.triggers.append(arguments)
-        service = tap.build(
-            sections.build({("log", "blocked_seconds"): 0.0}), reactor, starter=self.starter
-        )
         try:
-            service._fail("cannot listen on x: taken")
+            leave = self.starter.leave if self.starter is not None else lambda error: None
+            end_process(reactor, "cannot listen on x: taken", leave)
         finally:
             self.reactor: Any = reactor
         return reactor

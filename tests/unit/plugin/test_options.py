@@ -90,6 +90,7 @@ class OptionsTests(OptionsTestCase):
         known = {info.option for info in FIELDS} | {"check-config", "config", "help", "version"}
         known |= {f"no-{info.option}" for info in FIELDS if info.type is bool}
         found = {name.rstrip("=") for name in options.longOpt}
+        known |= {f"{info.option}-only" for info in FIELDS if info.only}
         self.assertEqual(known, found)
 
     def test_the_help_names_every_option_and_its_default(self) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 import threading
+from collections.abc import Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -19,6 +20,8 @@ from actionhero_tcp.config import sections
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.lines import FORMS
 from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import Launch, build
+from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.proxied import ProxiedEndpoint
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.workers import worker
@@ -187,6 +190,11 @@ class BuildTests(OptionsTestCase):
             error = self.assertRaises(SystemExit, self.supervisor, "--use-redis", *arguments)
             self.assertIn("--listen ssl:0: workers can share tcp:", str(error.code))
 
+    def listeners(self, spec: worker.WorkerSpec) -> Sequence[Listener]:
+        """Where a worker listens."""
+        platform = support.make_platform(support.Reactor())
+        return build(spec.config, platform, Launch(worker=spec)).service._listeners
+
     def test_a_worker_listens_to_what_it_is_handed(self) -> None:
         values = {
             ("tcp_server", "listen"): ("haproxy:tcp:5000", "systemd:domain=INET:index=0"),
@@ -195,12 +203,12 @@ class BuildTests(OptionsTestCase):
         address = ("127.0.0.1", 5000)
         sockets = [(socket.AF_INET, address), (socket.AF_INET, address)]
         place = worker.WorkerSpec(1, sections.build(values), sockets)
-        one, two = tap.build(place.config, support.Reactor(), place=place)._listeners
+        one, two = self.listeners(place)
         self.assertIsInstance(one.endpoint, ProxiedEndpoint)
         self.assertIsInstance(one.endpoint.endpoint, HandedEndpoint)
         self.assertIsInstance(two.endpoint, HandedEndpoint)
         place = worker.WorkerSpec(1, sections.build({("log", "requests"): False}), sockets[:1])
-        (only,) = tap.build(place.config, support.Reactor(), place=place)._listeners
+        (only,) = self.listeners(place)
         self.assertIsInstance(only.endpoint, HandedEndpoint)
         self.assertEqual("TCP 0.0.0.0:5000", only.description)
 

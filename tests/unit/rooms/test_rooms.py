@@ -465,7 +465,8 @@ class UnannouncedTests(RoomsTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.bus = self.rooms.bus = Bus()
+        self.bus = Bus()
+        self.rooms.join_cluster(self.bus)
         self.join("r", self.ada)
         self.bob.announced = False
         self.rooms.join(self.bob, "r")
@@ -540,7 +541,8 @@ class BusTests(RoomsTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.bus = self.rooms.bus = Bus()
+        self.bus = Bus()
+        self.rooms.join_cluster(self.bus)
 
     def test_it_is_told_who_comes_and_goes_when_that_is_so(self) -> None:
         told, here = self.bus.told, self.rooms.members_here

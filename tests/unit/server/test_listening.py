@@ -17,6 +17,7 @@ from actionhero_tcp.config.sections import Limits
 from actionhero_tcp.logs.server_log import ServerLog
 from actionhero_tcp.server import listening
 from actionhero_tcp.server.listening import Listener, ListeningService, address_text, stop_seconds
+from actionhero_tcp.server.platform import Platform
 from tests.support.serving import FakeEndpoint, FakePort, ServingTestCase
 
 
@@ -37,14 +38,14 @@ class ListeningTests(ServingTestCase):
         """A service that listens on endpoints with these outcomes."""
         self.endpoints = [FakeEndpoint(outcome) for outcome in outcomes]
         listeners = [Listener(e, f"place {n}") for n, e in enumerate(self.endpoints, 1)]
-        return ListeningService(
-            "the server",
+        service = ListeningService(
             "the factory",
             listeners,
-            self.failures.append,
-            self.notifier,  # type: ignore[arg-type]
+            Platform(None, self.notifier, self.failures.append),  # type: ignore[arg-type]
             self.logs,  # type: ignore[arg-type]
         )
+        service.setName("the server")
+        return service
 
     def test_each_listens_with_the_factory_and_the_log_says_where(self) -> None:
         ports = [FakePort(self.order), FakePort(self.order)]

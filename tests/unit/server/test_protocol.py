@@ -448,7 +448,7 @@ class PauseTests(ProtocolTestCase):
         self.start()
         client = self.peer()
         rooms, holds = self.factory.context.rooms, iter([True, False])
-        (connection,) = self.service.api.connections.values()
+        (connection,) = self.factory.context.connections.values()
         owner = connection.owner
         say_from = rooms.say_from
 

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.config import sections
 from actionhero_tcp.config.sections import Config
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import tap
+from actionhero_tcp.plugin.composition import Launch, build
 from actionhero_tcp.server.reload import merge
 from tests import support
 from tools import certs
@@ -55,7 +55,9 @@ class ReloadTests(SynchronousTestCase):
         """A daemon of these values, with a client."""
         self.values: Values = {("log", "requests"): False, **(values or {})}
         self.reactor = support.Reactor()
-        self.service = tap.build(sections.build(self.values), self.reactor, self.read)
+        platform = support.make_platform(self.reactor)
+        self.server = build(sections.build(self.values), platform, Launch(self.read))
+        self.service = self.server.service
         self.client = support.Client(self.service, self.reactor)
         self.client.raw()
         self.said: list[str] = []
@@ -121,7 +123,7 @@ class ReloadTests(SynchronousTestCase):
         def read() -> Config:
             raise StartError("config.json: something is wrong")
 
-        self.service.read_anew._read = read  # type: ignore[attr-defined]
+        self.server.reload._read = read  # type: ignore[attr-defined]
         self.assertFalse(self.service.reload())
         self.assertIn("changed nothing: config.json: something is wrong", self.said[0])
 
@@ -144,7 +146,7 @@ class ReloadTests(SynchronousTestCase):
                 ("tcp_server", "cert_file"): str(cert),
             }
         )
-        certificates = self.service.read_anew._prepare.__self__.certificates  # type: ignore[attr-defined]
+        certificates = self.server.reload._prepare.__self__.certificates  # type: ignore[attr-defined]
         first = certificates.context
         self.assertTrue(self.service.reload())
         second = certificates.context

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.app.lifespan import Lifecycle
-from actionhero_tcp.config.sections import Limits
+from actionhero_tcp.config.sections import General, Limits
 from actionhero_tcp.errors import ActionError
 from actionhero_tcp.server.listening import Listener
+from actionhero_tcp.server.platform import Platform
+from actionhero_tcp.server.resource import Resource
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
 from tests import support
@@ -29,8 +32,12 @@ class FakeFactory:
         self.context = self.live = self
         self.clock, self.stats = support.Reactor(), Stats()
         self.api = SimpleNamespace(
-            reactor=self.clock, config=SimpleNamespace(limits=self.limits), state=SimpleNamespace()
+            reactor=self.clock,
+            config=SimpleNamespace(limits=self.limits),
+            state=SimpleNamespace(),
+            threads=None,
         )
+        self.config = SimpleNamespace(general=General(server_name="the server"))
         self.order = order
         self.drained: Deferred[None] = Deferred()
 
@@ -54,24 +61,42 @@ class ServiceTestCase(ServingTestCase):
         self.watch: FakeCloser | None = None
         self.hooks: list[Hook] = []
         self.steps: list[str] = []
+        self.outcome: Callable[[], bool] = lambda: True
 
     def service(self, *outcomes: Any) -> ActionHeroService:
         """A service that listens on endpoints with these outcomes."""
         self.endpoints = [FakeEndpoint(outcome) for outcome in outcomes]
         listeners = [Listener(e, f"place {n}") for n, e in enumerate(self.endpoints, 1)]
+        platform = Platform(
+            self.factory.clock,
+            self.notifier,  # type: ignore[arg-type]
+            fail=self.failures.append,
+            hold=lambda: self.steps.append("starting"),
+            started=lambda: self.steps.append("started"),
+        )
+        hooks = Lifecycle(self.hooks, self.factory.api)  # type: ignore[arg-type]
+        resources = [
+            *(Resource(each.start, each.close) for each in [self.watch] if each is not None),
+            Resource(stop=self.logs.close),
+            Resource(stop=FakeCloser(self.order, "cache").close),
+            Resource(hooks.start, hooks.stop, hooks.give_up, opens_port=hooks.starts)
+            if hooks.starts
+            else Resource(stop=hooks.stop),
+            Resource(stop=self.factory.drain, cut_short=self.factory.cut_short),
+        ]
         return ActionHeroService(
-            "the server",
             self.factory,  # type: ignore[arg-type]
             listeners,
-            self.failures.append,
-            self.notifier,  # type: ignore[arg-type]
-            FakeCloser(self.order, "cache"),  # type: ignore[arg-type]
+            platform,
             self.logs,  # type: ignore[arg-type]
-            Lifecycle(self.hooks, self.factory.api),  # type: ignore[arg-type]
-            starting=lambda: self.steps.append("starting"),
-            started=lambda: self.steps.append("started"),
-            watch=self.watch,  # type: ignore[arg-type]
+            resources,
+            lambda: self.read_config(),
         )
+
+    def read_config(self) -> bool:
+        """What a reload of the configuration comes to."""
+        self.notifier.told.append(("read",))
+        return self.outcome()
 
 
 class ServiceTests(ServiceTestCase):
@@ -175,26 +200,25 @@ class ServiceTests(ServiceTestCase):
         service = self.service(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
-        service.read_anew = lambda: self.notifier.told.append(("read anew",)) is None
         self.assertTrue(service.reload())
         ready = ("ready", "listening on 127.0.0.1:4000")
-        self.assertEqual([ready, ("reloading",), ("read anew",), ready], self.notifier.told)
+        self.assertEqual([ready, ("reloading",), ("read",), ready], self.notifier.told)
 
     def test_it_is_ready_after_a_reload_that_failed(self) -> None:
         service = self.service(FakePort(self.order))
         service.privilegedStartService()
         service.startService()
-        service.read_anew = lambda: 1 / 0
+        self.outcome = lambda: 1 / 0 == 0
         self.assertRaises(ZeroDivisionError, service.reload)
         self.assertEqual("ready", self.notifier.told[-1][0])
 
     def test_a_reload_opens_the_logs_anew_and_tells_only_what_went_wrong(self) -> None:
         service = self.service()
-        service.read_anew = lambda: False
+        self.outcome = lambda: False
         self.assertFalse(service.reload())
         self.assertEqual([], self.log)
         self.logs.errors = ["/a: cannot open it"]
-        service.read_anew = lambda: True
+        self.outcome = lambda: True
         self.assertTrue(service.reload())
         self.assertEqual(["/a: cannot open it; the old file is written on"], self.log)
 
@@ -203,6 +227,41 @@ class ServiceTests(ServiceTestCase):
         self.factory.drained.callback(None)
         self.successResultOf(service.stopService())
         self.assertEqual(["drain", "close cache", "close logs"], self.order)
+
+
+class ReadinessTests(ServiceTestCase):
+    """Whether clients should be sent here."""
+
+    def test_not_before_it_has_started_and_listens_everywhere(self) -> None:
+        late: Deferred[Any] = Deferred()
+        service = self.service(late)
+        service.privilegedStartService()
+        self.assertEqual(["starting"], service.not_ready())
+        service.startService()
+        self.assertEqual(["starting"], service.not_ready())
+        late.callback(FakePort(self.order))
+        self.assertEqual([], service.not_ready())
+
+    def test_not_while_it_drains(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.stopService()
+        self.assertEqual(["draining"], service.not_ready())
+
+
+class ResourceTests(ServiceTestCase):
+    """What starts and stops with the service."""
+
+    def test_a_part_that_does_not_stop_well_holds_up_no_other(self) -> None:
+        service = self.service()
+        broken = Resource(stop=lambda: fail(ValueError("broken")))
+        service._resources = [*service._resources, broken]
+        service.startService()
+        self.factory.drained.callback(None)
+        self.successResultOf(service.stopService())
+        self.assertEqual(["drain", "close cache", "close logs"], self.order)
+        self.assertEqual(1, len(self.flushLoggedErrors(ValueError)))
 
 
 class LifecycleTests(ServiceTestCase):
@@ -246,7 +305,7 @@ class LifecycleTests(ServiceTestCase):
         service.startService()
         self.factory.clock.advance(0)
         self.assertTrue(service.reload())
-        self.assertEqual([("reloading",)], self.notifier.told)
+        self.assertEqual([("reloading",), ("read",)], self.notifier.told)
 
     def test_they_run_when_the_reactor_does(self) -> None:
         self.factory.clock.hasRun = False

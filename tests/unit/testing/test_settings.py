@@ -67,7 +67,8 @@ class SettingsTests(SynchronousTestCase):
             value = info.default
             if info.section_key == "general" and info.path:
                 value = self.folder / "doings"
-            config_for(self, None, {info.option.replace("-", "_"): value})
+            made = config_for(self, None, {info.option.replace("-", "_"): value})
+            self.assertIsInstance(made, sections.Config)
 
     def test_what_is_wrong_says_so(self) -> None:
         for error, text, options in (

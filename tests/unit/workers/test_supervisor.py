@@ -17,10 +17,11 @@ from actionhero_tcp.config.sections import Config
 from actionhero_tcp.daemon.signals import SAME_SIGNAL_SECONDS
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.server.listening import Listener
+from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.workers import process as workerprocess
 from actionhero_tcp.workers.handover import RETRY_SECONDS
 from actionhero_tcp.workers.process import CUT_SECONDS, LONGEST_DELAY, START_SECONDS, Worker
-from actionhero_tcp.workers.supervisor import Supervisor
+from actionhero_tcp.workers.supervisor import Supervisor, WorkerPlan
 from actionhero_tcp.workers.worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, WorkerSpec
 from tests.support.serving import FakeEndpoint, ServingTestCase
 
@@ -100,21 +101,17 @@ class SupervisorTestCase(ServingTestCase):
         super().setUp()
         self.reactor = FakeReactor()
         self.signals: list[tuple[int, str]] = []
-        self.config = configuration.build({("general", "workers"): 3})
+        self.config = configuration.build(
+            {("general", "workers"): 3, ("general", "server_name"): "the server"}
+        )
         self.read_error: StartError | None = None
         self.patch(workerprocess.os, "kill", self.kill)
         self.port = SharedPort(self.order)
         self.supervisor = Supervisor(
-            "the server",
-            self.config,
-            self.read,
-            lambda number: ["worker", str(number)],
-            None,
+            WorkerPlan(self.config, self.read, lambda number: ["worker", str(number)]),
             [Listener(FakeEndpoint(self.port), "here")],
-            self.failures.append,
-            self.notifier,  # type: ignore[arg-type]
+            Platform(self.reactor, self.notifier, self.failures.append),  # type: ignore[arg-type]
             self.logs,  # type: ignore[arg-type]
-            self.reactor,
         )
         self.addCleanup(self.close)
 

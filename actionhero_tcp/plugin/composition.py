@@ -1,0 +1,246 @@
+"""The composition root: makes all parts of a server and joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from twisted.internet.defer import Deferred
+
+from ..app import loader
+from ..app.api import Api
+from ..app.application import Application
+from ..app.cluster import NoCluster
+from ..app.hook_runner import Hooks
+from ..app.lifespan import Lifecycle
+from ..app.loader import Loaded
+from ..app.thread_pool import FairThreadPool
+from ..config.sections import Config
+from ..connection.fair_queue import FairQueue
+from ..connection.files import Files
+from ..development.changes import Development, Subscribers
+from ..development.diagnostics import DiagnosticDialect
+from ..development.module_cache import ModuleCache
+from ..dispatch.commands import Commands
+from ..dispatch.dialect import Dialect
+from ..dispatch.dialect_2012 import Dialect2012
+from ..dispatch.router import Router
+from ..dispatch.runner import Runner
+from ..logs.loggers import Loggers
+from ..logs.request_counter import RequestCounter, RequestObserver
+from ..logs.request_log import RequestLog
+from ..logs.server_log import ServerLog
+from ..redis.cluster import Cluster
+from ..rooms.rooms import Rooms
+from ..server.admission import Admission, raise_descriptor_limit
+from ..server.clients import Clients
+from ..server.context import ServerContext
+from ..server.factory import ActionHeroFactory
+from ..server.listeners import certificates_of, listeners_of
+from ..server.platform import Platform
+from ..server.proxied import TrustedProxies
+from ..server.reload import Parts, Reload
+from ..server.resource import Resource
+from ..server.service import ActionHeroService
+from ..watchdog.monitor import Monitor
+from ..workers import handover, worker
+from ..workers.worker import WorkerSpec
+from .core import Core
+from .exit import blocking_threads
+from .stores import Stores, request_log_of, stores_of
+from .web import web_of_server
+
+BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
+"""The folder of the actions that come with the server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a start is given beside its configuration.
+
+    Attributes:
+        read: Reads the configuration for a reload; None where it never changes.
+        config_file: The file that it reads, which development mode watches; "" for none.
+        server_log: The server's own log; None where that goes elsewhere.
+        worker: What this process is as a worker; None where it is none.
+    """
+
+    read: Callable[[], Config] | None = None
+    config_file: str = ""
+    server_log: ServerLog | None = None
+    worker: WorkerSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server, ready to be started.
+
+    Attributes:
+        service: Listens and stops.
+        context: What its connections share.
+        lifecycle: Runs the hooks of the start and the stop.
+        reload: Reloads the configuration; returns whether all was well.
+        monitor: Watches what blocks the event loop; None where nobody wants to know.
+        development: Loads what changes; None outside of development mode.
+    """
+
+    service: ActionHeroService
+    context: ServerContext
+    lifecycle: Lifecycle
+    reload: Reload
+    monitor: Monitor | None
+    development: Development | None
+
+    @property
+    def api(self) -> Api:
+        """The server's face to actions."""
+        return self.context.api
+
+
+def build(config: Config, platform: Platform, launch: Launch | None = None) -> Server:
+    """Makes a server of a configuration.
+
+    Args:
+        config: The configuration.
+        platform: The process around it.
+        launch: What the start is given beside that.
+
+    Raises:
+        StartError: An action, a certificate, an endpoint or a log is not right.
+    """
+    launch = launch or Launch()
+    core = Core.of(config, platform.reactor)
+    rooms = Rooms(core.write_batch, config.general.announce_limit)
+    hooks = Hooks(core.filter, core.live, core.reactor)
+    commands = Commands(rooms, core.live, hooks, core.write_batch)
+    modules, loaded = _load(config, commands)
+    application = Application(loaded, hooks)
+    stores = stores_of(core, rooms)
+    api = _api(core, application, rooms, stores)
+    log = request_log_of(core, launch.worker)
+    dialect: Dialect = Dialect2012(commands.table, application, core.live)
+    diagnostics = None if modules is None else DiagnosticDialect(dialect, application)
+    context = _context(core, api, hooks, diagnostics or dialect, log)
+    certificates = certificates_of(config)
+    proxies = TrustedProxies(config.tcp_server.trusted_proxies)
+    parts = Parts(core.live, rooms, stores.cache, context.admission, proxies, certificates)
+    reload = Reload(config, launch.read or (lambda: config), parts.prepare)
+    monitor = _monitor(core, loaded)
+    development = None
+    if modules is not None and diagnostics is not None:
+        development = Development(
+            modules,
+            Subscribers(application, diagnostics, monitor),
+            launch.config_file,
+            lambda: service.reload(),
+            core.reactor,
+        )
+    lifecycle = Lifecycle(loaded.hooks, api)
+    clients = Clients(context)
+    factory = ActionHeroFactory(context, clients)
+    logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
+    resources = [
+        *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
+        # Of workers the supervisor has it.
+        *(
+            web_of_server(context, lambda: service.not_ready(), factory.buildProtocol, certificates)
+            if launch.worker is None
+            else []
+        ),
+        Resource(stop=logs.close),
+        Resource(stop=stores.cache.close),
+        *_cluster_resources(stores.cluster),
+        _hooks_of_start_and_stop(lifecycle, stores.cluster),
+        Resource(stop=clients.drain, cut_short=clients.cut_short),
+        *([Resource(development.start, development.stop)] if development is not None else []),
+    ]
+    sockets = launch.worker.sockets if launch.worker is not None else ()
+    handed = handover.endpoints(sockets, worker.FIRST_CHANNEL, core.reactor) if sockets else []
+    listeners = listeners_of(config, proxies, certificates, core.reactor, handed)
+    service = ActionHeroService(factory, listeners, platform, logs, resources, reload)
+    return Server(service, context, lifecycle, reload, monitor, development)
+
+
+def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
+    """Loads the actions; in development mode by what loads them again when they change."""
+    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    words = [word.decode() for word in commands.table]
+    strict = config.general.strict_params
+    completed = partial(loader.complete, builtin, words, strict=strict)
+    folder = config.general.actions_directory
+    if config.general.development_mode:
+        modules = ModuleCache(folder, completed)
+        return modules, modules.loaded
+    return None, completed(loader.load_folder(folder))
+
+
+def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> Api:
+    general = core.config.general
+    return Api(
+        live=core.live,
+        application=application,
+        cache=stores.cache,
+        rooms=rooms,
+        files=Files(general.flat_file_directory, general.directory_file_type),
+        stats=core.stats,
+        connections=MappingProxyType(core.connections),
+        reactor=core.reactor,
+        threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
+        cluster=stores.cluster or NoCluster(),
+    )
+
+
+def _context(
+    core: Core, api: Api, hooks: Hooks, dialect: Dialect, log: RequestLog | None
+) -> ServerContext:
+    observer: RequestObserver | None = log
+    if core.config.web.port:
+        observer = RequestCounter(core.stats, lambda: api.actions, log)
+    runner = Runner(dialect, api, core.write_batch, core.filter, observer)
+    return ServerContext(
+        dialect=dialect,
+        router=Router(dialect, runner, core.stats, observer),
+        runner=runner,
+        api=api,
+        rooms=api.rooms,
+        hooks=hooks,
+        stats=core.stats,
+        write_batch=core.write_batch,
+        queue=FairQueue(core.write_batch.later, core.reactor.seconds),
+        memory=core.memory,
+        admission=Admission(
+            core.live, raise_descriptor_limit(), core.reactor, core.stats, core.memory
+        ),
+        clock=core.reactor,
+        connections=core.connections,
+        live=core.live,
+        log=log,
+    )
+
+
+def _monitor(core: Core, loaded: Loaded) -> Monitor | None:
+    seconds = core.config.log.blocked_seconds
+    if not seconds:
+        return None
+    return Monitor(core.reactor, seconds, loaded.actions.values(), loaded.hooks, core.stats)
+
+
+def _cluster_resources(cluster: Cluster | None) -> list[Resource]:
+    return [] if cluster is None else [Resource(cluster.start, cluster.leave)]
+
+
+def _hooks_of_start_and_stop(lifecycle: Lifecycle, cluster: Cluster | None) -> Resource:
+    """The application's hooks; those of the start may use the cache, so Redis is waited for."""
+
+    def start() -> Deferred[None]:
+        if cluster is None:
+            return lifecycle.start()
+        return cluster.reached().addCallback(lambda _: lifecycle.start())
+
+    if not lifecycle.starts:
+        return Resource(stop=lifecycle.stop, cut_short=lifecycle.give_up)
+    return Resource(start, lifecycle.stop, lifecycle.give_up, opens_port=True)

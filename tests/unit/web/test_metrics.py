@@ -1,0 +1,106 @@
+"""Tests of `actionhero_tcp.web.metrics`."""
+
+from __future__ import annotations
+
+import re
+
+from prometheus_client import Counter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+from twisted.internet.testing import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.logs import request_counter
+from actionhero_tcp.logs.request_counter import RequestCounter
+from actionhero_tcp.testing import FakeServer
+from actionhero_tcp.web.access import Access
+from actionhero_tcp.web.metrics import FAMILIES, SECONDS, MetricsResource, ServerCollector
+from actionhero_tcp.web.resources import WebResource
+from actionhero_tcp.web.site import Root, WebSite
+from tests.support.web import ask
+
+APPLICATION = Counter("greetings", "Greetings of the application.")
+
+
+class MetricsTests(SynchronousTestCase):
+    """What Prometheus reads of a server without a network."""
+
+    def setUp(self) -> None:
+        self.server = FakeServer(self)
+        tree = WebResource()
+        tree.add("metrics", MetricsResource(ServerCollector(self.server._server.context)))
+        self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
+
+    def read(self) -> list[Sample]:
+        """All samples."""
+        text = ask(self.site, "/metrics").body.decode()
+        return [
+            sample for family in text_string_to_metric_families(text) for sample in family.samples
+        ]
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """One value; None where there is no such sample."""
+        found = [s.value for s in self.read() if s.name == name and s.labels == labels]
+        return found[0] if found else None
+
+    def test_the_form_is_the_one_that_the_client_prefers(self) -> None:
+        self.assertTrue(ask(self.site, "/metrics").headers["content-type"].startswith("text/plain"))
+        accept = "application/openmetrics-text; version=1.0.0"
+        answer = ask(self.site, "/metrics", accept=accept)
+        self.assertTrue(answer.headers["content-type"].startswith("application/openmetrics-text"))
+        names = {family.name for family in open_metrics(answer.body.decode())}
+        self.assertLessEqual({family.name for family in FAMILIES} | {SECONDS}, names)
+
+    def test_connections_and_lines(self) -> None:
+        self.server.connect().send("detailsView")
+        self.server.connect().send("quit")
+        self.assertEqual(2, self.value("actionhero_connections_opened_total"))
+        self.assertEqual(2, self.value("actionhero_requests_total"))
+        self.server.clock.advance(1)
+        self.assertEqual(1, self.value("actionhero_connections"))
+        self.assertEqual(1, self.value("actionhero_connections_closed_total", reason="quit"))
+
+    def test_limits_by_name(self) -> None:
+        self.server.api.stats.limited["maxParams"] += 3
+        self.assertEqual(3, self.value("actionhero_limits_reached_total", limit="maxParams"))
+
+    def test_actions_by_name_and_outcome_with_their_seconds(self) -> None:
+        stats, clock = self.server.api.stats, Clock()
+        self.patch(request_counter.time, "monotonic", clock.seconds)
+        counter = RequestCounter(stats, lambda: ["greet"], None)
+        for seconds, error in ((0.0002, None), (0.0002, None), (0.0002, None), (60.0, "no")):
+            counter.request("greet", clock.seconds() - seconds, error, None)
+        counter.request("invented", 0.0, "invented is not known", None)
+        labels = {"action": "invented", "outcome": "error"}
+        self.assertIsNone(self.value("actionhero_actions_total", **labels))
+        self.assertEqual(3, self.value("actionhero_actions_total", action="greet", outcome="ok"))
+        self.assertEqual(1, self.value("actionhero_actions_total", action="greet", outcome="error"))
+        bucket = f"{SECONDS}_bucket"
+        self.assertEqual(0, self.value(bucket, action="greet", le="0.0001"))
+        self.assertEqual(3, self.value(bucket, action="greet", le="0.00025"))
+        self.assertEqual(3, self.value(bucket, action="greet", le="30"))
+        self.assertEqual(4, self.value(bucket, action="greet", le="+Inf"))
+        self.assertEqual(4, self.value(f"{SECONDS}_count", action="greet"))
+        self.assertAlmostEqual(60.0006, self.value(f"{SECONDS}_sum", action="greet"))
+
+    def test_those_of_the_application_stand_beside(self) -> None:
+        APPLICATION.inc()
+        self.assertEqual(1, self.value("greetings_total"))
+
+    def test_two_servers_in_one_process(self) -> None:
+        other = FakeServer(self)
+        other.connect()
+        collected = {m.name: m for m in ServerCollector(other._server.context).collect()}
+        self.assertEqual(1, collected["actionhero_connections"].samples[0].value)
+        self.assertEqual(0, self.value("actionhero_connections"))
+
+    def test_names_and_help_are_as_promtool_wants_them(self) -> None:
+        for family in FAMILIES:
+            self.assertRegex(family.name, r"^actionhero(_[a-z]+)+$")
+            self.assertFalse(family.name.endswith(("_total", "_count", "_sum", "_bucket")), family)
+            self.assertRegex(family.help, r"^[A-Z0-9].*\.$")
+            for label in family.labels:
+                self.assertRegex(label, r"^[a-z]+$")
+            self.assertFalse(re.search(r"_(ms|milliseconds|kb|mb)\b", family.name), family)
+        self.assertEqual(len(FAMILIES), len({family.name for family in FAMILIES}))
