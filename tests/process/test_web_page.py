@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Any
 
 from selenium import webdriver
@@ -37,6 +38,7 @@ class PageTests(SynchronousTestCase):
         for client in self.clients:
             client.sendall(b"roomChange lobby\n")
         self.browser = self.open_browser(stack)
+        self.addCleanup(self.check_console)
         self.browser.get(f"http://localhost:{self.port}/?token=s3cret")
 
     def open_browser(self, stack: ExitStack, width: int = 1600, height: int = 1000) -> Any:
@@ -53,7 +55,7 @@ class PageTests(SynchronousTestCase):
     def text(self, selector: str) -> str:
         """The text of what a selector finds, as it is seen."""
         for _ in range(5):
-            with suppress(StaleElementReferenceException):
+            with contextlib.suppress(StaleElementReferenceException):
                 found = self.browser.find_elements(By.CSS_SELECTOR, selector)
                 return "\n".join(element.text for element in found)
         return ""
@@ -64,7 +66,8 @@ class PageTests(SynchronousTestCase):
     def open(self, view: str) -> None:
         self.browser.find_element(By.ID, f"tab-{view}").click()
 
-    def tearDown(self) -> None:
+    def check_console(self) -> None:
+        """Chromium has nothing to complain about."""
         complaints = [entry["message"] for entry in self.browser.get_log("browser")]
         self.assertEqual([], complaints)
 
@@ -138,7 +141,7 @@ class PageTests(SynchronousTestCase):
         self.open("connections")
         self.wait_for_text("#connections-count", "3 connections")
         for element in self.browser.find_elements(By.CSS_SELECTOR, "button, input, svg[role=img]"):
-            with suppress(StaleElementReferenceException):
+            with contextlib.suppress(StaleElementReferenceException):
                 self.assertTrue(element.accessible_name, element.get_attribute("outerHTML"))
 
     def test_nothing_is_wider_than_a_phone(self) -> None:
