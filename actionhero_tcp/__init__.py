@@ -21,6 +21,7 @@ from .app.hooks import (
     on_stop,
 )
 from .app.outputs import NO_RESPONSE, NoResponse
+from .app.room import Room
 from .connection.connection import ActionConnection as Connection
 from .connection.files import FileReader
 from .errors import ActionError, CacheError, UnserializableError
@@ -39,6 +40,7 @@ __all__ = [
     "Connection",
     "FileReader",
     "NoResponse",
+    "Room",
     "UnserializableError",
     "action",
     "after_action",

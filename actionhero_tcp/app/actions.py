@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -37,7 +37,7 @@ class Action:
         line: The line there.
         strict: Whether it refuses params that it does not declare.
         errors: What it raises for clients: texts by code.
-        output: The type of its response; see `outputs.read_output`.
+        output: The type of its response, of its return annotation.
         simple: Whether it has no inputs to look at, and runs in the reactor's thread.
         kind: What it is called in the log.
         in_order: Whether its client's next requests wait for it.
@@ -96,12 +96,14 @@ class Action:
             ClientError: A param is missing or cannot be converted.
             BaseException: Whatever the action raised.
         """
-        outcome = self.function(api, connection) if self.simple else self.call(api, connection)
-        if type(outcome) is dict:
-            return outcome
-        if inspect.iscoroutine(outcome):
-            return coroutines.start(outcome)
-        return outcome
+        params = connection._params
+        if type(params) is JsonParams:
+            outcome = self.function(api, connection, **params.arguments)
+        elif self.simple:
+            outcome = self.function(api, connection)
+        else:
+            outcome = self.call(api, connection)
+        return coroutines.start(outcome) if type(outcome) is CoroutineType else outcome
 
     def call(self, api: Any, connection: ActionConnection) -> Any:
         """Calls the function with its inputs; see `start`.
@@ -111,9 +113,6 @@ class Action:
         """
         if self.simple:
             return self.function(api, connection)
-        params = connection._params
-        if type(params) is JsonParams:
-            return self.function(api, connection, **params.arguments)
         arguments = self.inputs.arguments(connection.params, strict=self.strict)
         if self.blocking:
             return self._start_in_thread(api, connection, arguments)

@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 
 from ..wire import json_lines
 from .cluster import Cluster, NoCluster
+from .room import Room
 
 if TYPE_CHECKING:
     from ..config.sections import Config
@@ -43,7 +44,7 @@ class Api(Generic[State]):
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
         threads: The threads of blocking actions.
-        cluster: This process as a node of a cluster; `NoCluster` where it is alone.
+        cluster: This process as a node of a cluster; ``NoCluster`` where it is alone.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
             and the server does nothing with it.
@@ -70,6 +71,10 @@ class Api(Generic[State]):
     def actions(self) -> Mapping[str, Action]:
         """All actions by name."""
         return self.application.actions
+
+    def room(self, name: str) -> Room:
+        """A room: its members, and a way to speak to them."""
+        return Room(self.rooms, name)
 
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]

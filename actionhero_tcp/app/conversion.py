@@ -1,6 +1,6 @@
 """How a value that a client sent becomes what the annotation of an input says.
 
-Six plain types (`CONVERTERS`) have rules of their own, since sticky params are text. msgspec
+Six plain types (`CONVERTERS`) follow documented rules, since sticky params are text. msgspec
 converts everything else: first strictly, then with text taken as numbers and the like, and
 last with text taken as JSON.
 """
@@ -119,7 +119,7 @@ CONVERTERS: Final[dict[type, Converter]] = {
 
 
 def converter(annotation: Any) -> Converter:
-    """What converts to an annotation.
+    """Make the converter of an annotation.
 
     Raises:
         TypeError: No value that a client sends can become that; the text says why.
@@ -173,7 +173,7 @@ def _is_constrained(annotation: Any) -> bool:
 
 
 def _typed(annotation: Any) -> Converter:
-    """What converts by msgspec, alone."""
+    """Make a converter that leaves everything to msgspec."""
     has_decimals = any(type(kind) is introspection.DecimalType for kind in kinds(annotation))
 
     def convert(value: object) -> object:

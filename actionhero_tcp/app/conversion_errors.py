@@ -1,4 +1,4 @@
-"""What a client is told of an input that cannot be converted."""
+"""Errors for clients about inputs that cannot be converted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def explain(error: msgspec.ValidationError, annotation: Any) -> ConversionError:
     """The error for a client, of msgspec's own.
 
     Args:
-        error: What msgspec raised.
+        error: The error of msgspec.
         annotation: The type to which it was to convert.
     """
     if key := _KEY.fullmatch(str(error)):

@@ -72,7 +72,7 @@ def action(function: Any = None, /, **options: Any) -> Any:
     a default is a required input, one with a default an optional one, and its annotation
     converts what a client sent: any type that msgspec can convert, or a pydantic model.
     ``**params`` takes all the rest. It returns what is written as a JSON object (a dict, a
-    `msgspec.Struct`, a dataclass, …) for the response, or None.
+    ``msgspec.Struct``, a dataclass, …) for the response, or None.
 
     Args:
         function: The function, where the decorator is used without parentheses.

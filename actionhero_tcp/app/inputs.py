@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
-from ..errors import ClientError
+from ..errors import ClientError, shorten
 from .conversion import CONVERTERS, Converter, converter
 from .conversion_errors import ConversionError, did_you_mean
 
@@ -15,6 +16,10 @@ _SUPPORTED: Final = (
     f"supported: {', '.join(kind.__name__ for kind in CONVERTERS)}, each also with | None, "
     "and every type that msgspec can convert"
 )
+MOST_UNKNOWN: Final = 10
+"""So many params that are not declared an error names; to find what each was meant to be takes
+a while."""
+
 _ALWAYS_KNOWN: Final = ("action", "limit", "offset")
 """Params that every request has or may have, whatever its action declares."""
 
@@ -62,7 +67,7 @@ class InputError(ClientError):
 
     def __init__(self, faults: list[Fault]) -> None:
         told = [{"param": fault.param, "error": fault.error} for fault in faults]
-        # A client that sent nothing wrong, only too little, is told of the first one missing.
+        # Where inputs are only missing, the error names the first one.
         is_long = len(faults) > 1 and not all(fault.is_missing for fault in faults)
         super().__init__(faults[0].error, {"errors": told} if is_long else None)
 
@@ -86,7 +91,7 @@ class Inputs:
         """The keyword arguments for the function, made of a request's params.
 
         Args:
-            params: What the client sent. None and "" count as missing.
+            params: The params of the request. None and "" count as missing.
             strict: Whether a param that is not declared is an error.
 
         Raises:
@@ -115,7 +120,7 @@ class Inputs:
         return arguments
 
     def refuse_beside(self, document: Mapping[str, Any]) -> None:
-        """Refuse a request in JSON whose inputs stand beside ``action``, and so are missing.
+        """Refuse a request in JSON with inputs beside ``action``, which are missing for that.
 
         Args:
             document: The request, which has no ``params``.
@@ -129,16 +134,13 @@ class Inputs:
             raise ClientError(text, {"hint": f"inputs belong in params: {', '.join(beside)}"})
 
     def _unknown(self, params: Mapping[str, Any]) -> list[Fault]:
-        """The params that are not declared."""
+        """The params that are not declared, the first `MOST_UNKNOWN` of them."""
         if self.takes_rest:
             return []
         names = [declared.name for declared in self.declared]
         known = {*names, *_ALWAYS_KNOWN}
-        return [
-            Fault(key, f"unknown param {did_you_mean(key, names)}")
-            for key in params
-            if key not in known
-        ]
+        unknown = islice((key for key in params if key not in known), MOST_UNKNOWN)
+        return [Fault(shorten(key), f"unknown param {did_you_mean(key, names)}") for key in unknown]
 
     def names(self, *, required: bool) -> list[str]:
         """The names of the inputs that are required, or of those that are not."""

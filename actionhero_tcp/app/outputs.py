@@ -19,7 +19,7 @@ from msgspec import inspect as introspection
 from twisted.internet.defer import Deferred
 
 from ..errors import UnserializableError
-from ..wire import json_writer
+from ..wire import json_reader, json_writer
 from .conversion import check_supported, decode_other
 from .conversion_errors import ConversionError, explain
 
@@ -35,7 +35,7 @@ NO_RESPONSE: Final = NoResponse()
 """What an action returns that has answered by itself: its client gets no response."""
 
 _WRAPPERS: Final = (Awaitable, Deferred, Coroutine, AsyncIterator, AsyncIterable, AsyncGenerator)
-"""What an action's annotation may name around the type of its response."""
+"""Types that an annotation may have around that of the response."""
 
 _NO_OBJECTS: Final = (
     introspection.BoolType,
@@ -125,11 +125,12 @@ def check_response(outcome: object, annotation: Any) -> str | None:
         return None
     try:
         text = json_writer.dumps(outcome)
-        msgspec.json.decode(text, type=annotation, dec_hook=decode_other)
+        written = json_reader.loads(text, len(text))
+        msgspec.convert(written, annotation, dec_hook=decode_other, str_keys=True)
     except msgspec.ValidationError as error:
         wrong: ConversionError = explain(error, annotation)
         return str(wrong).removeprefix(".")
-    except (UnserializableError, TypeError):
-        # The runner tells of the first; the second is a union that can be written, not read.
+    except (UnserializableError, TypeError, UnicodeError):
+        # The runner logs the first; the others can be written, not read.
         return None
     return None

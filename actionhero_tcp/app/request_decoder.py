@@ -2,8 +2,8 @@
 
 One decoder of msgspec knows all actions: each is a `Struct` whose tag is the action's name and
 whose field ``params`` has the types of the action's inputs. So a line is parsed, its action is
-found, and its inputs are checked and converted in one call. What that refuses, and what it
-could not know (a null, an empty string, a number as text), is left to the general way.
+found, and its inputs are checked and converted in one call. All that it refuses, and values whose
+meaning it does not know (null, an empty string, a number as text), is left to the general way.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import Annotated, Any, Final, Union
 import msgspec
 from msgspec import inspect as introspection
 
-from ..wire.json_reader import may_be_deeper
 from .actions import Action
-from .conversion import base, check_numbers, decode_other, kinds, without_none
+from .conversion import check_numbers, decode_other, kinds, without_none
 from .runnable import Runnable
 
 _as_dict: Final = msgspec.structs.asdict
@@ -76,7 +75,8 @@ class RequestDecoder:
         Returns:
             The request; None where it is not of the plain form, or has a fault.
         """
-        if len(line) > 2 * max_depth and may_be_deeper(line, max_depth):
+        # As `may_be_deeper`, for each request.
+        if len(line) > 2 * max_depth and line.count(b"[") + line.count(b"{") > max_depth:
             return None
         try:
             request = self._decode(line)
@@ -96,10 +96,10 @@ class RequestDecoder:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What a request is read into.
+    """The target of a request.
 
     Attributes:
-        runnable: What runs for it.
+        runnable: The action, or its wrapper with hooks.
         inputs: A type whose fields are the action's inputs; None where there can be none.
         looks: Whether a value that has an input's type may still count as missing, or as no
             number.
@@ -118,7 +118,7 @@ def _target(action: Action, runnable: Runnable) -> _Target:
     looks = False
     for declared in action.inputs.declared:
         annotation = without_none(declared.annotation)
-        if base(annotation) is str:
+        if annotation is str:
             # An empty one counts as missing, which is not for msgspec to decide.
             annotation = Annotated[annotation, msgspec.Meta(min_length=1)]
         else:
@@ -127,8 +127,9 @@ def _target(action: Action, runnable: Runnable) -> _Target:
         fields.append((declared.name, annotation, *default))
     try:
         inputs = msgspec.defstruct("Inputs", fields, kw_only=True, forbid_unknown_fields=True)
+        msgspec.json.Decoder(inputs, dec_hook=decode_other)
     except Exception:
-        # A name that a Struct has itself.
+        # An input has a name that a Struct has itself.
         return _Target(runnable, None)
     return _Target(runnable, inputs, looks)
 
@@ -145,7 +146,8 @@ def _is_direct(action: Action) -> bool:
     """Whether a request for the action can be read straight into its inputs."""
     names = {declared.name for declared in action.inputs.declared}
     takes_rest = action.inputs.takes_rest
-    return not action.blocking and not takes_rest and names.isdisjoint(_DEFAULTED)
+    # Without inputs there is nothing to convert, and any params are ignored.
+    return bool(names) and not (action.blocking or takes_rest) and names.isdisjoint(_DEFAULTED)
 
 
 def _default(value: Any) -> Any:

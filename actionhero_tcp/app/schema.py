@@ -18,7 +18,7 @@ OK: Final = {
     "properties": {"status": {"const": "OK"}},
     "required": ["status"],
 }
-"""What the response of an action holds that returned None."""
+"""The schema of the response of an action that returned None."""
 
 Schema = dict[str, Any]
 
@@ -30,7 +30,7 @@ def of_inputs(inputs: Inputs, *, strict: bool = False) -> Schema:
     sticky params are text.
 
     Args:
-        inputs: What the action takes.
+        inputs: The inputs of the action.
         strict: Whether it refuses params that it does not declare.
     """
     parts, definitions = _components([declared.annotation for declared in inputs.declared])

@@ -32,9 +32,9 @@ class Command:
     Attributes:
         name: The word for it.
         help: What it does, on one line.
-        module: The module of this package that does it. It has ``configure(parser)``, which
-            adds its arguments to an `argparse.ArgumentParser`, and ``run(arguments)``, which
-            gives the exit status, or raises `CommandError`.
+        module: The module that does it, as seen from this package. It has
+            ``configure(parser)``, which adds its arguments to an `argparse.ArgumentParser`, and
+            ``run(arguments)``, which gives the exit status, or raises `CommandError`.
     """
 
     name: str
@@ -43,8 +43,9 @@ class Command:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("console", "talk to a server, in a terminal or a pipe", "console"),
-    Command("new", "write a small project that runs, with its tests", "new"),
+    Command("console", "talk to a server, in a terminal or a pipe", ".console"),
+    Command("new", "write a small project that runs, with its tests", ".new"),
+    Command("schema", "write the schemas of a server's actions", "..plugin.schema_command"),
 )
 """All of them, in the order in which ``--help`` shows them."""
 
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     command = next(command for command in COMMANDS if command.name == given.command)
     program = f"{PROGRAM} {command.name}"
-    module = import_module(f".{command.module}", __package__)
+    module = import_module(command.module, __package__)
     parser = _Parser(prog=program, description=module.__doc__)
     module.configure(parser)
     try:

@@ -23,6 +23,9 @@ TEMPLATE: Final = Path(__file__).parent.parent / "template"
 NAME_IN_PATHS: Final = "__name__"
 """Stands for the project's name in the names of these files."""
 
+REQUIRED: Final = "actionhero-tcp[fast]"
+"""This package with uvloop, on which the project runs."""
+
 FILLED: Final = frozenset({"README.md", "config.json", "requirements.txt", "__name__.service"})
 """Those in which a ``$name`` is filled in, and a ``$requirement``."""
 
@@ -63,11 +66,11 @@ def requirement() -> str:
     installed = metadata.distribution("actionhero-tcp")
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
     if not origin:
-        return f"actionhero-tcp >= {installed.version}"
+        return f"{REQUIRED} >= {installed.version}"
     url, control = origin["url"], origin.get("vcs_info")
     if control is not None:
         url = f"{control['vcs']}+{url}@{control['commit_id']}"
-    return f"actionhero-tcp @ {url}"
+    return f"{REQUIRED} @ {url}"
 
 
 def _check(target: Path) -> None:

@@ -374,8 +374,9 @@ class Redis:
     url: str = option(
         "",
         "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
-        "`unix:[[user]:password@]/path?db=N`; it replaces `host`, `port`, `username`, "
-        "`password`, `DB` and `secure`, and means `enable`",
+        "`unix:[[user]:password@]/path?db=N`, or "
+        "`redis+sentinel://[[user]:password@]host,host/name/db`; it replaces `host`, "
+        "`port`, `username`, `password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,
     )

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from msgspec import Struct
+
 from .. import close_reasons
 from ..errors import LimitError
 from ..wire import json_lines, json_reader
@@ -232,30 +234,26 @@ def _size(key: str, value: object) -> int:
     return len(key.encode()) + len(value.encode())
 
 
-class JsonParams:
+class JsonParams(Struct):
     """The params of a request in JSON that was read straight into the inputs of its action.
 
-    Args:
+    A `Struct`, since it is made for each such request, and the constructor is in C.
+
+    Attributes:
         line: The request.
         arguments: The inputs.
         defaults: Params that the request has beside those in the line.
-
-    Attributes:
-        arguments: See above.
     """
 
-    __slots__ = ("_defaults", "_line", "arguments")
-
-    def __init__(self, line: bytes, arguments: dict[str, Any], defaults: Mapping[str, Any]) -> None:
-        self._line = line
-        self.arguments = arguments
-        self._defaults = defaults
+    line: bytes
+    arguments: dict[str, Any]
+    defaults: dict[str, int]
 
     def read(self) -> dict[str, Any]:
         """The params, as the client sent them."""
         # Its depth was looked at when it was read into the arguments.
-        document: Any = json_reader.loads(self._line, len(self._line))
-        return {**document.get("params", {}), **self._defaults}
+        document: Any = json_reader.loads(self.line, len(self.line))
+        return {**document.get("params", {}), **self.defaults}
 
 
 Params = dict[str, Any] | JsonParams

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -27,8 +28,11 @@ class WriteBatch:
 
     Args:
         soon: Calls a function in the reactor's next pass.
+        joins_late: Whether `late` waits for the reactor's next pass. On an asyncio reactor tasks
+            end one by one, and what they send is written together then.
 
     Attributes:
+        late: A context manager for answers of actions that had to wait.
         single: Whether all that is handled in it is one line. What that says to a room is all
             that is said, so there is nothing to gather.
         client: The id of the client whose lines are handled in it; None where it is nobody's.
@@ -43,12 +47,16 @@ class WriteBatch:
         "_soon",
         "_touched",
         "client",
+        "late",
         "sent_bytes",
         "single",
     )
 
-    def __init__(self, soon: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self, soon: Callable[[Callable[[], None]], object], *, joins_late: bool = False
+    ) -> None:
         self._soon = soon
+        self.late: AbstractContextManager[None] = nullcontext() if joins_late else self
         self._depth = 0
         self.single = False
         self.client: str | None = None

@@ -6,13 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from ..errors import UnknownActionError
+from twisted.logger import Logger
+
+from ..app.outputs import check_response
+from ..errors import UnknownActionError, printable
 from ..wire import json_lines
 
 if TYPE_CHECKING:
+    from ..app.application import Application
     from ..app.runnable import Runnable
     from ..dispatch.dialect import Dialect
     from ..dispatch.request import Request
+
+_log = Logger()
 
 FAULT: Final = "fault"
 """The key of a response that holds the fault."""
@@ -21,8 +27,11 @@ FAULT: Final = "fault"
 class DiagnosticDialect:
     """A dialect whose responses carry one more key where what runs is not the newest version.
 
+    It also compares what actions return with their return annotations.
+
     Args:
         dialect: The dialect.
+        application: The actions.
 
     Attributes:
         verbs: Its verbs.
@@ -31,8 +40,9 @@ class DiagnosticDialect:
             has a fault.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, application: Application) -> None:
         self._dialect = dialect
+        self._application = application
         self.verbs = dialect.verbs
         self.welcome = dialect.welcome
         self.faults: Mapping[str, str] = {}
@@ -49,14 +59,25 @@ class DiagnosticDialect:
 
     def result(self, request: Request, outcome: object) -> bytes:
         """See `Dialect.result`."""
-        return self._with_fault(request, self._dialect.result(request, outcome))
+        response = self._dialect.result(request, outcome)
+        return self._with_fault(request, response, self._misfit(request, outcome))
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""
         return self._with_fault(request, self._dialect.error(request, text, fields))
 
-    def _with_fault(self, request: Request, response: bytes) -> bytes:
-        fault = self.faults.get(request.name)
+    def _misfit(self, request: Request, outcome: object) -> str | None:
+        """What in a result does not fit its action's return annotation."""
+        action = self._application.actions.get(request.name)
+        wrong = None if action is None else check_response(outcome, action.output)
+        if action is None or wrong is None:
+            return None
+        fault = f"{action.place}: the response of {action.name} does not fit its type: {wrong}"
+        _log.warn("{fault}", fault=printable(fault))
+        return fault
+
+    def _with_fault(self, request: Request, response: bytes, misfit: str | None = None) -> bytes:
+        fault = self.faults.get(request.name, misfit)
         if fault is None:
             return response
         fields = json.loads(response)

@@ -206,7 +206,7 @@ class Runner:
         connection, slot = request.connection, request.slot
         if len(connection.pending) < self._api.config.limits.max_pending_actions:
             connection.release(ReadHold.PENDING)
-        with self._write_batch:
+        with self._write_batch.late:
             if slot is not None and slot.is_free:
                 slot.take(response)
             elif response:

@@ -12,6 +12,7 @@ from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon.memory_limit import available
 from ..logs.param_filter import ParamFilter
+from ..net.asyncio_loop import loop_of
 from ..stats import Stats
 
 
@@ -48,8 +49,16 @@ class Core:
             config=config,
             reactor=reactor,
             stats=stats,
-            write_batch=WriteBatch(lambda call: reactor.callLater(0, call)),
+            write_batch=_write_batch(reactor),
             live=live,
             memory=MemoryBudget(live, share, reactor, stats),
             filter=ParamFilter(config.log.filter_params),
         )
+
+
+def _write_batch(reactor: Any) -> WriteBatch:
+    """Make the write batch of all connections."""
+    loop = loop_of(reactor)
+    if loop is None:
+        return WriteBatch(lambda call: reactor.callLater(0, call))
+    return WriteBatch(loop.call_soon, joins_late=True)

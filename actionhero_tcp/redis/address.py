@@ -9,13 +9,15 @@ from urllib.parse import unquote
 from ..errors import StartError, printable
 
 DEFAULT_PORT: Final = 6379
+SENTINEL_PORT: Final = 26379
 
 MIN_SECRET: Final = 3
 """Shorter passwords are not looked for in the texts of errors: they stand in every other word."""
 
 FORMS: Final = (
     "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or "
-    "unix:[[user]:password@]/path[?db=N]"
+    "unix:[[user]:password@]/path[?db=N], or "
+    "redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db]"
 )
 
 
@@ -31,6 +33,9 @@ class RedisAddress:
         password: The password; empty where none is needed.
         database: The number of the database.
         is_secure: Whether it speaks TLS.
+        sentinels: The hosts and ports of the Sentinels that know where it is; empty where
+            ``host`` or ``path`` says so.
+        name: The name that the Sentinels know it by.
     """
 
     host: str = ""
@@ -40,6 +45,8 @@ class RedisAddress:
     password: str = field(default="", repr=False)
     database: int = 0
     is_secure: bool = False
+    sentinels: tuple[tuple[str, int], ...] = ()
+    name: str = ""
 
     @classmethod
     def parse(cls, url: str) -> RedisAddress:
@@ -57,7 +64,7 @@ class RedisAddress:
         """
         scheme, colon, rest = url.partition(":")
         scheme = scheme.lower()
-        if not colon or scheme not in ("redis", "rediss", "unix"):
+        if not colon or scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
             raise _refusal(f"must be {FORMS}")
         if scheme == "unix":
             return cls._parse_unix(rest.removeprefix("//"))
@@ -67,12 +74,34 @@ class RedisAddress:
         username, password = _login(secret, bare_password=False)
         place, database = _take_query(place)
         place, _, path = place.partition("/")
+        if scheme == "redis+sentinel":
+            return cls._parse_sentinels(place, path, username, password, database)
         if path:
             if database is not None:
                 raise _refusal("names the database twice, in the path and after ?db=")
             database = _database(path)
         host, port = _host_and_port(place)
         return cls(host, port, "", username, password, database or 0, scheme == "rediss")
+
+    @classmethod
+    def _parse_sentinels(
+        cls, place: str, path: str, username: str, password: str, database: int | None
+    ) -> RedisAddress:
+        name, slash, number = path.partition("/")
+        if not name:
+            raise _refusal("must name the master after the Sentinels, as in …/mymaster/0")
+        if slash and number:
+            if database is not None:
+                raise _refusal("names the database twice, in the path and after ?db=")
+            database = _database(number)
+        sentinels = tuple(_host_and_port(each, SENTINEL_PORT) for each in place.split(","))
+        return cls(
+            username=username,
+            password=password,
+            database=database or 0,
+            sentinels=sentinels,
+            name=name,
+        )
 
     @classmethod
     def _parse_unix(cls, rest: str) -> RedisAddress:
@@ -90,7 +119,10 @@ class RedisAddress:
         """The address as logs show it, without user and password."""
         if self.path:
             return printable(f"unix:{self.path}")
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.sentinels:
+            places = ",".join(f"{_bracketed(host)}:{port}" for host, port in self.sentinels)
+            return printable(f"redis+sentinel://{places}/{self.name}/{self.database}")
+        host = _bracketed(self.host)
         scheme = "rediss" if self.is_secure else "redis"
         return printable(f"{scheme}://{host}:{self.port}/{self.database}")
 
@@ -154,7 +186,11 @@ def _database(text: str) -> int:
     return int(text)
 
 
-def _host_and_port(place: str) -> tuple[str, int]:
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _host_and_port(place: str, default: int = DEFAULT_PORT) -> tuple[str, int]:
     if place.startswith("["):
         host, bracket, port = place[1:].partition("]")
         valid = bool(bracket) and (not port or port.startswith(":"))
@@ -165,7 +201,7 @@ def _host_and_port(place: str) -> tuple[str, int]:
     if not host or not valid or any(c.isspace() or not c.isprintable() for c in host):
         raise _refusal("must name a host, as in redis://host:6379/0; an IPv6 address in brackets")
     if not port:
-        return host, DEFAULT_PORT
+        return host, default
     if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= 65535):
         raise _refusal("must have a port from 1 to 65535")
     return host, int(port)

@@ -19,6 +19,7 @@ from ..errors import StartError
 from ..net import tls
 from ..net.client_endpoints import tcp
 from .address import RedisAddress
+from .sentinel import SentinelEndpoint
 
 CONNECT_SECONDS: Final = 4.0
 """The longest time for an attempt to connect."""
@@ -60,6 +61,13 @@ def connector(address: RedisAddress, files: TlsFiles, reactor: Any) -> Any:
         )
     if address.path:
         return UNIXClientEndpoint(reactor, address.path, CONNECT_SECONDS)
+    if address.sentinels:
+        return SentinelEndpoint(
+            reactor,
+            address.sentinels,
+            address.name,
+            lambda host, port: tcp(reactor, host, port, CONNECT_SECONDS),
+        )
     endpoint = tcp(reactor, address.host, address.port, CONNECT_SECONDS)
     if not address.is_secure:
         return endpoint

@@ -61,6 +61,9 @@ local function try(...)
         break
       end
     end
+    if string.find(text, 'readonly', 1, true) then
+      table.insert(missing, {'', 'READONLY'})
+    end
   end
 end
 local key, channel = KEYS[1], ARGV[1]
@@ -130,6 +133,8 @@ class Rights:
         missing = sorted({self._right(command, text) for command, text in refused})
         if not missing:
             return ""
+        if any(text == "READONLY" for _, text in refused):
+            return "this Redis is a replica that takes no writes"
         return f"user {self._username} lacks rights in Redis: {' '.join(missing)}"
 
     def _right(self, command: str, text: str) -> str:

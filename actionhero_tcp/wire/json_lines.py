@@ -7,10 +7,13 @@ brace) and the request's number, since most heads are constants.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
+
 from ..errors import UnserializableError
-from .json_writer import as_builtins, dumps
+from .json_writer import NEWLINE, as_builtins, check, dumps, encode
 
 END_OF_LINE: Final = b"\r\n"
 """What ends every line the server sends."""
@@ -51,7 +54,6 @@ NUMBERED: Final = b'%b"messageCount":%d}\r\n'
 
 _OK_HEAD: Final = b'{"context":"response","status":"OK",'
 _START: Final = b'{"context":"response",'
-_END: Final = b',"messageCount":%d}\r\n'
 
 
 def result(outcome: object, number: int) -> bytes:
@@ -65,24 +67,44 @@ def result(outcome: object, number: int) -> bytes:
     Raises:
         UnserializableError: The outcome is no JSON object.
     """
-    if outcome is None:
-        return NUMBERED % (_OK_HEAD, number)
-    if type(outcome) is dict:
-        if "context" in outcome or "messageCount" in outcome:
+    kind: Any = type(outcome)
+    if kind is dict:
+        if "context" in outcome or "messageCount" in outcome:  # type: ignore[operator]
             return _renamed_result(outcome, number)
+    elif outcome is None:
+        return NUMBERED % (_OK_HEAD, number)
+    elif not _is_plain(kind):
+        return _other_result(outcome, number)
+    # As `dumps`, without the call: every response comes by here.
+    try:
+        text: bytes = encode(outcome)
+    except Exception:
         text = dumps(outcome)
-    else:
-        text = dumps(outcome)
-        if text[:1] != b"{":
-            raise UnserializableError(
-                f"it is of type {type(outcome).__name__}; an action returns an object: a dict, "
-                "a Struct, a dataclass or the like, or None"
-            )
-        if b'"context":' in text or b'"messageCount":' in text:
-            return _renamed_result(as_builtins(outcome), number)
+    if text.find(b"null") >= 0 or NEWLINE in text:
+        text = check(outcome, text)
     if text == b"{}":
         return NUMBERED % (_START, number)
-    return _START + text[1:-1] + _END % number
+    return b'{"context":"response",%b,"messageCount":%d}\r\n' % (text[1:-1], number)
+
+
+@lru_cache(maxsize=1024)
+def _is_plain(kind: type) -> bool:
+    """Whether a class is a `Struct`, written as an object, without fields of our names."""
+    if not issubclass(kind, msgspec.Struct) or kind.__struct_config__.array_like:
+        return False
+    names = {kind.__struct_config__.tag_field, *kind.__struct_encode_fields__}
+    return names.isdisjoint(("context", "messageCount"))
+
+
+def _other_result(outcome: object, number: int) -> bytes:
+    """The response where what was returned is neither a dict nor a plain `Struct`."""
+    text = dumps(outcome)
+    if text[:1] != b"{":
+        raise UnserializableError(
+            f"it is of type {type(outcome).__name__}; an action returns an object: a dict, "
+            "a Struct, a dataclass or the like, or None"
+        )
+    return _renamed_result(as_builtins(outcome), number)
 
 
 def _renamed_result(fields: Any, number: int) -> bytes:

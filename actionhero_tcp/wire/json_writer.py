@@ -23,7 +23,7 @@ import ujson
 
 from ..errors import UnserializableError
 
-_NEWLINE: Final = ord("\n")
+NEWLINE: Final = ord("\n")
 
 # Its type stubs differ in what stands at which position.
 _ujson_dumps: Final[Callable[..., str]] = ujson.dumps
@@ -58,7 +58,8 @@ def is_pydantic(kind: object) -> bool:
     return pydantic is not None and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
 
 
-_encode = msgspec.json.Encoder(enc_hook=_unknown).encode
+encode: Final = msgspec.json.Encoder(enc_hook=_unknown).encode
+"""msgspec's own encoder, for who looks at what it wrote, and at its errors, as `dumps` does."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -73,12 +74,12 @@ def dumps(value: object) -> bytes:
             deeply, or is of a type that has no form in JSON.
     """
     try:
-        text = _encode(value)
+        text: bytes = encode(value)
     except Exception:
         text = _write_slowly(value)
     # `in` takes twice as long for bytes as `find` does, and ten times as long as for one byte.
-    if text.find(b"null") >= 0 or _NEWLINE in text:
-        return _check(value, text)
+    if text.find(b"null") >= 0 or NEWLINE in text:
+        return check(value, text)
     return text
 
 
@@ -98,11 +99,22 @@ def dumps_plain(value: object) -> bytes:
     return dumps(value)
 
 
-def _check(value: object, text: bytes) -> bytes:
-    """Look at what may be wrong with a text that holds ``null`` or a line break."""
+def check(value: object, text: bytes) -> bytes:
+    """Look at what may be wrong with a text that holds ``null`` or a line break.
+
+    Args:
+        value: The value.
+        text: What `encode` made of it.
+
+    Returns:
+        The text, on one line.
+
+    Raises:
+        UnserializableError: See `dumps`.
+    """
     if b"\n" in text:
         try:
-            text = _encode(_decode(text))
+            text = encode(_decode(text))
         except Exception as error:
             raise UnserializableError(f"it is not JSON: {error}") from None
     if b"null" in text:
@@ -159,7 +171,7 @@ def _write(value: object) -> bytes:
     if isinstance(value, list | tuple):
         return b"[%b]" % b",".join(map(_write, value))
     try:
-        return _encode(value)
+        return encode(value)
     except UnicodeEncodeError:
         return _write(as_builtins(value))
 
@@ -167,12 +179,12 @@ def _write(value: object) -> bytes:
 def _write_key(key: object) -> bytes:
     if isinstance(key, str):
         return _write_text(str.__str__(key))
-    return _encode({key: 0})[1:-3]
+    return encode({key: 0})[1:-3]
 
 
 def _write_text(text: str) -> bytes:
     try:
-        return _encode(text)
+        return encode(text)
     except UnicodeEncodeError:
         # Positional, since keywords take ujson 400 ns: not ASCII only, no HTML escapes, no
         # escaped slashes. JSON's escape for a lone surrogate is Python's.
@@ -189,7 +201,7 @@ def _explain(value: object, where: str) -> None:
             _explain(item, where)
     else:
         try:
-            _encode(value)
+            encode(value)
         except TypeError:
             raise _no_json(value, where) from None
         except UnicodeEncodeError:

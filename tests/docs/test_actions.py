@@ -67,6 +67,7 @@ CALLS: dict[str, list[Call]] = {
         Call(ask("add-numbers", a=1, b="2.5"), {"sum": 3.5}),
         Call(ask("add-numbers", a=1, b="x"), {"error": "b must be a number"}),
     ],
+    "secret": [Call(ask("secret"), {"error": "log in first"})],
     "authenticate": [Call(ask("authenticate", device=DEVICE), OK)],
     "report": [
         Call(

@@ -46,6 +46,11 @@ class Fuzzer(LinePeer):
     def go_on(self) -> None:
         """Sends as much as may wait for answers."""
         chunks = []
+        if not self._number:
+            # A first line that is HTTP or TLS would end the connection.
+            chunks.append(b"paramsView\n")
+            self._number = 1
+            self.waiting[1] = b"paramsView"
         while len(self.waiting) < OUTSTANDING and not self._stopping and not self._bye:
             chunk = self.source.next()
             chunks.append(chunk + b"\n")

@@ -591,7 +591,8 @@ class ActionTests(DaemonTestCase):
                 client.ask(name),
                 response(number, error="The server experienced an internal error"),
             )
-            self.assertIn(f"the action {name}", self.daemon.log)
+            told = f"the action {name}"
+            wait_for(lambda told=told: told in self.daemon.log, "the log")
 
     def test_cancelled_when_its_client_resets(self) -> None:
         client = self.join()

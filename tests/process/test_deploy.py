@@ -83,13 +83,15 @@ class ServiceTests(SynchronousTestCase):
 
     def test_its_command_is_that_of_the_docs(self) -> None:
         self.assertEqual(command()[0], INSTALLED)
-        self.assertEqual(command()[1:4], ["--nodaemon", "--pidfile=", "actionhero"])
+        self.assertEqual(
+            command()[1:5], ["--reactor=uvloop", "--nodaemon", "--pidfile=", "actionhero"]
+        )
 
     def test_its_options_are_those_of_the_server(self) -> None:
         path = Path(self.mktemp()).resolve()
         path.write_text("{}")
         options = tap.Options()
-        given = [str(path) if each.startswith("/etc/") else each for each in command()[4:]]
+        given = [str(path) if each.startswith("/etc/") else each for each in command()[5:]]
         options.parseOptions(given)
         self.assertEqual(options.configuration.tcp_server.listen, (INET,))
         self.assertEqual(options["config"], str(path))
@@ -115,9 +117,11 @@ class ServiceTests(SynchronousTestCase):
 class CommandTests(ActivationTestCase):
     """The service's command, with a real process."""
 
+    reactor = "uvloop"
+
     def test_it_serves(self) -> None:
         held = self.hold_tcp()
-        options = " ".join(command()[4:]).replace("/etc/actionhero/", "")
+        options = " ".join(command()[5:]).replace("/etc/actionhero/", "")
         running = self.activate([held], *shlex.split(options), files={"config.json": "{}"})
         self.assertEqual(self.call(held).line(), WELCOME)
         self.stop(running)

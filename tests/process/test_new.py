@@ -222,11 +222,11 @@ class RequirementTests(SynchronousTestCase):
         return new.requirement()
 
     def test_a_package_index(self) -> None:
-        self.assertEqual("actionhero-tcp >= 1.2.3", self.requirement(None))
+        self.assertEqual("actionhero-tcp[fast] >= 1.2.3", self.requirement(None))
 
     def test_a_folder_or_a_file(self) -> None:
         origin = {"url": "file:///srv/actionhero", "dir_info": {}}
-        self.assertEqual("actionhero-tcp @ file:///srv/actionhero", self.requirement(origin))
+        self.assertEqual("actionhero-tcp[fast] @ file:///srv/actionhero", self.requirement(origin))
 
     def test_a_repository(self) -> None:
         origin = {
@@ -234,11 +234,12 @@ class RequirementTests(SynchronousTestCase):
             "vcs_info": {"vcs": "git", "commit_id": "abc", "requested_revision": "main"},
         }
         self.assertEqual(
-            "actionhero-tcp @ git+https://git.example/actionhero@abc", self.requirement(origin)
+            "actionhero-tcp[fast] @ git+https://git.example/actionhero@abc",
+            self.requirement(origin),
         )
 
     def test_the_one_installed_here(self) -> None:
-        self.assertRegex(new.requirement(), r"\Aactionhero-tcp (@ file://|>= \d)")
+        self.assertRegex(new.requirement(), r"\Aactionhero-tcp\[fast\] (@ file://|>= \d)")
 
 
 class ProjectTests(NewTestCase):
@@ -305,7 +306,11 @@ class ProjectTests(NewTestCase):
         ran = subprocess.run(
             ["make", "-n", "run"], cwd=self.project, capture_output=True, text=True, check=True
         ).stdout
-        steps = ("-m venv .venv", "--requirement requirements.txt", "twistd --nodaemon")
+        steps = (
+            "-m venv .venv",
+            "--requirement requirements.txt",
+            "twistd --reactor=uvloop --nodaemon",
+        )
         places = [ran.index(step) for step in steps]
         self.assertEqual(sorted(places), places)
 

@@ -105,7 +105,8 @@ class EpollTests(OwnDaemonTestCase):
         running = self.start(files={"actions/a.py": SLEEPS})
         client = self.join(running)
         self.assertEqual("The server experienced an internal error", client.ask("sleeps")["error"])
-        self.assertIn("start with: twistd --reactor uvloop actionhero", running.log)
+        told = "start with: twistd --reactor uvloop actionhero"
+        wait_for(lambda: told in running.log, "the log")
 
 
 class AsyncioTests(OwnDaemonTestCase):

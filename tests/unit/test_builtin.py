@@ -36,6 +36,18 @@ class BuiltinTests(SynchronousTestCase):
         }
         self.assertEqual(expected, self.client.ask(line)["cacheTestResults"])
 
+    def test_what_cache_test_saves_goes_though_its_client_does(self) -> None:
+        saved: list[float | None] = []
+        save = LocalCache.save
+
+        async def remember(cache: Any, key: str, value: object, expire_ms: Any = None) -> str:
+            saved.append(expire_ms)
+            return await save(cache, key, value, expire_ms)
+
+        self.patch(LocalCache, "save", remember)
+        self.client.ask('{"action":"cacheTest","params":{"key":"k","value":"v"}}')
+        self.assertEqual([10_000], saved)
+
     def test_sleep_test(self) -> None:
         self.client.raw()
         self.client.send(b"sleepTest\n")

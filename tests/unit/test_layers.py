@@ -96,8 +96,9 @@ def own_imports(module: str, tree: ast.Module) -> set[str]:
     return found
 
 
-TAKES_THE_GLOBAL_REACTOR = ("plugin.tap", "client.client")
-"""The two edges where nobody hands one in: `makeService`, and a client without ``reactor=``."""
+TAKES_THE_GLOBAL_REACTOR = ("plugin.tap", "plugin.schema_command", "client.client")
+"""The edges where nobody hands one in: `makeService`, a command, and a client without
+``reactor=``."""
 
 
 class LayerTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""What a request in JSON may go on with, by the schema of its params."""
+"""Completion of requests in JSON, by the schema of their params."""
 
 from __future__ import annotations
 
@@ -91,14 +91,14 @@ def _string(word: str) -> str:
 
 
 def continuations(text: str, schema: Schema) -> Iterator[tuple[str, int]]:
-    """What an object's text may go on with, by its schema.
+    """List the continuations of an object's text, by its schema.
 
     Args:
         text: The text, from the object's opening brace to the cursor.
         schema: The object's schema.
 
     Yields:
-        What comes, and in place of how many characters.
+        The text, and the number of characters that it replaces.
     """
     position = locate(text)
     if position is None or not position.open:

@@ -45,7 +45,7 @@ class ProcessTests(SynchronousTestCase):
         )
         code += "m.configure = lambda parser: None\n"
         code += "m.run = lambda arguments: print('x' * 1_000_000) or 0\n"
-        code += "cli.COMMANDS = (cli.Command('x', 'x', 'x'),)\nsys.exit(cli.main(['x']))\n"
+        code += "cli.COMMANDS = (cli.Command('x', 'x', '.x'),)\nsys.exit(cli.main(['x']))\n"
         with subprocess.Popen(
             [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process:

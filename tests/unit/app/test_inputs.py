@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app.inputs import Inputs, read_signature
+from actionhero_tcp.app.inputs import MOST_UNKNOWN, Inputs, read_signature
 from actionhero_tcp.errors import ClientError
 
 
@@ -106,6 +106,12 @@ class ArgumentsTests(SynchronousTestCase):
                 ClientError, inputs.arguments, {**params, name: 1}, strict=True
             )
             self.assertEqual(expected, error.text)
+
+    def test_strict_names_only_so_many(self) -> None:
+        params = {"key": "k", "value": "v", **{f"x{i}": i for i in range(1000)}}
+        error = self.assertRaises(ClientError, self.sample().arguments, params, strict=True)
+        told = error.fields["errors"]
+        self.assertEqual(MOST_UNKNOWN, len(told))
 
     def test_strict_refuses_nothing_where_the_rest_is_taken(self) -> None:
         inputs = read_signature(lambda api, connection, **rest: None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import decimal
 import json
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +56,21 @@ def typed(
     """Takes all else."""
 
 
+Name = NewType("Name", str)
+
+
+@action
+def named(
+    api: Any,
+    connection: Any,
+    *,
+    long: Annotated[str, Meta(min_length=2)] = "long",
+    name: Name = Name("name"),
+    bare: str | None = None,
+) -> None:
+    """Takes texts of all kinds."""
+
+
 @action
 def nothing(api: Any, connection: Any) -> None:
     """Takes nothing."""
@@ -86,13 +101,13 @@ def defaulted(api: Any, connection: Any, *, items: list[int] = DEFAULT) -> None:
 
 ACTIONS: dict[str, Action] = {
     found.name: found
-    for function in (plain, typed, nothing, rest, paged, odd, defaulted)
+    for function in (plain, typed, named, nothing, rest, paged, odd, defaulted)
     for found in [getattr(function, MARK)]
 }
 DECODER = RequestDecoder((found, found) for found in ACTIONS.values())
 
 
-def ask(name: str, **params: object) -> bytes:
+def ask(name: str, /, **params: object) -> bytes:
     """A request in JSON."""
     return json.dumps({"action": name, "params": params}).encode()
 
@@ -124,11 +139,13 @@ class ReadTests(SynchronousTestCase):
 
     def test_fills_in_defaults(self) -> None:
         self.assertEqual({"key": "k", "value": "v", "n": None}, self.direct(ask("plain", key="k")))
+        names = {"long": "ab", "name": "n", "bare": "b"}
+        self.assertEqual(names, self.direct(ask("named", **names)))
         self.assertIs(DEFAULT, self.direct(b'{"action":"defaulted"}')["items"])
 
     def test_params_may_be_missing_where_none_is_required(self) -> None:
-        self.assertEqual({}, self.direct(b'{"action":"nothing"}'))
-        self.assertEqual({}, self.direct(b'{"params":{},"action":"nothing"}'))
+        for line in (b'{"action":"defaulted"}', b'{"params":{},"action":"defaulted"}'):
+            self.assertEqual({"items": DEFAULT}, self.direct(line))
         self.left(b'{"action":"plain"}')
 
     def test_leaves_what_counts_as_missing(self) -> None:
@@ -140,6 +157,11 @@ class ReadTests(SynchronousTestCase):
             ask("typed", reading={"values": []}, either=""),
             ask("typed", reading={"values": []}, choice=""),
             ask("typed", reading={"values": []}, device=None),
+            *(
+                ask("named", **{key: empty})
+                for key in ("long", "name", "bare")
+                for empty in ("", None)
+            ),
         )
 
     def test_leaves_what_has_another_type(self) -> None:
@@ -151,13 +173,13 @@ class ReadTests(SynchronousTestCase):
             ask("typed", reading={"values": []}, level=10),
             ask("typed", reading={"values": []}, price="NaN"),
             ask("odd", odd={"n": 1}),
+            ask("named", long="a"),
         )
 
     def test_leaves_what_is_not_declared(self) -> None:
         self.left(
             ask("plain", key="k", other=1),
             ask("plain", key="k", limit=1),
-            ask("nothing", a=1),
             b'{"action":"nothing","id":1}',
         )
 
@@ -176,7 +198,7 @@ class ReadTests(SynchronousTestCase):
         self.left(b'{"action":"rest","params":{"a":' + b"[" * 5000 + b"]" * 5000 + b"}}")
 
     def test_reads_only_the_line_where_the_inputs_have_to_wait(self) -> None:
-        for name in ("rest", "paged"):
+        for name in ("rest", "paged", "nothing"):
             params = {"key": None, "limit": "5"}
             found = DECODER.read(ask(name, **params), 64)
             self.assertEqual((ACTIONS[name], None, params), found)
@@ -196,10 +218,13 @@ class ReadTests(SynchronousTestCase):
 
     @PROPERTY
     @given(
-        st.sampled_from(["plain", "typed", "nothing", "defaulted"]),
+        st.sampled_from(["plain", "typed", "named", "defaulted"]),
         st.dictionaries(
             st.sampled_from(
-                ["key", "value", "n", "reading", "level", "either", "choice", "price", "items"]
+                [
+                    *("key", "value", "n", "reading", "level", "either", "choice", "price"),
+                    *("items", "long", "name", "bare"),
+                ]
             ),
             JSON_VALUES
             | st.sampled_from(["NaN", "1.5", "a", "", None, 5, {"values": [1, 2.5]}, [1, 2]]),

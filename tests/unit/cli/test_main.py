@@ -24,7 +24,7 @@ class CommandTests(SynchronousTestCase):
         module.configure = lambda parser: parser.add_argument("--name", metavar="WHO")
         module.run = self.run_command
         self.module = module
-        self.patch(main, "COMMANDS", (main.Command("greet", "greet people", "greet"),))
+        self.patch(main, "COMMANDS", (main.Command("greet", "greet people", ".greet"),))
         self.patch(main, "import_module", self.import_module)
 
     def import_module(self, name: str, package: str) -> Any:
@@ -106,7 +106,7 @@ class TableTests(SynchronousTestCase):
 
     def test_every_command_has_a_module(self) -> None:
         for command in main.COMMANDS:
-            module = main.import_module(f".{command.module}", "actionhero_tcp.cli")
+            module = main.import_module(command.module, "actionhero_tcp.cli")
             self.assertTrue(module.__doc__, command)
             module.configure(argparse.ArgumentParser())
             self.assertTrue(callable(module.run), command)

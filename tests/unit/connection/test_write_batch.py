@@ -138,3 +138,25 @@ class TurnTests(SynchronousTestCase):
         self.assertEqual([], called)
         self.soon.one_pass()
         self.assertEqual([1], called)
+
+
+class LateTests(SynchronousTestCase):
+    """What is sent by actions that had to wait."""
+
+    def test_it_is_written_at_once(self) -> None:
+        written: list[str] = []
+        batch = WriteBatch(Soon())
+        with batch.late:
+            batch.afterwards(lambda: written.append("late"))
+        self.assertEqual(["late"], written)
+
+    def test_on_an_asyncio_reactor_it_is_written_together_in_the_next_pass(self) -> None:
+        written: list[str] = []
+        soon = Soon()
+        batch = WriteBatch(soon, joins_late=True)
+        for name in ("first", "second"):
+            with batch.late:
+                batch.afterwards(lambda name=name: written.append(name))
+        self.assertEqual([], written)
+        self.assertEqual(1, soon.one_pass())
+        self.assertEqual(["first", "second"], written)

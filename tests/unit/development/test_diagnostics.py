@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from msgspec import Struct
+
 from actionhero_tcp import NO_RESPONSE, ActionError, on_say
 from actionhero_tcp.app import hooks
 from actionhero_tcp.development.diagnostics import DiagnosticDialect
@@ -24,6 +26,20 @@ def fail(api: Any, connection: Any) -> None:
 
 def nothing(api: Any, connection: Any) -> None:
     pass
+
+
+class Sum(Struct):
+    """A response."""
+
+    sum: float
+
+
+def add(api: Any, connection: Any, *, a: int) -> Sum:
+    return Sum("3" if a == 1 else 5.0)  # type: ignore[arg-type]
+
+
+def none(api: Any, connection: Any) -> Sum | None:
+    return None
 
 
 class DiagnosticTests(RouterTestCase):
@@ -62,6 +78,20 @@ class DiagnosticTests(RouterTestCase):
         end = f',"fault":"{FAULT}","messageCount":1}}\r\n'.encode()
         self.assertTrue(line.endswith(end), line)
         self.assertIn('"x":"ä / \\ud800","y":[1.5e300,null]'.encode(), line)
+
+    def test_a_response_that_does_not_fit_its_annotation(self) -> None:
+        dialect = self.begin(add, none)
+        dialect.faults = {}
+        place = f"{__file__}:{add.__code__.co_firstlineno}"
+        misfit = f"{place}: the response of add does not fit its type: sum must be a number"
+        self.assertEqual(
+            {"sum": "3", "fault": misfit}, self.ask('{"action":"add","params":{"a":1}}')
+        )
+        self.assertIn(misfit, self.log)
+        self.assertEqual({"sum": 5.0}, self.ask('{"action":"add","params":{"a":5}}'))
+        self.assertEqual({"status": "OK"}, self.ask("none"))
+        dialect.faults = {"add": FAULT}
+        self.assertEqual(FAULT, self.ask('{"action":"add","params":{"a":1}}')["fault"])
 
     def test_one_with_no_fields(self) -> None:
         self.begin(nothing)

@@ -97,6 +97,18 @@ class AddressTests(SynchronousTestCase):
             with contextlib.suppress(StartError):
                 RedisAddress.parse(url)
 
+    def test_sentinels(self) -> None:
+        url = "redis+sentinel://u:s@cret@a.example,[::1]:7000,b/main/2"
+        address = RedisAddress.parse(url)
+        expected = (("a.example", 26379), ("::1", 7000), ("b", 26379))
+        self.assertEqual((expected, "main", 2), (address.sentinels, address.name, address.database))
+        self.assertEqual(("AUTH", "u", "s@cret"), address.login[0])
+        shown = "redis+sentinel://a.example:26379,[::1]:7000,b:26379/main/2"
+        self.assertEqual(shown, str(address))
+        for part in ("a", "a/", "a,/main", "a/main/x", "a/main/1?db=2", "a:x/main"):
+            error = self.assertRaises(StartError, RedisAddress.parse, f"redis+sentinel://{part}")
+            self.assertIn("redis.url", str(error))
+
     def test_it_is_shown_without_user_and_password(self) -> None:
         for url, shown in (
             ("redis://u:secret@h:7000/3", "redis://h:7000/3"),

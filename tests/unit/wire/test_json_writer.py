@@ -314,7 +314,7 @@ class DumpsTests(SynchronousTestCase):
         piecewise = json_writer._write(value)
         self.assertEqual(piecewise, json_writer.dumps(value))
         with contextlib.suppress(UnicodeEncodeError):
-            self.assertEqual(piecewise, json_writer._encode(value))
+            self.assertEqual(piecewise, json_writer.encode(value))
 
     @PROPERTY
     @given(ANY_TEXT)
