@@ -146,7 +146,8 @@ def _is_direct(action: Action) -> bool:
     """Whether a request for the action can be read straight into its inputs."""
     names = {declared.name for declared in action.inputs.declared}
     takes_rest = action.inputs.takes_rest
-    return not action.blocking and not takes_rest and names.isdisjoint(_DEFAULTED)
+    # Without inputs there is nothing to convert, and any params are ignored.
+    return bool(names) and not (action.blocking or takes_rest) and names.isdisjoint(_DEFAULTED)
 
 
 def _default(value: Any) -> Any:
