@@ -83,7 +83,7 @@ _FROM_SERVER: Final[dict[str, tuple[str, Schema]]] = {
             **{"from": {"description": "the speaker's id; 0 for the server"}},
             message={"description": "what was said; a string where a client said it"},
             room=_TEXT,
-            context={"enum": ["user", "api"]},
+            context={"const": "user"},
             sentAt=_TIME,
         ),
     ),

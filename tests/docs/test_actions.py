@@ -49,7 +49,7 @@ def ask(action: str, **params: object) -> str:
 
 
 OK = {"status": "OK"}
-SAID = {"message": "HI", "room": "defaultRoom", "from": 0, "context": "api", "sentAt": 0}
+SAID = {"message": "HI", "room": "defaultRoom", "from": 0, "context": "user", "sentAt": 0}
 
 DEVICE = "6f1cbd44-3c4a-4d5c-8b0c-5a3a6b0d9c11"
 READING = {"at": "2026-01-31T12:00:00Z", "values": [1, 2.5]}
