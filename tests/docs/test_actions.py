@@ -134,6 +134,14 @@ CALLS: dict[str, list[Call]] = {
     ],
     "makeTea": [Call(ask("makeTea", minutes=0.25), {"tea": "ready"}, after=15)],
     "later": [Call("later", {"waited": 1.0}, after=1)],
+    "tail": [
+        Call(ask("tail", lines=0), OK),
+        Call(
+            ask("later", seconds=1),
+            {"waited": 1.0},
+            after=1,
+        ),
+    ],
     "digest": [
         Call(
             ask("digest", password="secret", salt="salt"),
