@@ -226,7 +226,8 @@ class RequirementTests(SynchronousTestCase):
 
     def test_a_folder_or_a_file(self) -> None:
         origin = {"url": "file:///srv/actionhero", "dir_info": {}}
-        self.assertEqual("actionhero-tcp[fast,web] @ file:///srv/actionhero", self.requirement(origin))
+        wanted = "actionhero-tcp[fast,web] @ file:///srv/actionhero"
+        self.assertEqual(wanted, self.requirement(origin))
 
     def test_a_repository(self) -> None:
         origin = {
