@@ -13,6 +13,7 @@ from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
+    from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
     from ..logs.request_log import Answered
@@ -47,6 +48,8 @@ class Request:
             such ids; empty until it is read.
         slot: Where its response goes, where all else waits for that; None elsewhere.
         timer: Ends it when its time is up; None where it does not wait.
+        parts: Sends its answer in parts; None where it has one.
+        ended: Whether what it runs has ended, or was cancelled.
     """
 
     # As attributes of the class these cost a request that is answered at once nothing.
@@ -55,6 +58,8 @@ class Request:
     slot: ResponseSlot | None = None
     message_id: bytes = b""
     timer: Timer | None = None
+    parts: PartSink | None = None
+    ended = False
     _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
@@ -119,6 +124,7 @@ class Request:
 
     def end(self) -> None:
         """Removes it from those of its connection that still run."""
+        self.ended = True
         connection = self.connection
         connection.pending.discard(self)
         if connection.waits_for is self:
