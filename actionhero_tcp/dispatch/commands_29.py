@@ -249,6 +249,7 @@ class FileVerb:
     place = __name__
     in_order = False
     sends_file = True
+    streams = False
 
     def __init__(self, path: object) -> None:
         self._path = path

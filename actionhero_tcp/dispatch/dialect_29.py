@@ -146,6 +146,10 @@ class Dialect29:
             return outcome
         return lines.result(outcome, _id(request), request.number)
 
+    def part(self, request: Request, part: object) -> bytes:
+        """See `Dialect.part`."""
+        return lines.part(part, _id(request), request.number)
+
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""
         return lines.error(text, _id(request), request.number, fields)

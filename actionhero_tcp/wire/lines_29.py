@@ -88,9 +88,23 @@ def result(outcome: object, id: bytes, number: int) -> bytes:
     return _PLAIN % (text[1:-1], id, number)
 
 
-def _answer(fields: Mapping[str, object], id: bytes, number: int) -> bytes:
+def part(value: object, id: bytes, number: int) -> bytes:
+    """A part of an answer, of the context ``stream``, which these clients pass over.
+
+    Raises:
+        UnserializableError: The value is no JSON object.
+    """
+    fields = value if isinstance(value, Mapping) else as_builtins(value)
+    if not isinstance(fields, Mapping):
+        raise UnserializableError(f"a part is an object, not of type {type(value).__name__}")
+    return _answer(fields, id, number, "stream")
+
+
+def _answer(
+    fields: Mapping[str, object], id: bytes, number: int, context: str = "response"
+) -> bytes:
     """An answer of fields, of which those with the names of ours are replaced."""
-    body = {**fields, "context": "response"}
+    body = {**fields, "context": context}
     body.pop("messageId", None)
     body.pop("messageCount", None)
     return b"%b,%b" % (dumps(body)[:-1], _END % (id, number))
