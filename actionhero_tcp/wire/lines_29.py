@@ -94,7 +94,9 @@ def part(value: object, id: bytes, number: int) -> bytes:
     Raises:
         UnserializableError: The value is no JSON object.
     """
-    fields = value if isinstance(value, Mapping) else as_builtins(value)
+    fields: Any = {} if value is None else value
+    if not isinstance(fields, Mapping):
+        fields = as_builtins(value)
     if not isinstance(fields, Mapping):
         raise UnserializableError(f"a part is an object, not of type {type(value).__name__}")
     return _answer(fields, id, number, "stream")
