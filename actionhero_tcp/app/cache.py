@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from math import ceil
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..clock import Clock, Timer, stop
 from ..connection.memory import Account
-from ..wire import json_writer
+from ..wire import json_reader, json_writer
 
 DEFAULT_MAX_ENTRIES = 10_000
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
@@ -118,18 +117,16 @@ class _Record:
     created_at: int
     read_at: int | None
     expires_at: int | None
-    deadline: float | None
-
-    def size(self, key: str) -> int:
-        """The bytes that it takes under its key."""
-        return len(self.encoded) + sys.getsizeof(key) + ENTRY_BYTES
+    size: int
+    """The bytes that it takes, with its key."""
 
 
-@dataclass(order=True, slots=True)
-class _Expiry:
+class _Expiry(NamedTuple):
     deadline: float
-    key: str = field(compare=False)
-    record: _Record = field(compare=False)
+    number: int
+    """Of those with one deadline, the first comes first."""
+    key: str
+    record: _Record
 
 
 class LocalCache:
@@ -164,6 +161,7 @@ class LocalCache:
         self._account = account
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
+        self._expiry_number = 0
         self._timer: Timer | None = None
 
     @property
@@ -177,17 +175,17 @@ class LocalCache:
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """See `Cache.save`."""
         check_expiry(expire_ms)
-        now = _now()
-        record = _Record(encoded(value), now, None, None, None)
+        json_text, now = encoded(value), _now()
+        size = len(json_text) + sys.getsizeof(key) + ENTRY_BYTES
+        record = _Record(json_text, now, None, None, size)
         known = self._remove(key)
+        self._records[key] = record
+        self._account.charge(size)
         if expire_ms is not None:
             record.expires_at = now + ceil(expire_ms)
-            record.deadline = self._clock.seconds() + expire_ms / 1000
-        self._records[key] = record
-        self._account.charge(record.size(key))
-        self._expire_later(key, record)
+            self._expire_later(key, record, expire_ms / 1000)
         while len(self._records) > self.max_entries or (
-            self.held > self.max_bytes and len(self._records) > 1
+            self._account.held > self.max_bytes and len(self._records) > 1
         ):
             self._remove(next(iter(self._records)))
         return NEW_RECORD if known is None else UPDATED_RECORD
@@ -199,14 +197,15 @@ class LocalCache:
             return None
         self._records.move_to_end(key)
         last_read, record.read_at = record.read_at, _now()
-        value = json.loads(record.encoded)
+        value = json_reader.loads_own(record.encoded)
         return CacheEntry(value, record.created_at, last_read, record.expires_at)
 
     async def destroy(self, key: str) -> bool:
         """See `Cache.destroy`."""
         known = self._remove(key)
         if not self._records:
-            self.close()
+            # The timer stays: to stop it and set it for each short-lived entry costs more.
+            self._expiries.clear()
         return known is not None
 
     async def size(self) -> int:
@@ -224,29 +223,29 @@ class LocalCache:
     def _remove(self, key: str) -> _Record | None:
         record = self._records.pop(key, None)
         if record is not None:
-            self._account.release(record.size(key))
+            self._account.release(record.size)
             # Its expiry may keep the record for long.
             record.encoded = b""
         return record
 
-    def _expire_later(self, key: str, record: _Record) -> None:
-        if record.deadline is None:
-            return
+    def _expire_later(self, key: str, record: _Record, seconds: float) -> None:
         # Records that were replaced or removed leave their expiry behind.
         if len(self._expiries) > 2 * len(self._records) + 64:
             self._expiries = [e for e in self._expiries if self._records.get(e.key) is e.record]
             heapify(self._expiries)
-        heappush(self._expiries, _Expiry(record.deadline, key, record))
+        self._expiry_number += 1
+        deadline = self._clock.seconds() + seconds
+        heappush(self._expiries, _Expiry(deadline, self._expiry_number, key, record))
         self._set_timer()
 
     def _set_timer(self) -> None:
         if not self._expiries:
             return
-        delay = max(0.0, self._expiries[0].deadline - self._clock.seconds())
-        if self._timer is None:
+        deadline = self._expiries[0].deadline
+        if self._timer is None or self._timer.getTime() > deadline:
+            stop(self._timer)
+            delay = max(0.0, deadline - self._clock.seconds())
             self._timer = self._clock.callLater(delay, self._expire)
-        elif self._timer.getTime() > self._expiries[0].deadline:
-            self._timer.reset(delay)
 
     def _expire(self) -> None:
         self._timer = None
