@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import CoroutineType
+from types import AsyncGeneratorType, CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
@@ -13,6 +13,7 @@ from ..connection.connection import ActionConnection, JsonParams
 from ..wire import json_lines
 from . import coroutines, schema
 from .inputs import Inputs
+from .streams import send_parts
 
 if TYPE_CHECKING:
     from ..connection.files import FileReader
@@ -36,6 +37,7 @@ class Action:
         file: The file that defines it.
         line: The line there.
         strict: Whether it refuses params that it does not declare.
+        streams: Whether it is an async generator, whose values are sent one by one.
         errors: What it raises for clients: texts by code.
         output: The type of its response, of its return annotation.
         simple: Whether it has no inputs to look at, and runs in the reactor's thread.
@@ -56,6 +58,7 @@ class Action:
     file: str = ""
     line: int = 0
     strict: bool = False
+    streams: bool = False
     errors: Mapping[int, str] = field(default_factory=dict)
     output: Any = Any
     simple: bool = field(init=False)
@@ -103,7 +106,11 @@ class Action:
             outcome = self.function(api, connection)
         else:
             outcome = self.call(api, connection)
-        return coroutines.start(outcome) if type(outcome) is CoroutineType else outcome
+        if type(outcome) is CoroutineType:
+            return coroutines.start(outcome)
+        if type(outcome) is AsyncGeneratorType:
+            return coroutines.start(send_parts(outcome, connection._parts))
+        return outcome
 
     def call(self, api: Any, connection: ActionConnection) -> Any:
         """Calls the function with its inputs; see `start`.
@@ -112,11 +119,15 @@ class Action:
             What it returned, which may be a coroutine; or a Deferred where it runs in a thread.
         """
         if self.simple:
-            return self.function(api, connection)
-        arguments = self.inputs.arguments(connection.params, strict=self.strict)
-        if self.blocking:
-            return self._start_in_thread(api, connection, arguments)
-        return self.function(api, connection, **arguments)
+            outcome = self.function(api, connection)
+        else:
+            arguments = self.inputs.arguments(connection.params, strict=self.strict)
+            if self.blocking:
+                return self._start_in_thread(api, connection, arguments)
+            outcome = self.function(api, connection, **arguments)
+        if type(outcome) is AsyncGeneratorType:
+            return send_parts(outcome, connection._parts)
+        return outcome
 
     def _start_in_thread(
         self, api: Any, connection: ActionConnection, arguments: dict[str, Any]

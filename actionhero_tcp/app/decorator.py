@@ -72,7 +72,8 @@ def action(function: Any = None, /, **options: Any) -> Any:
     a default is a required input, one with a default an optional one, and its annotation
     converts what a client sent: any type that msgspec can convert, or a pydantic model.
     ``**params`` takes all the rest. It returns what is written as a JSON object (a dict, a
-    ``msgspec.Struct``, a dataclass, …) for the response, or None.
+    ``msgspec.Struct``, a dataclass, …) for the response, or None. An ``async def`` that yields
+    such objects answers in parts, one for each.
 
     Args:
         function: The function, where the decorator is used without parentheses.
@@ -141,6 +142,7 @@ def _make(
         file=file,
         line=line,
         strict=strict,
+        streams=inspect.isasyncgenfunction(inspect.unwrap(function)),
         errors=errors or {},
         output=output,
     )
@@ -168,7 +170,9 @@ def _check_shown(description: object, output_example: object, errors: object) ->
 
 
 def _check_kind(function: Any, blocking: bool) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise ValueError("a generator cannot be an action")
+    if inspect.isgeneratorfunction(function):
+        raise ValueError("a generator is an action only as async def")
+    if blocking and inspect.isasyncgenfunction(function):
+        raise ValueError("blocking=True is for a plain def, not for an async generator")
     if blocking and inspect.iscoroutinefunction(function):
         raise ValueError("blocking=True is for a plain def, not for async def")

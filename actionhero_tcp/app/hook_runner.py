@@ -214,6 +214,7 @@ class HookedAction:
         place: See above.
         in_order: See above.
         sends_file: See above.
+        streams: See above.
     """
 
     def __init__(
@@ -224,6 +225,7 @@ class HookedAction:
         self.place = action.place
         self.in_order = action.in_order
         self.sends_file = action.sends_file
+        self.streams = action.streams
         self._action = action
         self._hooks = hooks
         self._before = before

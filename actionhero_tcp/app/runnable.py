@@ -16,6 +16,7 @@ class Runnable(Protocol):
         place: Where it is defined, as ``file:line``.
         in_order: Whether its client's next requests wait for it.
         sends_file: Whether what is sent to its client while it runs follows its file.
+        streams: Whether it answers in parts.
     """
 
     @property
@@ -28,6 +29,8 @@ class Runnable(Protocol):
     def in_order(self) -> bool: ...
     @property
     def sends_file(self) -> bool: ...
+    @property
+    def streams(self) -> bool: ...
 
     def start(self, api: Any, connection: ActionConnection) -> Any:
         """Runs it as far as it goes by itself; see `actions.Action.start`."""

@@ -16,6 +16,8 @@ from .estimate import PARAM_BYTES, WIDEST
 from .state import ReadHold
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
     from .files import FileReader
     from .memory import Account
     from .outbox import ResponseSlot
@@ -46,6 +48,10 @@ class Outlet(Protocol):
 
     def hold(self) -> ResponseSlot:
         """Holds all else back until the place that it gives is taken."""
+        ...
+
+    def wait(self) -> Deferred[None] | None:
+        """A Deferred that fires when the client has taken enough; None where nothing waits."""
         ...
 
 
@@ -272,10 +278,11 @@ Params = dict[str, Any] | JsonParams
 class ActionConnection:
     """The connection as an action sees it: the client, and its params as of the request."""
 
-    __slots__ = ("_connection", "_params", "_place")
+    __slots__ = ("_connection", "_params", "_parts", "_place")
 
-    # Not set where nothing waits for a file: every request would pay for that.
+    # Not set where nothing waits for a file or answers in parts: every request would pay for that.
     _place: ResponseSlot
+    _parts: Any
 
     def __init__(self, connection: Connection, params: Params) -> None:
         self._connection = connection

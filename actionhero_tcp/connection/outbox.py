@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
@@ -121,6 +122,7 @@ class Outbox:
         "_plain",
         "_said",
         "_scheduled",
+        "_waiting",
         "_write_batch",
         "_writer",
     )
@@ -142,6 +144,7 @@ class Outbox:
         self._scheduled = False
         self._blocked = False
         self._overflowed = False
+        self._waiting: list[Deferred[None]] | None = None
 
     def open(self, writer: Writer) -> None:
         """Starts to write to a transport."""
@@ -246,6 +249,16 @@ class Outbox:
             self._scheduled = True
             self._write_batch.later(self._continue)
 
+    def wait(self) -> Deferred[None] | None:
+        """See `connection.Outlet.wait`."""
+        if self._writer is None or not (self._blocked or self.full):
+            return None
+        waiting: Deferred[None] = Deferred()
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(waiting)
+        return waiting
+
     def _add_file(self, part: FileReader | ResponseSlot) -> None:
         if not self._parts:
             self._write_batch.touch(self)
@@ -325,7 +338,10 @@ class Outbox:
 
     def _tell_if_drained(self) -> None:
         if not self._parts and not self._blocked and self._writer is not None:
+            waiting, self._waiting = self._waiting, None
             self._owner.outbox_drained()
+            for each in waiting or ():
+                each.callback(None)
 
     def pauseProducing(self) -> None:
         """The transport is full: nothing more until it is empty."""

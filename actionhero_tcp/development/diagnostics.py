@@ -60,7 +60,15 @@ class DiagnosticDialect:
     def result(self, request: Request, outcome: object) -> bytes:
         """See `Dialect.result`."""
         response = self._dialect.result(request, outcome)
+        if request.parts is not None:
+            return self._with_fault(request, response)
         return self._with_fault(request, response, self._misfit(request, outcome))
+
+    def part(self, request: Request, part: object) -> bytes:
+        """See `Dialect.part`."""
+        return self._with_fault(
+            request, self._dialect.part(request, part), self._misfit(request, part)
+        )
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""

@@ -65,6 +65,11 @@ def _response(**properties: Schema) -> Schema:
     )
 
 
+def _part() -> Schema:
+    """The schema of a part of an answer."""
+    return _object(("context", "messageCount"), context={"const": "stream"}, messageCount=_NUMBER)
+
+
 _FROM_SERVER: Final[dict[str, tuple[str, Schema]]] = {
     "welcome": (
         "The first line that a client gets.",
@@ -83,7 +88,7 @@ _FROM_SERVER: Final[dict[str, tuple[str, Schema]]] = {
             **{"from": {"description": "the speaker's id; 0 for the server"}},
             message={"description": "what was said; a string where a client said it"},
             room=_TEXT,
-            context={"enum": ["user", "api"]},
+            context={"const": "user"},
             sentAt=_TIME,
         ),
     ),
@@ -211,13 +216,22 @@ def _add_action(made: _Document, action: Action, key: str) -> None:
     required = ("action", "params") if params.get("required") else ("action",)
     request = _object(required, action={"const": action.name}, params=params)
     made.message(f"{key}.request", request, f"a request for the action {action.name}")
+    replies = [f"{key}.response", "error"]
+    if action.streams:
+        made.message(
+            f"{key}.part",
+            {"allOf": [_part(), output]},
+            f"a part of what {action.name} answers",
+            correlationId=_CORRELATION,
+        )
+        replies.insert(0, f"{key}.part")
+        output = {"type": "object"}
     made.message(
         f"{key}.response",
         {"allOf": [_response(), output]},
         f"what {action.name} answers",
         correlationId=_CORRELATION,
     )
-    replies = [f"{key}.response", "error"]
     for declared in schemas["errors"]:
         code = declared["code"]
         name = f"{key}.error.{code}"

@@ -60,6 +60,18 @@ class Dialect(Protocol):
         """
         ...
 
+    def part(self, request: Request, part: object) -> bytes:
+        """Writes a part of the answer to a request.
+
+        Args:
+            request: The request.
+            part: What its action yielded.
+
+        Raises:
+            UnserializableError: That is no JSON object.
+        """
+        ...
+
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """Writes the response to a request that has failed.
 

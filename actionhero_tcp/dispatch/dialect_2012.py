@@ -158,6 +158,10 @@ class Dialect2012:
             return outcome
         return json_lines.result(outcome, request.number)
 
+    def part(self, request: Request, part: object) -> bytes:
+        """See `Dialect.part`."""
+        return json_lines.part(part, request.number)
+
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""
         return json_lines.error(text, request.number, fields)

@@ -27,6 +27,7 @@ class HookedVerb:
         place: Where its hooks are defined.
         in_order: Its client's next requests wait for it, so that all is said in order.
         sends_file: It sends none.
+        streams: It answers at once.
     """
 
     __slots__ = ("_run", "name", "place")
@@ -34,6 +35,7 @@ class HookedVerb:
     kind = "verb"
     in_order = True
     sends_file = False
+    streams = False
 
     def __init__(
         self,

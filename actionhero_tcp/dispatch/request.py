@@ -13,6 +13,7 @@ from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
 if TYPE_CHECKING:
+    from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
     from ..logs.request_log import Answered
@@ -45,6 +46,8 @@ class Request:
         error: The error that its client got; None where it got none.
         slot: Where its response goes, where all else waits for that; None elsewhere.
         timer: Ends it when its time is up; None where it does not wait.
+        parts: Sends its answer in parts; None where it has one.
+        ended: Whether what it runs has ended, or was cancelled.
     """
 
     # As attributes of the class these cost a request that is answered at once nothing.
@@ -52,6 +55,8 @@ class Request:
     error: str | None = None
     slot: ResponseSlot | None = None
     timer: Timer | None = None
+    parts: PartSink | None = None
+    ended = False
     _charged = 0
     _owner: RequestOwner
     _outcome: Deferred[Any]
@@ -116,6 +121,7 @@ class Request:
 
     def end(self) -> None:
         """Removes it from those of its connection that still run."""
+        self.ended = True
         connection = self.connection
         connection.pending.discard(self)
         if connection.waits_for is self:

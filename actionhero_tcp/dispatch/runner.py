@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from ..errors import (
     printable,
     printable_lines,
 )
+from .parts import Parts
 
 if TYPE_CHECKING:
     from ..app.api import Api
@@ -76,6 +78,8 @@ class Runner:
         if params is None:
             params = request.connection.params.copy()
         face = ActionConnection(request.connection, params)
+        if runnable.streams:
+            face._parts = request.parts = Parts(request, runnable, self)
         try:
             outcome = runnable.start(self._api, face)
         except ClientError:
@@ -126,6 +130,24 @@ class Runner:
         if request.is_pending:
             request.cancel()
             self._answer(request, self.refusal(request, ClientError(error)))
+
+    # For `Parts`
+
+    def part(self, request: Request, runnable: Runnable, part: object) -> bytes:
+        """See `parts.PartWriter.part`."""
+        try:
+            return self._dialect.part(request, part)
+        except UnserializableError as error:
+            raise self._not_json(runnable, error) from None
+
+    def later(self, call: Callable[[], None]) -> None:
+        """See `parts.PartWriter.later`."""
+        self._write_batch.later(call)
+
+    def renew(self, request: Request) -> None:
+        """See `parts.PartWriter.renew`."""
+        if request.timer is not None and request.timer.active():
+            request.timer.reset(self._api.config.limits.action_timeout)
 
     @property
     def _server_error(self) -> str:
@@ -218,5 +240,10 @@ class Runner:
             connection.owner.action_done()
 
     def _time_out(self, request: Request, error: str) -> None:
+        if request.parts is not None and request.parts.is_held:
+            # The write timeout is what counts while the client has to take something.
+            seconds = self._api.config.limits.action_timeout
+            request.timer = self._api.reactor.callLater(seconds, self._time_out, request, error)
+            return
         self._api.stats.limited["actionTimeout"] += 1
         self.give_up(request, error)

@@ -130,7 +130,7 @@ class Rooms:
     def say(self, room: str, message: object) -> None:
         """Says something to all members of a room, in the name of the server.
 
-        Members get ``{"message":…,"room":…,"from":0,"context":"api","sentAt":ms}``.
+        Members get ``{"message":…,"room":…,"from":0,"context":"user","sentAt":ms}``.
 
         Args:
             room: The room; where nobody is in it, nobody hears.
@@ -139,7 +139,7 @@ class Rooms:
         Raises:
             UnserializableError: The message is no JSON.
         """
-        line = _said(message, room, 0, "api")
+        line = _said(message, room, 0, "user")
         with self._write_batch:
             self._deliver(line, self._listeners(room, None, None))
             self.bus.say(room, line)

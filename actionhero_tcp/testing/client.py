@@ -226,6 +226,7 @@ class _Outlet:
         self._tell = tell
         self.send = outbox.send
         self.say = outbox.say
+        self.wait = outbox.wait
 
     @property
     def queued_bytes(self) -> int:

@@ -53,6 +53,7 @@ NUMBERED: Final = b'%b"messageCount":%d}\r\n'
 
 
 _OK_HEAD: Final = b'{"context":"response","status":"OK",'
+_STREAM: Final = {"context": "stream"}
 _START: Final = b'{"context":"response",'
 
 
@@ -112,6 +113,30 @@ def _renamed_result(fields: Any, number: int) -> bytes:
     fields = {"context": "response", **fields}
     fields.pop("messageCount", None)
     return NUMBERED % (head(fields), number)
+
+
+def part(value: object, number: int) -> bytes:
+    """A part of the answer to an action.
+
+    Args:
+        value: What the action yielded: anything that is written as a JSON object, or None for
+            a part without fields.
+        number: The request's number.
+
+    Raises:
+        UnserializableError: It is no JSON object.
+    """
+    fields: Any = {} if value is None else value
+    if type(fields) is not dict:
+        if dumps(value)[:1] != b"{":
+            raise UnserializableError(
+                f"it is of type {type(value).__name__}; an action yields objects: a dict, "
+                "a Struct, a dataclass or the like"
+            )
+        fields = as_builtins(value)
+    body = {"context": "stream", **fields, **_STREAM}
+    body.pop("messageCount", None)
+    return NUMBERED % (head(body), number)
 
 
 def error(text: str, number: int, fields: Mapping[str, object] | None = None) -> bytes:

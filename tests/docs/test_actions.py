@@ -49,7 +49,7 @@ def ask(action: str, **params: object) -> str:
 
 
 OK = {"status": "OK"}
-SAID = {"message": "HI", "room": "defaultRoom", "from": 0, "context": "api", "sentAt": 0}
+SAID = {"message": "HI", "room": "defaultRoom", "from": 0, "context": "user", "sentAt": 0}
 
 DEVICE = "6f1cbd44-3c4a-4d5c-8b0c-5a3a6b0d9c11"
 READING = {"at": "2026-01-31T12:00:00Z", "values": [1, 2.5]}
@@ -134,6 +134,14 @@ CALLS: dict[str, list[Call]] = {
     ],
     "makeTea": [Call(ask("makeTea", minutes=0.25), {"tea": "ready"}, after=15)],
     "later": [Call("later", {"waited": 1.0}, after=1)],
+    "tail": [
+        Call(ask("tail", lines=0), OK),
+        Call(
+            ask("later", seconds=1),
+            {"waited": 1.0},
+            after=1,
+        ),
+    ],
     "digest": [
         Call(
             ask("digest", password="secret", salt="salt"),

@@ -65,6 +65,9 @@ class ListOutlet:
     def hold(self) -> Any:
         raise NotImplementedError
 
+    def wait(self) -> None:
+        return None
+
     @property
     def messages(self) -> list[dict[str, Any]]:
         """All answers, parsed."""

@@ -107,11 +107,19 @@ class DecoratorTests(SynchronousTestCase):
         def generator(api: Any, connection: Any) -> Iterator[int]:
             yield 1
 
-        async def async_generator(api: Any, connection: Any) -> AsyncIterator[int]:
+        self.assertRefused(generator, "a generator is an action only as async def")
+
+    def test_async_generators_yield_objects_and_run_in_no_thread(self) -> None:
+        async def numbers(api: Any, connection: Any) -> AsyncIterator[int]:
             yield 1
 
-        for function in (generator, async_generator):
-            self.assertRefused(function, "a generator cannot be an action")
+        self.assertRefused(numbers, "it returns int, which is no JSON object")
+
+        async def parts(api: Any, connection: Any) -> AsyncIterator[dict[str, int]]:
+            yield {}
+
+        self.assertRefused(parts, "not for an async generator", blocking=True)
+        self.assertTrue(getattr(action(parts), MARK).streams)
 
     def test_blocking_coroutines_are_refused(self) -> None:
         async def plain(api: Any, connection: Any) -> None:

@@ -76,7 +76,7 @@ class AroundTests(SynchronousTestCase):
         plain: Action = getattr(act, MARK)
         around = make_hooks(Hook("before_action", len)).around(plain)
         self.assertIsInstance(around, HookedAction)
-        for name in ("kind", "name", "place", "in_order", "sends_file"):
+        for name in ("kind", "name", "place", "in_order", "sends_file", "streams"):
             self.assertEqual(getattr(plain, name), getattr(around, name), name)
 
 

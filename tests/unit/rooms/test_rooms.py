@@ -424,7 +424,7 @@ class SayTests(RoomsTestCase):
     def test_is_heard_in_this_form(self) -> None:
         self.rooms.say("r", "hello")
         expected = (
-            b'{"message":"hello","room":"r","from":0,"context":"api","sentAt":1352686207062}\r\n'
+            b'{"message":"hello","room":"r","from":0,"context":"user","sentAt":1352686207062}\r\n'
         )
         self.assertEqual(([expected], [expected]), (self.ada.outbox.said, self.bob.outbox.said))
 
