@@ -204,8 +204,7 @@ class LocalCache:
         """See `Cache.destroy`."""
         known = self._remove(key)
         if not self._records:
-            # The timer stays: to stop it and set it for each short-lived entry costs more.
-            self._expiries.clear()
+            self.close()
         return known is not None
 
     async def size(self) -> int:
@@ -216,9 +215,11 @@ class LocalCache:
         """Empties the cache and stops its timer."""
         self._records.clear()
         self._expiries.clear()
-        self._account.release(self.held)
-        stop(self._timer)
-        self._timer = None
+        if self._account.held:
+            self._account.release(self._account.held)
+        if self._timer is not None:
+            stop(self._timer)
+            self._timer = None
 
     def _remove(self, key: str) -> _Record | None:
         record = self._records.pop(key, None)

@@ -176,15 +176,17 @@ class ExpiryTests(LocalCacheTestCase):
         self.clock.pump([1, 1])
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_entries_that_are_saved_and_destroyed_share_one_timer(self) -> None:
-        for _ in range(10):
-            self.save("a", 1, 1000)
-            self.destroy("a")
-        self.assertEqual(1, len(self.clock.getDelayedCalls()))
-        self.clock.advance(1)
+    def test_no_timer_is_left_when_the_last_is_destroyed(self) -> None:
+        self.save("a", 1, 1000)
+        self.save("b", 1)
+        self.destroy("a")
+        self.destroy("b")
         self.assertEqual([], self.clock.getDelayedCalls())
+        self.save("a", 1, 1000)
+        self.clock.advance(1)
+        self.assertEqual(0, len(self.cache))
 
-    def test_the_timer_of_a_destroyed_entry_leaves_a_later_one_alone(self) -> None:
+    def test_a_destroyed_entry_does_not_end_a_later_one(self) -> None:
         self.save("a", 1, 1000)
         self.destroy("a")
         self.save("a", 1, 3000)
