@@ -59,16 +59,6 @@ def loads(text: str | bytes, max_depth: int) -> object:
     return value
 
 
-def loads_own(text: bytes) -> object:
-    """Read a JSON text that this server has written."""
-    try:
-        value: object = _decode(text)
-    except (msgspec.MsgspecError, UnicodeError):
-        # It may hold what msgspec refuses: lone surrogates, and integers of many digits.
-        value = json.loads(text)
-    return value
-
-
 def may_be_deeper(text: str | bytes, max_depth: int) -> bool:
     """Whether a JSON text could be nested deeper than that; False is certain."""
     # Each level takes two characters.

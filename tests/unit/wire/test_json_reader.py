@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import ClientError
-from actionhero_tcp.wire import json_reader, json_writer
+from actionhero_tcp.wire import json_reader
 from tests.support import PROPERTY
 from tests.support.json_values import ANY_TEXT, JSON_VALUES, depth, reference
 
@@ -202,14 +202,3 @@ class LoadsTests(SynchronousTestCase):
         if levels:
             error = self.assertRaises(ClientError, json_reader.loads, text, levels - 1)
             self.assertIn(f"deeper than {levels - 1} levels", error.text)
-
-
-class LoadsOwnTests(SynchronousTestCase):
-    """What the server has written itself."""
-
-    def test_what_the_server_writes_is_read(self) -> None:
-        value = {"a": [1, 2.5, None, True], "b": "é"}
-        self.assertEqual(value, json_reader.loads_own(json_writer.dumps_plain(value)))
-
-    def test_what_only_the_standard_library_reads_is_read(self) -> None:
-        self.assertEqual("\ud800", json_reader.loads_own(b'"\\ud800"'))
