@@ -79,6 +79,7 @@ class ConnectionTests(RedisTestCase):
                 b"-ERR unknown command AUTH, with args beginning with: s3cret\r\n",
                 "unknown command AUTH",
             ),
+            (b"-WRONGPASS s3cret\r\n", "WRONGPASS [HIDDEN]"),
             (b"\x00\xff\n\x1b[31m", "is not Redis"),
         ):
             with self.subTest(greeting), Service(greeting) as service:
