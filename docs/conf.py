@@ -60,10 +60,10 @@ nitpick_ignore_regex = [
         r"py:class",
         r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
         r"|.*\.Function|.*\.Given|.*\._Options|.*\._Decorator"
-        r"|State|LiveSettings|Application|FairThreadPool)",
+        r"|State|LiveSettings|Application|FairThreadPool|MemoryBudget)",
     ),
     # The server's own, which a public name mentions: not in the reference.
-    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|NoCluster|State)"),
+    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|MemoryBudget|NoCluster|State)"),
 ]
 
 
