@@ -21,8 +21,8 @@ class Traffic:
     """What happens, in all or in one second.
 
     Attributes:
-        said: What clients say; so often Redis is told to publish.
-        published: What of that goes to Redis: messages of rooms with members on other nodes.
+        said: What clients say in rooms with members on several nodes; so often Redis is told to
+            publish.
         relayed: What Redis sends to nodes: each message to every node that has a member in
             its room, the speaker's own too.
         heard: What the nodes get of that from others.
@@ -30,7 +30,6 @@ class Traffic:
     """
 
     said: float
-    published: float
     relayed: float
     heard: float
     delivered: float
@@ -38,7 +37,6 @@ class Traffic:
     def __add__(self, other: Traffic) -> Traffic:
         return Traffic(
             self.said + other.said,
-            self.published + other.published,
             self.relayed + other.relayed,
             self.heard + other.heard,
             self.delivered + other.delivered,
@@ -65,7 +63,7 @@ class Costs:
 
     def redis(self, traffic: Traffic) -> float:
         """What the traffic takes of Redis, in seconds of its processor."""
-        return (traffic.published * self.publish + traffic.relayed * self.relay) / 1e6
+        return (traffic.said * self.publish + traffic.relayed * self.relay) / 1e6
 
     def nodes(self, traffic: Traffic) -> float:
         """What it takes of all nodes together."""
@@ -121,13 +119,15 @@ def subscriptions(placement: Placement) -> int:
 
 def traffic(placement: Placement, said_by_each: float) -> Traffic:
     """What happens when every member of every room says so much."""
-    total = Traffic(0, 0, 0, 0, 0)
+    total = Traffic(0, 0, 0, 0)
     for room in placement:
         members, present = sum(room), sum(count > 0 for count in room)
         said = members * said_by_each
+        # What is said in a room of one node stays there.
         published = said if present > 1 else 0
-        heard = published * (present - 1)
-        total += Traffic(said, published, published * present, heard, said * (members - 1))
+        total += Traffic(
+            published, published * present, published * (present - 1), said * (members - 1)
+        )
     return total
 
 
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load = traffic(placement, options.rate)
     print(f"clients                      {options.rooms * options.members:10,}")
     print(f"subscriptions in Redis       {subscriptions(placement):10,}")
-    print(f"messages/s into Redis        {load.published:10,.0f}")
+    print(f"messages/s into Redis        {load.said:10,.0f}")
     print(f"messages/s out of Redis      {load.relayed:10,.0f}")
     print(f"messages/s written to clients{load.delivered:10,.0f}")
     for name, each in MEASURED.items():
