@@ -63,7 +63,7 @@ nitpick_ignore_regex = [
         r"|State|LiveSettings|Application|FairThreadPool)",
     ),
     # The server's own, which a public name mentions: not in the reference.
-    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|NoCluster|State)"),
+    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|MemoryBudget|NoCluster|State)"),
 ]
 
 
