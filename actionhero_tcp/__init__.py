@@ -20,6 +20,7 @@ from .app.hooks import (
     on_start,
     on_stop,
 )
+from .app.limits import limit
 from .app.outputs import NO_RESPONSE, NoResponse
 from .app.room import Room
 from .connection.connection import ActionConnection as Connection
@@ -45,6 +46,7 @@ __all__ = [
     "action",
     "after_action",
     "before_action",
+    "limit",
     "on_connect",
     "on_disconnect",
     "on_room_change",
