@@ -15,15 +15,8 @@ from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import wait_for
-from tests.support.web import web_daemon
+from tests.support.web import CHROMIUM_OPTIONS, web_daemon
 from tools.system_packages import need, which
-
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--disable-dev-shm-usage", "--hide-scrollbars"),
-)
-"""Without these Chromium looks for servers elsewhere."""
 
 
 class PageTests(SynchronousTestCase):
@@ -45,7 +38,11 @@ class PageTests(SynchronousTestCase):
         options = webdriver.ChromeOptions()
         options.binary_location = which("chromium")
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        for option in (*QUIET, f"--window-size={width},{height}", f"--user-data-dir={profile}"):
+        for option in (
+            *CHROMIUM_OPTIONS,
+            f"--window-size={width},{height}",
+            f"--user-data-dir={profile}",
+        ):
             options.add_argument(option)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         browser = webdriver.Chrome(options=options, service=Service(which("chromedriver")))
