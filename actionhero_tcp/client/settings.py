@@ -12,6 +12,11 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds that one attempt to connect may take, up to the server's welcome."""
 
 
+FIRST_RETRY: Final = 0.5
+LONGEST_RETRY: Final = 30.0
+"""Attempts to connect come at intervals, in seconds, that grow from the one to the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a client keeps at most.
