@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from .aio_connection import Address
 from .aio_reconnector import Reconnector, backoff
 from .calls import Calls
 from .outcomes import Answer, LostError
+from .parts import Parts
 from .protocol import ClientProtocol
 from .roles import Call
 from .secure import context, server_name
@@ -73,7 +75,8 @@ class Client(Calls["Future[Answer]"]):
             options = TLS() if tls is True else tls
             name = server_name(where if port is not None else "", options)
             address = Address(where, port, context(options), name)
-        self._link = Reconnector(self, address, limits or Limits(), timeout, connect_timeout, retry)
+        self._limits = limits = limits or Limits()
+        self._link = Reconnector(self, address, limits, timeout, connect_timeout, retry)
         self._sticky = self._link.sticky
         self._call = self._link.ask
         self.on_say: Callable[[dict[str, Any]], object] | None = None
@@ -180,6 +183,57 @@ class Client(Calls["Future[Answer]"]):
             conversation.ask_file(line, call, to)
 
         return self._link.ask(line, timeout, ask)
+
+    def stream(
+        self,
+        name: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **more: object,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Run an action that answers in parts.
+
+        Args:
+            name: The action's name.
+            params: Its params; here go those that Python has no keyword for.
+            timeout: Seconds that may pass without a part.
+            more: More params.
+
+        Returns:
+            An async iterator of the parts. It sends the request when the first part is asked
+            for, ends with the response, and raises the `CallError` of a call that fails.
+        """
+        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+
+    async def _parts(
+        self, line: bytes, timeout: float | None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        arrived = asyncio.Event()
+        asked: list[Parts] = []
+
+        def ask(conversation: ClientProtocol, line: bytes, call: Call) -> None:
+            asked.append(Parts(call, self._limits.max_parts, arrived.set))
+            conversation.ask(line, asked[0])
+
+        reply = self._link.ask(line, timeout, ask)
+        reply.add_done_callback(lambda _: arrived.set())
+        try:
+            while True:
+                while asked and (part := asked[0].take()) is not None:
+                    yield part
+                if reply.done():
+                    break
+                await arrived.wait()
+                arrived.clear()
+            reply.result()
+        finally:
+            for parts in asked:
+                parts.drop()
+            if not reply.cancel() and not reply.cancelled():
+                # Nobody may be left to retrieve the error.
+                reply.exception()
 
 
 def _after(do: Callable[..., object], arguments: tuple[object, ...], given: Future[Answer]) -> None:

@@ -110,6 +110,23 @@ class SessionTests(AioTestCase):
                 self.assertEqual(name, (await answer)["name"])
 
     @coroutine
+    async def test_an_answer_in_parts(self) -> None:
+        client = Client("127.0.0.1", self.start().port)
+        await client.connect()
+        lines = [part["line"] async for part in client.stream("tail", lines=5)]
+        self.assertEqual([0, 1, 2, 3, 4], lines)
+        async for part in client.stream("tail", {"lines": 500}):
+            self.assertEqual(0, part["line"])
+            break
+        lines = []
+        with self.assertRaises(AnswerError):
+            async for part in client.stream("tail", fails=True):
+                lines.append(part["line"])
+        self.assertEqual([0, 1, 2], lines)
+        self.assertEqual("OK", (await client.details())["status"])
+        await client.disconnect()
+
+    @coroutine
     async def test_a_call_can_be_cancelled(self) -> None:
         async with Client("127.0.0.1", self.start().port) as client:
             call = client.action("sleepTest", sleepDuration=100)
