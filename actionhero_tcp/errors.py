@@ -32,7 +32,7 @@ class LimitError(ClientError):
     Args:
         limit: The limit's key in the config, for the counters.
         text: What the limit is, for the client's eyes.
-        fields: What else the response holds.
+        fields: Further fields for the response, after ``error``.
     """
 
     def __init__(self, limit: str, text: str, fields: Mapping[str, object] | None = None) -> None:
