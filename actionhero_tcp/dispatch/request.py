@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
     from ..logs.request_log import Answered
+    from .time_limits import TimeLimit
 
 _log = Logger()
 
@@ -45,7 +45,7 @@ class Request:
         params: The action's params; None for a verb.
         error: The error that its client got; None where it got none.
         slot: Where its response goes, where all else waits for that; None elsewhere.
-        timer: Ends it when its time is up; None where it does not wait.
+        time_limit: Ends it when its time is up; None where it does not wait.
         parts: Sends its answer in parts; None where it has one.
         ended: Whether what it runs has ended, or was cancelled.
     """
@@ -54,7 +54,7 @@ class Request:
     params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
-    timer: Timer | None = None
+    time_limit: TimeLimit | None = None
     parts: PartSink | None = None
     ended = False
     _charged = 0
@@ -127,7 +127,9 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
             connection.release(ReadHold.ORDER)
-        stop(self.timer)
+        if self.time_limit is not None:
+            self.time_limit.discard(self)
+            self.time_limit = None
         if self._charged:
             connection.account.release(self._charged)
             self._charged = 0
