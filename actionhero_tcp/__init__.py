@@ -1,34 +1,36 @@
 """A daemon that serves Python functions over persistent TCP and TLS connections.
 
-This is what actions import; everything else is the server's own.
+This is what actions import; everything else is the server's own. A name is loaded when it is
+first used: `actionhero_tcp.client.aio` and `actionhero_tcp.client.blocking` need no Twisted.
 """
 
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .app.api import Api
-from .app.cache import CacheEntry
-from .app.decorator import action
-from .app.hooks import (
-    ActionCall,
-    after_action,
-    before_action,
-    on_connect,
-    on_disconnect,
-    on_room_change,
-    on_say,
-    on_start,
-    on_stop,
-)
-from .app.outputs import NO_RESPONSE, NoResponse
-from .app.room import Room
-from .connection.connection import ActionConnection as Connection
-from .connection.files import FileReader
-from .errors import ActionError, CacheError, UnserializableError
-
 if TYPE_CHECKING:
+    from .app.api import Api
+    from .app.cache import CacheEntry
+    from .app.decorator import action
+    from .app.hooks import (
+        ActionCall,
+        after_action,
+        before_action,
+        on_connect,
+        on_disconnect,
+        on_room_change,
+        on_say,
+        on_start,
+        on_stop,
+    )
+    from .app.outputs import NO_RESPONSE, NoResponse
+    from .app.room import Room
+
     # The name of earlier releases; see `__getattr__`.
     from .connection.connection import ActionConnection as ActionConnection
+    from .connection.connection import ActionConnection as Connection
+    from .connection.files import FileReader
+    from .errors import ActionError, CacheError, UnserializableError
 
 __all__ = [
     "NO_RESPONSE",
@@ -53,14 +55,50 @@ __all__ = [
     "on_stop",
 ]
 
+_HOMES = {
+    "ActionCall": ".app.hooks",
+    "ActionError": ".errors",
+    "Api": ".app.api",
+    "CacheEntry": ".app.cache",
+    "CacheError": ".errors",
+    "FileReader": ".connection.files",
+    "NO_RESPONSE": ".app.outputs",
+    "NoResponse": ".app.outputs",
+    "Room": ".app.room",
+    "UnserializableError": ".errors",
+    "action": ".app.decorator",
+    "after_action": ".app.hooks",
+    "before_action": ".app.hooks",
+    "on_connect": ".app.hooks",
+    "on_disconnect": ".app.hooks",
+    "on_room_change": ".app.hooks",
+    "on_say": ".app.hooks",
+    "on_start": ".app.hooks",
+    "on_stop": ".app.hooks",
+}
+"""The module of each name."""
+
 
 def __getattr__(name: str) -> object:
-    """The names of earlier releases."""
-    if name == "ActionConnection":
-        warnings.warn(
-            "actionhero_tcp.ActionConnection is now actionhero_tcp.Connection",
-            DeprecationWarning,
-            stacklevel=2,
-        )
-        return Connection
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Load a name, also one of earlier releases."""
+    if name in ("ActionConnection", "Connection"):
+        from .connection.connection import ActionConnection
+
+        if name == "Connection":
+            globals()[name] = ActionConnection
+        else:
+            warnings.warn(
+                "actionhero_tcp.ActionConnection is now actionhero_tcp.Connection",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        return ActionConnection
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the public names, also those that are not loaded yet."""
+    return sorted({*globals(), *__all__})

@@ -21,7 +21,8 @@ class Traffic:
     """What happens, in all or in one second.
 
     Attributes:
-        said: What clients say; so often Redis is told to publish.
+        said: What clients say in rooms with members on several nodes; so often Redis is told to
+            publish.
         relayed: What Redis sends to nodes: each message to every node that has a member in
             its room, the speaker's own too.
         heard: What the nodes get of that from others.
@@ -122,7 +123,11 @@ def traffic(placement: Placement, said_by_each: float) -> Traffic:
     for room in placement:
         members, present = sum(room), sum(count > 0 for count in room)
         said = members * said_by_each
-        total += Traffic(said, said * present, said * (present - 1), said * (members - 1))
+        # What is said in a room of one node stays there.
+        published = said if present > 1 else 0
+        total += Traffic(
+            published, published * present, published * (present - 1), said * (members - 1)
+        )
     return total
 
 

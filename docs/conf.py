@@ -60,10 +60,10 @@ nitpick_ignore_regex = [
         r"py:class",
         r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
         r"|.*\.Function|.*\.Given|.*\._Options|.*\._Decorator"
-        r"|State|LiveSettings|Application|FairThreadPool)",
+        r"|State|LiveSettings|Application|FairThreadPool|MemoryBudget)",
     ),
     # The server's own, which a public name mentions: not in the reference.
-    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|NoCluster|State)"),
+    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|MemoryBudget|NoCluster|State)"),
 ]
 
 
@@ -89,12 +89,17 @@ class TranscriptLexer(RegexLexer):
 def short_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: Element
 ) -> Element | None:
-    """Finds what a docstring names without its module, where only one thing has that name."""
+    """Finds what a docstring names without its module, where only one thing has that name.
+
+    A public name comes before one that the package's modules use among themselves.
+    """
     domain: PythonDomain = env.domains.python_domain
     if node.get("refdomain") != domain.name:
         return None
     found = domain.find_obj(env, None, None, node["reftarget"], None, 1)
     own = [(name, entry) for name, entry in found if not entry.aliased]
+    if len(own) > 1:
+        own = [(name, entry) for name, entry in own if name == f"{project}.{node['reftarget']}"]
     if len(own) != 1:
         return None
     ((name, entry),) = own

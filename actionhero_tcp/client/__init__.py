@@ -1,8 +1,15 @@
-"""A client of the server, for Twisted; `blocking` has one for scripts without a reactor."""
+"""A client of the server, for Twisted; `aio` has one for asyncio, `blocking` one for scripts.
 
-from .client import Client
+`Client` is loaded when it is first used: the other two need no Twisted.
+"""
+
+from typing import TYPE_CHECKING
+
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
 from .settings import TLS, Limits
+
+if TYPE_CHECKING:
+    from .client import Client as Client
 
 __all__ = [
     "TLS",
@@ -15,3 +22,13 @@ __all__ = [
     "NoAnswerError",
     "TooMuchError",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the client for Twisted."""
+    if name == "Client":
+        from .client import Client
+
+        globals()[name] = Client
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

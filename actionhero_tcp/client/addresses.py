@@ -7,8 +7,8 @@ from typing import Any
 from twisted.internet.endpoints import clientFromString
 
 from ..net.client_endpoints import tcp
-from .secure import over
 from .settings import TLS
+from .twisted_tls import over
 
 
 def endpoint(where: Any, port: int | None, tls: TLS | bool, reactor: Any) -> Any:

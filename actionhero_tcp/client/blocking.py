@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from threading import RLock
 from time import monotonic
@@ -11,6 +11,7 @@ from typing import Any
 from . import requests
 from .calls import Calls
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
+from .parts import Parts
 from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 from .stream import Stream, Waiting, connected
@@ -182,6 +183,48 @@ class Client(Calls[Answer]):
             stream, waiting = self._open(timeout)
             stream.conversation.ask_file(line, waiting, to)
             return stream.wait_for(waiting)
+
+    def stream(
+        self,
+        name: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **more: object,
+    ) -> Generator[dict[str, Any], None, None]:
+        """Run an action that answers in parts.
+
+        Args:
+            name: The action's name.
+            params: Its params; here go those that Python has no keyword for.
+            timeout: Seconds that may pass without a part.
+            more: More params.
+
+        Returns:
+            An iterator of the parts. It sends the request when the first part is asked
+            for, ends with the response, and raises the `CallError` of a call that fails.
+        """
+        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+
+    def _parts(self, line: bytes, timeout: float | None) -> Generator[dict[str, Any], None, None]:
+        with self._lock:
+            stream, waiting = self._open(timeout)
+            parts = Parts(waiting, self._limits.max_parts, lambda: None)
+            stream.conversation.ask(line, parts)
+        try:
+            while True:
+                while (part := parts.take()) is not None:
+                    yield part
+                if waiting.done:
+                    break
+                with self._lock:
+                    if not waiting.done:
+                        stream.step(waiting)
+            if waiting.error is not None:
+                raise waiting.error
+        finally:
+            parts.drop()
 
     def listen(self, seconds: float) -> None:
         """Hears what is said and sent for so long; the callbacks are called meanwhile.

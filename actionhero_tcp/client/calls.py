@@ -1,4 +1,4 @@
-"""The calls that both clients have: for Twisted each gives a Deferred, for scripts the answer."""
+"""The calls that all clients have: each gives a Deferred, a future, or the answer itself."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from . import requests
 
 Given = TypeVar("Given")
-"""What a call gives: an `outcomes.Answer`, or a Deferred of one."""
+"""What a call gives: an `outcomes.Answer`, or a Deferred or a future of one."""
 
 
 class Calls(Generic[Given]):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from . import addresses, requests
 from .calls import Calls
 from .outcomes import Answer, LostError
+from .parts import Parts
 from .protocol import ClientProtocol
 from .reconnector import Reconnector
 from .reply import Reply
@@ -69,10 +71,11 @@ class Client(Calls[Deferred[Answer]]):
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
+        self._limits = limits or Limits()
         self._link = Reconnector(
             addresses.endpoint(where, port, tls, reactor),
             reactor,
-            limits or Limits(),
+            self._limits,
             timeout,
             connect_timeout,
             retry,
@@ -184,6 +187,61 @@ class Client(Calls[Deferred[Answer]]):
             conversation.ask_file(line, reply, to)
 
         return self._link.ask(line, timeout, ask)
+
+    def stream(
+        self,
+        name: str,
+        params: Mapping[str, object] | None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        **more: object,
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        """Run an action that answers in parts.
+
+        Args:
+            name: The action's name.
+            params: Its params; here go those that Python has no keyword for.
+            timeout: Seconds that may pass without a part.
+            more: More params.
+
+        Returns:
+            An async iterator of the parts. It sends the request when the first part is asked
+            for, ends with the response, and raises the `CallError` of a call that fails.
+        """
+        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+
+    async def _parts(
+        self, line: bytes, timeout: float | None
+    ) -> AsyncGenerator[dict[str, Any], None]:
+        asked: list[Parts] = []
+        ends: list[Any] = []
+        waiter: Deferred[None] = Deferred()
+
+        def wake(end: object = None) -> None:
+            if end is not None:
+                ends.append(end)
+            if not waiter.called:
+                waiter.callback(None)
+
+        def ask(conversation: ClientProtocol, line: bytes, reply: Reply) -> None:
+            asked.append(Parts(reply, self._limits.max_parts, wake))
+            conversation.ask(line, asked[0])
+
+        self._link.ask(line, timeout, ask).addBoth(wake)
+        try:
+            while True:
+                while asked and (part := asked[0].take()) is not None:
+                    yield part
+                if ends:
+                    break
+                await waiter
+                waiter = Deferred()
+            if isinstance(ends[0], Failure):
+                ends[0].raiseException()
+        finally:
+            for parts in asked:
+                parts.drop()
 
 
 def _after(answer: Answer, do: Callable[..., object], *args: object) -> Answer:

@@ -16,6 +16,7 @@ import msgspec
 from ..errors import ClientError
 from ..wire import json_reader
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
+from .parts import Parts
 from .roles import Call, Listener
 from .settings import Limits
 from .transfer import Transfer
@@ -180,7 +181,7 @@ class ClientProtocol:
                     return
                 continue
             if call is None:
-                self._listener.heard(message)
+                self._take_event(message, now)
                 continue
             answer = Answer(message)
             answer.number = number
@@ -206,6 +207,16 @@ class ClientProtocol:
         else:
             self._listener.heard(message)
         return True
+
+    def _take_event(self, message: dict[str, Any], now: float) -> None:
+        """Take in a message that is no response: a part of one, or anything else."""
+        number = message.get("messageCount")
+        if message.get("context") == "stream" and type(number) is int:
+            call = self._pending.get(number)
+            if isinstance(call, Parts):
+                call.add(message, now)
+                return
+        self._listener.heard(message)
 
     # Files
 

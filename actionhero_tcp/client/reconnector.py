@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any, Final
+from typing import Any
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -20,11 +20,7 @@ from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
 from .protocol import ClientProtocol
 from .reply import Reply
 from .requests import QUIT, Sticky
-from .settings import Limits
-
-FIRST_RETRY: Final = 0.5
-LONGEST_RETRY: Final = 30.0
-"""Attempts to connect come at intervals, in seconds, that grow from the one to the other."""
+from .settings import FIRST_RETRY, LONGEST_RETRY, Limits
 
 Ask = Callable[[ClientProtocol, bytes, Reply], None]
 """How a request goes out on a connection: `Conversation.ask`, or something else for files."""

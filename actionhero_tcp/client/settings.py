@@ -12,6 +12,11 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds that one attempt to connect may take, up to the server's welcome."""
 
 
+FIRST_RETRY: Final = 0.5
+LONGEST_RETRY: Final = 30.0
+"""Attempts to connect come at intervals, in seconds, that grow from the one to the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a client keeps at most.
@@ -19,12 +24,14 @@ class Limits:
     Attributes:
         max_pending: As many calls may be without an answer, those that wait for a connection
             included; one more fails at once.
+        max_parts: As many parts of an answer may wait to be taken; one more fails the stream.
         max_line_bytes: An answer may be so long; a longer one ends the connection.
         max_file_bytes: A file that is returned as bytes may be so large; the call for a larger
             one fails. What goes to a function has no limit.
     """
 
     max_pending: int = 10_000
+    max_parts: int = 10_000
     max_line_bytes: int = 16 * 1024 * 1024
     max_file_bytes: int = 64 * 1024 * 1024
 

@@ -114,16 +114,24 @@ class Stream:
             CallError: The call has failed, or the connection is lost.
         """
         while not waiting.done:
-            if data := self.conversation.take():
-                self._send(data, waiting.timeout)
-            end = self.conversation.expire(monotonic())
-            if not waiting.done:
-                self.receive(end)
+            self.step(waiting)
         if self._error is not None:
             self.close()
         if waiting.error is not None:
             raise waiting.error
         return waiting.result
+
+    def step(self, waiting: Waiting) -> None:
+        """Send what has been asked, and receive once, unless the call has its result then.
+
+        Raises:
+            LostError: The connection is lost.
+        """
+        if data := self.conversation.take():
+            self._send(data, waiting.timeout)
+        end = self.conversation.expire(monotonic())
+        if not waiting.done:
+            self.receive(end)
 
     def receive(self, end: float) -> None:
         """Waits for something to come, up to a time of `monotonic`, and takes it in.

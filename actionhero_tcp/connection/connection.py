@@ -105,6 +105,7 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_charged_param_bytes",
         "_most_param_bytes",
         "_params_charge",
         "account",
@@ -145,7 +146,7 @@ class Connection:
         self.removed = False
         # What the sticky params take at most: what was overwritten or deleted is taken off
         # only where the sum comes near the limit.
-        self._most_param_bytes = 0
+        self._most_param_bytes = self._charged_param_bytes = 0
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} of {self.remote_address}>"
@@ -186,7 +187,8 @@ class Connection:
             LimitError: There would be too many, or too much; nothing was changed.
         """
         params = self.params
-        if key not in params and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
+        is_new = key not in params
+        if is_new and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
             automatic = sum(name in params for name in UNCOUNTED_PARAMS)
             if len(params) - automatic >= max_params:
                 raise LimitError("maxParams", f"a connection can hold at most {max_params} params")
@@ -202,10 +204,8 @@ class Connection:
                 )
         params[key] = value
         self._most_param_bytes = size
-        held = size * WIDEST + len(params) * PARAM_BYTES
-        if held > self._params_charge:
-            # More than it is, so that not every param has to be charged.
-            self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
+        if is_new or size > self._charged_param_bytes:
+            self._charge_params()
 
     def delete_param(self, key: str) -> None:
         """Forgets a sticky param, if it is there."""
@@ -226,8 +226,17 @@ class Connection:
         self.params.clear()
         self._forget_params()
 
+    def _charge_params(self) -> None:
+        """Charges more than the sticky params take, so that not every one has to be charged."""
+        held = self._most_param_bytes * WIDEST + len(self.params) * PARAM_BYTES
+        if held > self._params_charge:
+            held += SPARE_BYTES
+            self._params_charge = self.account.change(self._params_charge, held)
+        spare = self._params_charge - len(self.params) * PARAM_BYTES
+        self._charged_param_bytes = spare // WIDEST
+
     def _forget_params(self) -> None:
-        self._most_param_bytes = 0
+        self._most_param_bytes = self._charged_param_bytes = 0
         self._params_charge = self.account.change(self._params_charge, 0)
 
 

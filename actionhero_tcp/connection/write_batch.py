@@ -71,7 +71,12 @@ class WriteBatch:
     def __exit__(self, *_: object) -> None:
         if self._depth == 1:
             try:
-                self.finish()
+                while self._touched or self._afterwards:
+                    touched, self._touched = self._touched, []
+                    for outbox in touched:
+                        outbox.flush()
+                    if self._afterwards:
+                        self._call(self._afterwards.popleft())
             finally:
                 self._depth = 0
                 self.single = False
@@ -95,18 +100,11 @@ class WriteBatch:
         """Has a function called in the reactor's next pass."""
         self._soon(call)
 
-    def finish(self) -> None:
-        """Writes what was produced and calls what was to be called, until nothing is left."""
-        while self._touched or self._afterwards:
-            touched, self._touched = self._touched, []
-            for outbox in touched:
-                outbox.flush()
-            if self._afterwards:
-                call = self._afterwards.popleft()
-                try:
-                    call()
-                except Exception:
-                    _log.failure("a call at the end of a turn failed")
+    def _call(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            _log.failure("a call at the end of a write batch failed")
 
     def _finish_soon(self) -> None:
         if not self._scheduled:

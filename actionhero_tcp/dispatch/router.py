@@ -44,23 +44,8 @@ class Router:
                 follows when the connection is on hold stays in the iterator.
         """
         log = self._log
-        if log is None:
-            self._serve(connection, lines)
-            return
-        first, started = connection.requests + 1, monotonic()
+        first, started = connection.requests + 1, 0.0 if log is None else monotonic()
         answered: list[Answered] = []
-        self._serve(connection, lines, log, answered)
-        if answered:
-            log.answered(connection, first, answered, started, monotonic())
-
-    def _serve(
-        self,
-        connection: Connection,
-        lines: Iterator[bytes],
-        log: RequestObserver | None = None,
-        answered: list[Answered] | None = None,
-    ) -> None:
-        """Answers lines; adds to the list what the log is to say of each, where there is one."""
         verbs, stats, send = self._dialect.verbs, self._stats, connection.outbox.send
         for line in lines:
             if not line:
@@ -73,7 +58,10 @@ class Router:
             request: Request | None = None
             try:
                 if verb is None:
-                    name, request = "", Request(connection, number, monotonic())
+                    name, request = (
+                        "",
+                        Request(connection, number, 0.0 if log is None else monotonic()),
+                    )
                     found = self._dialect.read(request, line, word, rest)
                 else:
                     name = verb.name
@@ -88,10 +76,12 @@ class Router:
                 response = self._runner.refusal(request, reason)
             if response:
                 send(response)
-            if log is not None and answered is not None:
+            if log is not None:
                 # One that still runs is logged when it has ended.
                 answered.append(
                     name if request is None else (None if response is None else request.logged(log))
                 )
             if connection.holds:
-                return
+                break
+        if log is not None and answered:
+            log.answered(connection, first, answered, started, monotonic())

@@ -103,15 +103,15 @@ class LineReader:
             return
         if lines:
             context = self._context
-            queue, write_batch = context.queue, context.write_batch
-            began = queue.seconds()
+            seconds, write_batch = context.queue.seconds, context.write_batch
+            began = seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
                 write_batch.client = self._connection.id
                 self._take(lines)
-            spent = queue.seconds() - began
+            spent = seconds() - began
             if spent >= COSTLY_SECONDS:
-                queue.spent(self, spent)
+                context.queue.spent(self, spent)
 
     def pause(self) -> None:
         """Reads no more from the client until `resume` finds no reason to wait."""
@@ -173,11 +173,12 @@ class LineReader:
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
-        connection, queue = self._connection, self._context.queue
+        connection, context = self._connection, self._context
+        queue = context.queue
         if self._backlog is not None:
             self._backlog.extend(lines)
             self._charge_backlog()
-        elif connection.holds or self._lacks_memory(lines):
+        elif connection.holds or (context.memory.pressed and self._lacks_memory(lines)):
             self._stall(Backlog(lines))
         elif queue.exhausted or (self.tag and queue.is_behind(self)):
             self._stall(Backlog(lines))
@@ -186,7 +187,7 @@ class LineReader:
             self._serve(Backlog(lines))
         else:
             rest = iter(lines)
-            self._context.router.serve(connection, rest)
+            context.router.serve(connection, rest)
             if connection.holds:
                 self._stall(Backlog(rest))
 

@@ -145,8 +145,9 @@ class ActionHeroProtocol(LineReceiver):
         """Takes in some bytes, in which lines begin and end anywhere."""
         if self.state is _OPEN:
             self._heard = True
-            self._context.stats.received_bytes += len(data)
-            if len(data) >= LARGE_READ_BYTES:
+            size = len(data)
+            self._context.stats.received_bytes += size
+            if size >= LARGE_READ_BYTES:
                 self._back_pressure.large_read()
             self._reader.feed(data)
         elif self.state is State.ENTERING:

@@ -51,17 +51,19 @@ class LineSplitter:
             that is too long, and an interrupt that stands at the start of a line as soon
             as it is there.
         """
-        if self._fragments and data.startswith(b"\n"):
+        fragments, longest = self._fragments, self._longest
+        may_be_long = len(data) > longest
+        if fragments and data.startswith(b"\n"):
             # The carriage return that belongs to this line end came before it.
-            self._fragments[-1] = self._fragments[-1].removesuffix(b"\r")
+            fragments[-1] = fragments[-1].removesuffix(b"\r")
         if b"\r\n" in data:
             data = data.replace(b"\r\n", b"\n")
         lines = data.split(b"\n")
         last = lines.pop()
-        if lines and (self._fragments or self._skipping):
+        if lines and (fragments or self._skipping):
             self._complete_first(lines)
-        longest = self._longest
-        if len(data) > longest or (lines and len(lines[0]) > longest):
+            may_be_long = True
+        if may_be_long:
             lines = [line if len(line) <= longest else _shown(line) for line in lines]
         if last and not self._skipping:
             self._add_fragment(last, lines)

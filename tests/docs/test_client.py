@@ -8,11 +8,17 @@ import subprocess
 import sys
 
 from actionhero_tcp import client
-from actionhero_tcp.client import blocking
+from actionhero_tcp.client import aio, blocking
 from tests.support import PATIENCE, ROOT
 from tests.support.integration import DaemonTestCase
 
 TEXT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
+
+HELPERS = (
+    *("listen", "close", "file_line"),
+    *("connection_ready", "connection_lost", "message_received"),
+)
+"""Methods that are no calls."""
 
 SCRIPT = re.compile(r"^```python\n# (\S+)\n(.*?)^```\n\n```text\n(.*?)^```$", re.M | re.S)
 
@@ -37,9 +43,9 @@ class PageTests(DaemonTestCase):
 
     def test_every_call_is_in_the_table(self) -> None:
         table = TEXT.partition("## The calls")[2].partition("\n\nA param")[0]
-        for kind in client.Client, blocking.Client:
+        for kind in client.Client, aio.Client, blocking.Client:
             for name, _ in inspect.getmembers(kind, inspect.isfunction):
-                if not name.startswith("_") and name not in ("listen", "close", "file_line"):
+                if not name.startswith("_") and name not in HELPERS:
                     self.assertIn(f"`{name}(", table)
 
     def test_the_defaults(self) -> None:

@@ -46,6 +46,8 @@ class HookPageTests(SynchronousTestCase):
         values = {("general", "actions_directory"): self.actions}
         self.service, self.reactor = support.make_service(values)
         self.service.startService()
+        # The hooks of the start run in the reactor's first pass.
+        self.reactor.advance(0)
         return self.service, self.reactor
 
     def note(self, event: LogEvent) -> None:
@@ -107,14 +109,15 @@ class HookPageTests(SynchronousTestCase):
         support.Client(self.service, self.reactor)
         self.successResultOf(self.service.stopService())
         self.assertEqual("3", self.book.read_text())
-        self.assertEqual(3, self.serve()[0].api.state.visitors)
+        self.assertEqual(3, self.serve()[0].factory.context.api.state.visitors)
 
     def test_a_start_that_is_refused(self) -> None:
         self.book.write_text("many")
         errors: list[str] = []
-        service, _ = support.make_service({("general", "actions_directory"): self.actions})
+        service, reactor = support.make_service({("general", "actions_directory"): self.actions})
         service._fail = errors.append
         service.startService()
+        reactor.advance(0)
         (error,) = errors
         line = examples(PAGE)["actions/visitors.py"].split("\n").index("@on_start") + 1
         self.assertTrue(

@@ -63,7 +63,11 @@ class RedisAsPeopleRunItTests(FaultTestCase):
 
     def node(self, stack: ExitStack, redis: RedisServer, user: str) -> Nodes:
         """A node that logs in with `SECRET`."""
-        return Nodes(stack, 1, login=f"{user}:{SECRET}", redis=redis)
+        return self.nodes(stack, 1, redis, user)
+
+    def nodes(self, stack: ExitStack, count: int, redis: RedisServer, user: str) -> Nodes:
+        """Nodes that log in with `SECRET`."""
+        return Nodes(stack, count, login=f"{user}:{SECRET}", redis=redis)
 
     def test_a_right_is_taken_away_and_given_back(self) -> None:
         with ExitStack() as stack:
@@ -72,12 +76,14 @@ class RedisAsPeopleRunItTests(FaultTestCase):
             everything = ("~*", "&*", "+@all")
             redis.ask("ACL", "SETUSER", "node", "reset", "on", f">{SECRET}", *everything)
             redis.ask("ACL", "SETUSER", "node", "resetchannels")
-            cluster = self.node(stack, redis, "node")
-            member = cluster.member(0)
+            cluster = self.nodes(stack, 2, redis, "node")
+            # With nobody in the room elsewhere nothing would be published.
+            member, listener = cluster.member(0), cluster.member(1)
             error = self.error(member)
             self.assertIn("user node lacks rights in Redis: &actionhero:v1:*", error)
             redis.ask("ACL", "SETUSER", "node", *everything)
             wait_for(lambda: member.status["redis"]["connected"], "Redis")
+            cluster.agree([member, listener])
             redis.ask("ACL", "SETUSER", "node", "-publish")
             member.ask("say hello")
             wait_for(lambda: "+publish" in self.error(member), "a missing right")

@@ -683,7 +683,8 @@ class StoppingTests(OwnDaemonTestCase):
         self.addCleanup(signal.signal, signal.SIGINT, before)
 
     def check_orderly_stop(self, number: int) -> None:
-        running = self.start(files={"actions/until.py": UNTIL_FILE})
+        # Those who come are announced at once: the second one hears nothing of the first.
+        running = self.start("--announce-delay=0", files={"actions/until.py": UNTIL_FILE})
         idle, busy = self.join(running), self.join(running)
         self.assertEqual(idle.message()["message"], "I have entered the room")
         busy.send(request("untilFile", path="go").encode() + b"\nparamsView\n")

@@ -305,7 +305,7 @@ class DeathTests(WorkersTestCase):
         self.stop(running)
 
     def test_workers_go_with_a_supervisor_that_is_killed(self) -> None:
-        running = self.supervise(2)
+        running = self.supervise(2, "--announce-limit=0")
         clients = self.each(running, 2)
         busy = next(iter(clients.values()))
         busy.send(request("untilFile", path="go").encode() + b"\nparamsView\n")

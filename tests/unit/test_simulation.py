@@ -16,11 +16,11 @@ class CountTests(SynchronousTestCase):
 
     def test_each_node_with_a_member_gets_each_message(self) -> None:
         self.assertEqual(Traffic(6, 12, 6, 12), simulation.traffic([[2, 0, 1]], 2))
-        self.assertEqual(Traffic(2, 2, 0, 2), simulation.traffic([[2, 0, 0]], 1))
-        self.assertEqual(Traffic(1, 1, 0, 0), simulation.traffic([[0, 1], [0, 0]], 1))
+        self.assertEqual(Traffic(0, 0, 0, 2), simulation.traffic([[2, 0, 0]], 1))
+        self.assertEqual(Traffic(0, 0, 0, 0), simulation.traffic([[0, 1], [0, 0]], 1))
 
     def test_rooms_add_up(self) -> None:
-        self.assertEqual(Traffic(5, 8, 3, 8), simulation.traffic([[2, 1], [2, 0]], 1))
+        self.assertEqual(Traffic(3, 6, 3, 8), simulation.traffic([[2, 1], [2, 0]], 1))
         self.assertEqual(3, simulation.subscriptions([[2, 1], [2, 0]]))
 
     def test_all_members_are_spread(self) -> None:
@@ -44,11 +44,11 @@ class CostTests(SynchronousTestCase):
 
     def test_it_prints_both_columns(self) -> None:
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            simulation.main(["--nodes", "1", "--rooms", "10", "--members", "4", "--rate", "2.5"])
+            simulation.main(["--nodes", "4", "--rooms", "10", "--members", "4", "--rate", "2.5"])
         text = printed.getvalue()
         self.assertRegex(text, r"clients +40\n")
-        self.assertRegex(text, r"into Redis +100\n")
-        self.assertRegex(text, r"out of Redis +100\n")
+        self.assertRegex(text, r"into Redis +80\n")
+        self.assertRegex(text, r"out of Redis +220\n")
         self.assertRegex(text, r"clients +300\n")
         for name in simulation.MEASURED:
             self.assertIn(f"{name}:\n", text)

@@ -29,7 +29,7 @@ from tests.support.ports import reserve
 from tests.unit.client.test_protocol import CONTENTS
 
 ACTIONS = """
-from actionhero_tcp import action
+from actionhero_tcp import ActionError, action
 
 
 @action
@@ -41,6 +41,14 @@ def notify(api, connection):
 def hangUp(api, connection):
     connection.send({"news": "farewell"})
     connection.close()
+
+
+@action
+async def tail(api, connection, *, lines: int = 3, fails: bool = False):
+    for line in range(lines):
+        yield {"line": line}
+    if fails:
+        raise ActionError("no more")
 
 
 @action
@@ -130,6 +138,16 @@ class CallTests(DaemonTestCase):
         self.assertEqual({"b": "x = y"}, client.param_view("b")["params"])
         self.assertEqual(client.params, client.params_view()["params"])
         return client.params
+
+    def test_an_answer_in_parts(self) -> None:
+        client = self.client()
+        lines = [part["line"] for part in client.stream("tail", lines=5)]
+        self.assertEqual([0, 1, 2, 3, 4], lines)
+        self.assertEqual(0, next(client.stream("tail", {"lines": 500}))["line"])
+        got = []
+        with self.assertRaises(AnswerError):
+            got.extend(client.stream("tail", fails=True))
+        self.assertEqual("OK", client.details()["status"])
 
     def test_params_may_have_any_name(self) -> None:
         client = self.client()

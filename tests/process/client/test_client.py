@@ -114,6 +114,22 @@ class SessionTests(ClientTestCase):
         self.assertEqual("defaultRoom", client.room)
 
     @coroutine
+    async def test_an_answer_in_parts(self) -> None:
+        client = self.client("127.0.0.1", self.start().port)
+        await client.connect()
+        lines = [part["line"] async for part in client.stream("tail", lines=5)]
+        self.assertEqual([0, 1, 2, 3, 4], lines)
+        async for part in client.stream("tail", {"lines": 500}):
+            self.assertEqual(0, part["line"])
+            break
+        lines = []
+        with self.assertRaises(AnswerError):
+            async for part in client.stream("tail", fails=True):
+                lines.append(part["line"])
+        self.assertEqual([0, 1, 2], lines)
+        self.assertEqual("OK", (await client.details())["status"])
+
+    @coroutine
     async def test_many_at_once(self) -> None:
         client = self.client("127.0.0.1", self.start().port)
         await client.connect()

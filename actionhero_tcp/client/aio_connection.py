@@ -1,0 +1,198 @@
+"""One connection of an `aio.Client`, from the first byte to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from .outcomes import LostError
+from .protocol import ClientProtocol
+from .requests import Sticky
+from .settings import Limits
+
+
+class Reply(asyncio.Future[Any]):
+    """A future that knows how long it may wait; see `roles.Call`."""
+
+    started = 0.0
+    timeout = inf
+
+    def succeed(self, result: Any) -> None:
+        """Set the result, unless the caller has cancelled the call."""
+        if not self.done():
+            self.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Set the error, unless the caller has cancelled the call."""
+        if not self.done():
+            self.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is, and how to speak to it.
+
+    Attributes:
+        where: The host; or with no port ``unix:`` and a path.
+        port: The port.
+        tls: How to speak TLS; None for plain TCP.
+        server_name: The name that the server's certificate must hold.
+    """
+
+    where: str
+    port: int | None
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+
+
+class Connection(asyncio.Protocol):
+    """A connection.
+
+    Args:
+        loop: The event loop.
+        limits: What it may keep.
+        on_message: Called with every message that answers nothing, but the welcome.
+
+    Attributes:
+        conversation: The sans-I/O protocol of this connection.
+        greeted: Done when the server's welcome has come; fails where it does not come.
+        closed: Done with the reason when the connection is gone.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        on_message: Callable[[dict[str, Any]], object],
+    ) -> None:
+        self._loop = loop
+        self._on_message = on_message
+        self._transport: asyncio.Transport | None = None
+        self._flushes = False
+        self._error: LostError | None = None
+        self.conversation = ClientProtocol(self, limits)
+        self.greeted: asyncio.Future[dict[str, Any]] = loop.create_future()
+        self.closed: asyncio.Future[LostError] = loop.create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the transport; asyncio has set TCP_NODELAY."""
+        self._transport = transport
+        stream = transport.get_extra_info("socket")
+        if stream is not None and stream.family in (socket.AF_INET, socket.AF_INET6):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in some bytes; the requests that they lead to leave in one write."""
+        self.conversation.feed(data, self._loop.time())
+        self.flush()
+
+    def flush(self) -> None:
+        """Send at the end of this pass of the loop what was asked until then."""
+        if not self._flushes:
+            self._flushes = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushes = False
+        data = self.conversation.take()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def call(self, line: bytes) -> Reply:
+        """Send a request of the client's own, which waits for as long as the connection lasts."""
+        reply = Reply(loop=self._loop)
+        self.conversation.insist(line, reply)
+        self.flush()
+        return reply
+
+    def heard(self, message: dict[str, Any]) -> None:
+        """See `roles.Listener.heard`."""
+        if self.greeted.done():
+            self._on_message(message)
+        elif "error" in message:
+            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+        else:
+            self.greeted.set_result(message)
+
+    def garbled(self, error: LostError) -> None:
+        """See `roles.Listener.garbled`."""
+        self._error = self._error or error
+        if self._transport is not None:
+            self._transport.abort()
+
+    def drop(self, why: str) -> None:
+        """Close the connection at once."""
+        self.garbled(LostError(why))
+
+    def connection_lost(self, reason: Exception | None) -> None:
+        """Fail all calls."""
+        error = self._error
+        if error is None:
+            error = LostError(f"the connection is lost: {reason or 'the server has hung up'}")
+        if not self.closed.done():
+            self.closed.set_result(error)
+        self.conversation.lose(error)
+        if not self.greeted.done():
+            self.greeted.set_exception(error)
+            # Whoever waited may have given up already.
+            self.greeted.exception()
+
+
+async def connected(
+    address: Address,
+    make: Callable[[], Connection],
+    sticky: Sticky,
+    timeout: float,
+) -> Connection:
+    """Connect, wait for the welcome, and set again what is sticky.
+
+    Args:
+        address: Where to.
+        make: Makes the protocol of a connection.
+        sticky: What is set again.
+        timeout: Seconds that all of it may take.
+
+    Raises:
+        LostError: There is no connection to be had; the text says why.
+    """
+    connection = make()
+    try:
+        async with asyncio.timeout(timeout):
+            await _open(address, connection)
+            await connection.greeted
+            await _restore(connection, sticky)
+    except TimeoutError:
+        connection.drop("the attempt took too long")
+        raise LostError(f"there was no welcome within {timeout:g} seconds") from None
+    except OSError as error:
+        connection.drop("the attempt has failed")
+        if isinstance(error, LostError):
+            raise
+        raise LostError(f"cannot connect: {error}") from error
+    except BaseException:
+        connection.drop("the attempt was called off")
+        raise
+    return connection
+
+
+async def _open(address: Address, connection: Connection) -> None:
+    loop = asyncio.get_running_loop()
+    how = {"ssl": address.tls, "server_hostname": address.server_name}
+    if address.port is None:
+        path = address.where.removeprefix("unix:")
+        await loop.create_unix_connection(lambda: connection, path, **how)  # type: ignore[arg-type]
+    else:
+        await loop.create_connection(lambda: connection, address.where, address.port, **how)  # type: ignore[call-overload]
+
+
+async def _restore(connection: Connection, sticky: Sticky) -> None:
+    replies = [connection.call(line) for line in sticky.lines()]
+    results = await asyncio.gather(*replies, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise LostError(f"what was sticky could not be set again: {result}")

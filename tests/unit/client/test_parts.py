@@ -1,0 +1,64 @@
+"""Answers in parts, without a network."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from actionhero_tcp.client.outcomes import Answer, LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.parts import Parts
+from tests.support.conversations import Party, Waiter, answer, encode
+
+
+def part(number: int, **fields: int) -> bytes:
+    """A part's line."""
+    return encode({"context": "stream", **fields, "messageCount": number})
+
+
+class PartsTests(SynchronousTestCase):
+    """What comes of a call whose answer has parts."""
+
+    def setUp(self) -> None:
+        self.party, self.waiter, self.woken = Party(), Waiter(timeout=10.0), 0
+        self.parts = Parts(self.waiter, 2, self.wake)
+        self.party.conversation.ask(b"tail\n", self.parts)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def test_parts_come_in_order_and_the_response_ends_them(self) -> None:
+        other = self.party.ask()
+        self.party.feed(part(1, n=1) + answer(2) + part(1, n=2), 3.0)
+        self.party.feed(answer(1, status="OK"), 5.0)
+        taken = [self.parts.take(), self.parts.take()]
+        self.assertEqual([1, 2], [each["n"] for each in taken if each])
+        self.assertIsNone(self.parts.take())
+        self.assertTrue(other.done)
+        (response,) = self.waiter.results
+        assert isinstance(response, Answer)
+        self.assertEqual((5.0, 2), (response.seconds, self.woken))
+
+    def test_parts_of_other_calls_are_messages(self) -> None:
+        self.party.ask()
+        self.party.feed(part(2, n=1) + part(7, n=2))
+        self.assertEqual([1, 2], [message["n"] for message in self.party.messages])
+
+    def test_the_time_limit_starts_again_with_each_part(self) -> None:
+        self.party.feed(part(1), 8.0)
+        self.assertEqual(18.0, self.party.conversation.expire(11.0))
+        self.party.conversation.expire(18.0)
+        self.assertIsInstance(self.waiter.errors[0], NoAnswerError)
+
+    def test_only_so_many_may_wait(self) -> None:
+        self.party.feed(part(1) * 4 + answer(1))
+        (error,) = self.waiter.errors
+        self.assertIsInstance(error, TooMuchError)
+        self.assertIn("max_parts", str(error))
+        self.assertEqual([], self.waiter.results)
+
+    def test_what_is_dropped_is_not_kept(self) -> None:
+        self.party.feed(part(1))
+        self.parts.drop()
+        self.party.feed(part(1))
+        self.assertIsNone(self.parts.take())
+        self.party.conversation.lose(LostError("gone"))
+        self.assertEqual([], self.waiter.errors)
