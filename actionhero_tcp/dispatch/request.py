@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
     from ..logs.request_log import Answered
-    from .time_limits import TimeLimit
 
 _log = Logger()
 
@@ -26,6 +25,13 @@ class RequestOwner(Protocol):
 
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""
+
+
+class Limit(Protocol):
+    """What ends requests whose time is up: a `time_limits.TimeLimit`."""
+
+    def discard(self, request: Request) -> None:
+        """A request has ended."""
 
 
 class Request:
@@ -54,7 +60,7 @@ class Request:
     params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
-    time_limit: TimeLimit | None = None
+    time_limit: Limit | None = None
     parts: PartSink | None = None
     ended = False
     _charged = 0
