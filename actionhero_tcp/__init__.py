@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         on_start,
         on_stop,
     )
+    from .app.limits import limit
     from .app.outputs import NO_RESPONSE, NoResponse
     from .app.room import Room
 
@@ -47,6 +48,7 @@ __all__ = [
     "action",
     "after_action",
     "before_action",
+    "limit",
     "on_connect",
     "on_disconnect",
     "on_room_change",
@@ -69,6 +71,7 @@ _HOMES = {
     "action": ".app.decorator",
     "after_action": ".app.hooks",
     "before_action": ".app.hooks",
+    "limit": ".app.limits",
     "on_connect": ".app.hooks",
     "on_disconnect": ".app.hooks",
     "on_room_change": ".app.hooks",

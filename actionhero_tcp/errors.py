@@ -32,10 +32,11 @@ class LimitError(ClientError):
     Args:
         limit: The limit's key in the config, for the counters.
         text: What the limit is, for the client's eyes.
+        fields: Further fields for the response, after ``error``.
     """
 
-    def __init__(self, limit: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, limit: str, text: str, fields: Mapping[str, object] | None = None) -> None:
+        super().__init__(text, fields)
         self.limit = limit
 
 

@@ -7,6 +7,7 @@ always costs.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ from .hooks import (
     ActionCall,
     Hook,
 )
+from .limits import LimitedAction, Limiters, limited
 
 if TYPE_CHECKING:
     from ..config.settings import LiveSettings
@@ -68,7 +70,7 @@ class Hooks:
         Args:
             hooks: The hooks, as their files and lines are in order.
         """
-        ordered = sorted(hooks, key=lambda hook: hook.order)
+        ordered = [_limited(hook) for hook in sorted(hooks, key=lambda hook: hook.order)]
         self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
 
     def of(self, kind: str) -> list[Hook]:
@@ -76,12 +78,14 @@ class Hooks:
         return self._by_kind[kind]
 
     def around(self, action: Action) -> Runnable:
-        """The action with the hooks that are for it; itself where there are none."""
+        """The action with its limits and its hooks; itself where there are none."""
         before, after = (
             tuple(h for h in self.of(kind) if not h.actions or action.name in h.actions)
             for kind in (BEFORE_ACTION, AFTER_ACTION)
         )
-        return HookedAction(action, self, before, after[::-1]) if before or after else action
+        hooked = HookedAction(action, self, before, after[::-1]) if before or after else action
+        limiters = Limiters(action.function)
+        return LimitedAction(hooked, limiters) if limiters else hooked
 
     async def connect(self, api: Any, connection: ActionConnection) -> None:
         """Runs what is to run before a client is welcomed.
@@ -272,6 +276,12 @@ class HookedAction:
         """The action was ended: its hooks learn of it, but nobody learns what they answer."""
         for hook in self._after:
             self._hooks.afterwards(hook, api, connection, call)
+
+
+def _limited(hook: Hook) -> Hook:
+    """The hook with the limits of its function, which are this server's."""
+    function = limited(hook.function)
+    return hook if function is hook.function else replace(hook, function=function)
 
 
 async def _result(outcome: Any) -> Any:

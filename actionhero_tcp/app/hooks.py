@@ -40,6 +40,9 @@ TAKES: Final = {
 }
 """Each kind of hook, and what its functions are called with."""
 
+LIMITABLE: Final = frozenset({BEFORE_ACTION})
+"""The kinds of hooks that limits can be on."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from ..errors import StartError, printable
 from ..regular_file import read_regular
-from . import hooks, marks
+from . import hooks, limits, marks
 from .actions import MARK, Action
 from .hooks import Hook, check_names
 
@@ -84,7 +84,21 @@ def definitions(module: types.ModuleType) -> Loaded:
         if isinstance(action, Action):
             _add(action, loaded.actions)
         loaded.hooks += getattr(function, hooks.MARK, ())
+        _refuse_lost_limit(function)
     return loaded
+
+
+def _refuse_lost_limit(function: types.FunctionType) -> None:
+    """Refuses a limit of what is neither an action nor runs before actions."""
+    if not hasattr(function, limits.MARK) or hasattr(function, MARK):
+        return
+    kinds = {hook.kind for hook in getattr(function, hooks.MARK, ())}
+    if not kinds or kinds - hooks.LIMITABLE:
+        file, line = marks.place_of(function)
+        raise StartError(
+            f"{file}:{line}: @limit of {function.__name__!r} would have no effect; it is for "
+            "an action, or for a function that is @before_action"
+        )
 
 
 def load_folder(folder: str) -> Loaded:

@@ -175,6 +175,7 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
     folder = config.general.actions_directory
     if config.general.development_mode:
         modules = ModuleCache(folder, completed)
+        loader.report(modules.own, folder)
         return modules, modules.loaded
     return None, completed(loader.load_folder(folder))
 

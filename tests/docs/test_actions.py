@@ -142,6 +142,13 @@ CALLS: dict[str, list[Call]] = {
             after=1,
         ),
     ],
+    "measure": [
+        *[Call(ask("measure", value=1), OK)] * 5,
+        Call(
+            ask("measure", value="x"),
+            {"error": "too many requests", "code": 429, "retryAfter": 200},
+        ),
+    ],
     "digest": [
         Call(
             ask("digest", password="secret", salt="salt"),
