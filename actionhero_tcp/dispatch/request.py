@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
@@ -26,6 +25,13 @@ class RequestOwner(Protocol):
 
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""
+
+
+class Limit(Protocol):
+    """What ends requests whose time is up: a `time_limits.TimeLimit`."""
+
+    def discard(self, request: Request) -> None:
+        """A request has ended."""
 
 
 class Request:
@@ -47,7 +53,7 @@ class Request:
         message_id: What its response carries beside the number, as JSON, in a dialect that has
             such ids; empty until it is read.
         slot: Where its response goes, where all else waits for that; None elsewhere.
-        timer: Ends it when its time is up; None where it does not wait.
+        time_limit: Ends it when its time is up; None where it does not wait.
         parts: Sends its answer in parts; None where it has one.
         ended: Whether what it runs has ended, or was cancelled.
     """
@@ -57,7 +63,7 @@ class Request:
     error: str | None = None
     slot: ResponseSlot | None = None
     message_id: bytes = b""
-    timer: Timer | None = None
+    time_limit: Limit | None = None
     parts: PartSink | None = None
     ended = False
     _charged = 0
@@ -130,7 +136,9 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
             connection.release(ReadHold.ORDER)
-        stop(self.timer)
+        if self.time_limit is not None:
+            self.time_limit.discard(self)
+            self.time_limit = None
         if self._charged:
             connection.account.release(self._charged)
             self._charged = 0
