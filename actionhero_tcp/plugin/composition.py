@@ -153,6 +153,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> S
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
+        Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
