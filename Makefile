@@ -15,9 +15,9 @@ SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: install ## run the daemon on port 5000, in the foreground; ARGS="--port 6000" passes options on
+run: install ## run the daemon on port 5000, with its live page on 5080; ARGS="--port 6000" passes options on
 	@$(BIN)/python -c 'import uvloop' 2>/dev/null || echo 'uvloop cannot be installed here: running on the epoll reactor'
-	$(BIN)/twistd $$($(BIN)/python -c 'import uvloop; print("--reactor uvloop")' 2>/dev/null) --nodaemon --pidfile= actionhero $(ARGS)
+	$(BIN)/twistd $$($(BIN)/python -c 'import uvloop; print("--reactor uvloop")' 2>/dev/null) --nodaemon --pidfile= actionhero --web-port 5080 $(ARGS)
 
 install: $(VENV)/.installed ## install into .venv, so that .venv/bin/twistd actionhero works anywhere
 
@@ -74,8 +74,8 @@ $(VENV)/.made: FORCE
 
 $(VENV)/.installed: $(VENV)/.made $(SOURCES) $(CONSTRAINTS)
 	rm -rf build
-	$(PIP) install .
-	$(PIP) install '.[fast]' || echo 'uvloop cannot be installed here'
+	$(PIP) install '.[web]'
+	$(PIP) install '.[fast,web]' || echo 'uvloop cannot be installed here'
 	rm -rf build *.egg-info
 	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
 	touch $@

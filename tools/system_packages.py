@@ -39,6 +39,9 @@ BEHIND_SCRIPTS: Final = {"chromium": "usr/lib/chromium/chromium"}
 NOT_UNPACKED: Final = ("gcc",)
 """Programs that look for their parts in fixed places, and so do not run unpacked."""
 
+SYSTEM_FOLDERS: Final = ("/usr/sbin", "/sbin")
+"""Where programs stand that a user's ``PATH`` may leave out."""
+
 PLACE: Final = Path(sys.prefix) / "debian"
 FOLDERS: Final = ("usr/local/sbin", "usr/local/bin", "usr/sbin", "usr/bin", "sbin", "bin")
 
@@ -88,7 +91,7 @@ def which(program: str) -> str:
 def extend_path(place: Path = PLACE) -> None:
     """Append the folders of system programs, and of unpacked ones, to ``PATH``."""
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    more = ["/usr/sbin", "/sbin", str(place / "bin")]
+    more = [*SYSTEM_FOLDERS, str(place / "bin")]
     os.environ["PATH"] = os.pathsep.join([*path, *(each for each in more if each not in path)])
 
 

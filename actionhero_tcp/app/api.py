@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..config.settings import LiveSettings
     from ..connection.connection import ActionConnection, Connection
     from ..connection.files import Files
+    from ..connection.memory import MemoryBudget
     from ..rooms.rooms import Rooms
     from ..stats import Stats
     from .actions import Action
@@ -44,6 +45,7 @@ class Api(Generic[State]):
         connections: The connected clients by id; read only.
         reactor: Twisted's reactor, for timers and threads.
         threads: The threads of blocking actions.
+        memory: The memory budget: ``api.memory.held`` is what clients hold, in bytes.
         cluster: This process as a node of a cluster; ``NoCluster`` where it is alone.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
@@ -59,6 +61,7 @@ class Api(Generic[State]):
     connections: Mapping[str, Connection]
     reactor: Any
     threads: FairThreadPool
+    memory: MemoryBudget
     cluster: Cluster = field(default_factory=NoCluster)
     state: State = field(default_factory=SimpleNamespace)  # type: ignore[assignment]
 

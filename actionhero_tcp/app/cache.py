@@ -6,10 +6,11 @@ import json
 import sys
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from math import ceil
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from ..clock import Clock, Timer, stop
 from ..connection.memory import Account
@@ -31,8 +32,7 @@ NEW_RECORD = "new record"
 UPDATED_RECORD = "updated record"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(msgspec.Struct, frozen=True):
     """What `Cache.load` tells.
 
     Attributes:
@@ -112,24 +112,38 @@ def encoded(value: object) -> bytes:
     return json_text
 
 
-@dataclass(slots=True)
-class _Record:
+class _Record(msgspec.Struct):
+    """An entry. A `Struct`, as what `load` tells is, since their constructors are in C.
+
+    Attributes:
+        encoded: The value as JSON.
+        size: The bytes that it takes, its key included.
+        created_at: See `CacheEntry`, as for the next two.
+        read_at: See above.
+        expires_at: See above.
+    """
+
     encoded: bytes
+    size: int
     created_at: int
-    read_at: int | None
-    expires_at: int | None
-    deadline: float | None
-
-    def size(self, key: str) -> int:
-        """The bytes that it takes under its key."""
-        return len(self.encoded) + sys.getsizeof(key) + ENTRY_BYTES
+    read_at: int | None = None
+    expires_at: int | None = None
 
 
-@dataclass(order=True, slots=True)
-class _Expiry:
-    deadline: float
-    key: str = field(compare=False)
-    record: _Record = field(compare=False)
+_Expiry = tuple[float, int, str, _Record]
+"""By when, how many were before it (so that no two are equal), and what is to go then."""
+
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def _decoded(text: bytes) -> object:
+    """The value that was saved as this text."""
+    try:
+        value: object = _decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        # A lone surrogate, for example.
+        value = json.loads(text)
+    return value
 
 
 class LocalCache:
@@ -164,7 +178,9 @@ class LocalCache:
         self._account = account
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
+        self._expiries_before = 0
         self._timer: Timer | None = None
+        self._timer_at = 0.0
 
     @property
     def held(self) -> int:
@@ -177,20 +193,19 @@ class LocalCache:
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """See `Cache.save`."""
         check_expiry(expire_ms)
-        now = _now()
-        record = _Record(encoded(value), now, None, None, None)
-        known = self._remove(key)
+        text, records, account = encoded(value), self._records, self._account
+        record = _Record(text, len(text) + sys.getsizeof(key) + ENTRY_BYTES, _now())
+        is_known = self._remove(key)
+        records[key] = record
+        account.charge(record.size)
         if expire_ms is not None:
-            record.expires_at = now + ceil(expire_ms)
-            record.deadline = self._clock.seconds() + expire_ms / 1000
-        self._records[key] = record
-        self._account.charge(record.size(key))
-        self._expire_later(key, record)
-        while len(self._records) > self.max_entries or (
-            self.held > self.max_bytes and len(self._records) > 1
+            record.expires_at = record.created_at + ceil(expire_ms)
+            self._expire_later(key, record, self._clock.seconds() + expire_ms / 1000)
+        while len(records) > self.max_entries or (
+            account.held > self.max_bytes and len(records) > 1
         ):
-            self._remove(next(iter(self._records)))
-        return NEW_RECORD if known is None else UPDATED_RECORD
+            self._remove(next(iter(records)))
+        return UPDATED_RECORD if is_known else NEW_RECORD
 
     async def load(self, key: str) -> CacheEntry | None:
         """See `Cache.load`."""
@@ -199,15 +214,15 @@ class LocalCache:
             return None
         self._records.move_to_end(key)
         last_read, record.read_at = record.read_at, _now()
-        value = json.loads(record.encoded)
-        return CacheEntry(value, record.created_at, last_read, record.expires_at)
+        return CacheEntry(_decoded(record.encoded), record.created_at, last_read, record.expires_at)
 
     async def destroy(self, key: str) -> bool:
         """See `Cache.destroy`."""
-        known = self._remove(key)
+        was_known = self._remove(key)
         if not self._records:
-            self.close()
-        return known is not None
+            # The timer stays: to stop it, and set one for the next entry, takes far longer.
+            self._expiries.clear()
+        return was_known
 
     async def size(self) -> int:
         """See `Cache.size`."""
@@ -221,40 +236,44 @@ class LocalCache:
         stop(self._timer)
         self._timer = None
 
-    def _remove(self, key: str) -> _Record | None:
+    def _remove(self, key: str) -> bool:
         record = self._records.pop(key, None)
-        if record is not None:
-            self._account.release(record.size(key))
-            # Its expiry may keep the record for long.
-            record.encoded = b""
-        return record
+        if record is None:
+            return False
+        self._account.release(record.size)
+        # Its expiry may keep the record for long.
+        record.encoded = b""
+        return True
 
-    def _expire_later(self, key: str, record: _Record) -> None:
-        if record.deadline is None:
-            return
+    def _expire_later(self, key: str, record: _Record, deadline: float) -> None:
+        expiries = self._expiries
         # Records that were replaced or removed leave their expiry behind.
-        if len(self._expiries) > 2 * len(self._records) + 64:
-            self._expiries = [e for e in self._expiries if self._records.get(e.key) is e.record]
-            heapify(self._expiries)
-        heappush(self._expiries, _Expiry(record.deadline, key, record))
-        self._set_timer()
+        if len(expiries) > 2 * len(self._records) + 64:
+            expiries[:] = [each for each in expiries if self._records.get(each[2]) is each[3]]
+            heapify(expiries)
+        self._expiries_before += 1
+        heappush(expiries, (deadline, self._expiries_before, key, record))
+        if self._timer is None or deadline < self._timer_at:
+            self._set_timer()
 
     def _set_timer(self) -> None:
+        """Has the timer come by the earliest expiry, if there is one."""
         if not self._expiries:
             return
-        delay = max(0.0, self._expiries[0].deadline - self._clock.seconds())
+        self._timer_at = self._expiries[0][0]
+        delay = max(0.0, self._timer_at - self._clock.seconds())
         if self._timer is None:
             self._timer = self._clock.callLater(delay, self._expire)
-        elif self._timer.getTime() > self._expiries[0].deadline:
+        else:
             self._timer.reset(delay)
 
     def _expire(self) -> None:
         self._timer = None
         now = self._clock.seconds()
-        while self._expiries and self._expiries[0].deadline <= now:
-            expiry = heappop(self._expiries)
-            if self._records.get(expiry.key) is expiry.record:
-                self._remove(expiry.key)
+        while self._expiries and self._expiries[0][0] <= now:
+            _, _, key, record = heappop(self._expiries)
+            if self._records.get(key) is record:
+                self._remove(key)
         self._set_timer()
 
 

@@ -23,7 +23,7 @@ TEMPLATE: Final = Path(__file__).parent.parent / "template"
 NAME_IN_PATHS: Final = "__name__"
 """Stands for the project's name in the names of these files."""
 
-REQUIRED: Final = "actionhero-tcp[fast]"
+REQUIRED: Final = "actionhero-tcp[fast,web]"
 """This package with uvloop, on which the project runs."""
 
 FILLED: Final = frozenset({"README.md", "config.json", "requirements.txt", "__name__.service"})

@@ -125,6 +125,7 @@ class MemoryBudget:
     Attributes:
         held: The bytes that are held now.
         refuses: Whether new clients are refused.
+        pressed: Whether the heaviest are not read from.
     """
 
     def __init__(self, live: LiveSettings, default: int, clock: Clock, stats: Stats) -> None:
@@ -134,7 +135,8 @@ class MemoryBudget:
         self._stats = stats
         self.held = 0
         self.refuses = False
-        self._pressed = False
+        self.pressed = False
+        self._held_before = 0
         self._accounts: set[Account] = set()
         self._own: set[Account] = set()
         self._heaviest: dict[Account, float] = {}
@@ -184,8 +186,23 @@ class MemoryBudget:
         if account in self._own and account.held <= self._most_each // 2:
             self._own.discard(account)
             self._let_go(account)
-        if self._pressed:
+        if self.pressed:
             self._relax()
+
+    def must_wait(self, account: Account, more: int) -> bool:
+        """Whether a client's lines have to wait, for it is one of the heaviest with them.
+
+        Else all clients would go on at once as soon as none was held, each with a request.
+
+        Args:
+            account: The client's account; it is held where this is so.
+            more: The bytes that are not charged yet.
+        """
+        if not self.pressed or account.held - account.base + more <= LIGHT_BYTES:
+            return False
+        if account not in self._heaviest:
+            self._hold(account)
+        return True
 
     def refused(self) -> None:
         """A new client was refused."""
@@ -199,8 +216,8 @@ class MemoryBudget:
 
     def _press(self, account: Account) -> None:
         """The total is above the first mark."""
-        if not self._pressed:
-            self._pressed = True
+        if not self.pressed:
+            self.pressed = True
             self._hold_heaviest()
         elif account not in self._heaviest and account.held - account.base > LIGHT_BYTES:
             self._hold(account)
@@ -212,10 +229,13 @@ class MemoryBudget:
     def _relax(self) -> None:
         self.refuses = self.refuses and self.held >= self._hold_at
         if self.held <= self.most * RELAX:
-            self._pressed = False
-            held, self._heaviest = self._heaviest, {}
-            for account in held:
-                self._let_go(account)
+            self._let_all_go()
+
+    def _let_all_go(self) -> None:
+        self.pressed = False
+        held, self._heaviest = self._heaviest, {}
+        for account in held:
+            self._let_go(account)
 
     def _by_weight(self) -> list[Account]:
         """The accounts of clients, the heaviest first."""
@@ -272,9 +292,15 @@ class MemoryBudget:
         now = self._clock.seconds()
         longest = self._live.limits.memory_timeout
         for account in [a for a, since in self._heaviest.items() if now - since >= longest]:
-            self._close(account)
+            # The end of one may have let the others go.
+            if account in self._heaviest:
+                self._close(account)
+        if self.pressed and self._held_before <= self.held <= self._hold_at:
+            # Nothing was released meanwhile, and there is room for some to go on.
+            self._let_all_go()
+        self._held_before = self.held
         self._log.write(now, self.held, self.most)
-        if self._pressed or self._log.is_pending:
+        if self.pressed or self._log.is_pending:
             self._tick_later()
 
 

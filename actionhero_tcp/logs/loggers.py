@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 
@@ -14,6 +14,9 @@ from ..errors import StartError
 from .request_log import RequestLog
 from .server_log import ServerLog
 from .writer import LogWriter
+
+LAST_SECONDS: Final = 1.0
+"""At least so long the last lines of the server's log are waited for."""
 
 
 class Loggers:
@@ -123,4 +126,5 @@ class Loggers:
         if self._deadline is None:
             self._deadline = now + self._seconds
         for writer in self._writers():
-            writer.settle(max(0.0, self._deadline - now))
+            # The request log may have used up the time; the server's log has its last lines still.
+            writer.settle(max(LAST_SECONDS, self._deadline - now))

@@ -190,6 +190,7 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,
         threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
+        memory=core.memory,
         cluster=stores.cluster or NoCluster(),
     )
 

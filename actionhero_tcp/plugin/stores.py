@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,9 +23,7 @@ from ..redis.rights import Rights
 
 if TYPE_CHECKING:
     from ..config.sections import Config
-    from ..connection.connection import Connection
     from ..rooms.rooms import Rooms
-    from ..stats import Stats
     from ..workers.worker import WorkerSpec
     from .core import Core
 
@@ -60,7 +57,7 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     keys, address = Keys(redis.prefix), _address(core.config)
     files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
     link = RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
-    in_flight = _in_flight(redis.max_pending_bytes, core.stats, connections)
+    in_flight = _in_flight(core)
     broker = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     rooms.join_cluster(broker)
 
@@ -70,7 +67,8 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
 
     cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, deliver)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
-    return Stores(RedisCache(link, keys, limits.max_cache_entries), cluster)
+    cache = RedisCache(link, keys, core.memory.account(), limits.max_cache_entries)
+    return Stores(cache, cluster)
 
 
 def _address(config: Config) -> RedisAddress:
@@ -87,8 +85,9 @@ def _address(config: Config) -> RedisAddress:
     )
 
 
-def _in_flight(max_bytes: int, stats: Stats, connections: Mapping[str, Connection]) -> InFlight:
+def _in_flight(core: Core) -> InFlight:
     """Holds the reading of clients whose commands Redis has not answered."""
+    stats, connections = core.stats, core.connections
 
     def hold(client: str) -> None:
         if client in connections:
@@ -99,7 +98,7 @@ def _in_flight(max_bytes: int, stats: Stats, connections: Mapping[str, Connectio
         if client in connections:
             connections[client].owner.release_for_cluster()
 
-    return InFlight(max_bytes, hold, release)
+    return InFlight(core.config.redis.max_pending_bytes, core.memory.account(), hold, release)
 
 
 def request_log_of(core: Core, place: WorkerSpec | None) -> RequestLog | None:

@@ -134,7 +134,8 @@ class RedisBus:
         self._in_flight = in_flight
         self._rooms: dict[str, _Room] = {}
         self._unopened: dict[str, None] = {}
-        self._opening: set[_Room] = set()
+        # Whether what opens a room is counted as on its way.
+        self._opening: dict[_Room, bool] = {}
         self._outgoing: list[Entry] = []
         self._said_last: _Said | None = None
         self._junk_heard = False
@@ -339,9 +340,8 @@ class RedisBus:
             room = next(iter(self._unopened))
             del self._unopened[room]
             state = self._rooms[room]
-            self._opening.add(state)
             # For SUBSCRIBE and HGETALL, which go other ways.
-            self._in_flight.add(state.opener, 2 * COMMAND_BYTES)
+            self._opening[state] = self._in_flight.add(state.opener, 2 * COMMAND_BYTES)
             said, state.waiting = state.waiting or [], []
             members = self._listener.members_here(room)
             self._tell(state, *self._enrolment(room, members))
@@ -352,8 +352,7 @@ class RedisBus:
 
     def _opened(self, state: _Room) -> None:
         """The list of a room is read, or will not be."""
-        if state in self._opening:
-            self._opening.remove(state)
+        if self._opening.pop(state, False):
             self._in_flight.remove({state.opener: 2 * COMMAND_BYTES})
 
     def _close(self, room: str, state: _Room) -> None:

@@ -33,6 +33,7 @@ from .gate import Gate
 from .protocol import RedisError
 
 if TYPE_CHECKING:
+    from ..connection.memory import Account
     from .keys import Keys
     from .link import RedisLink
 
@@ -126,6 +127,7 @@ class RedisCache:
     Args:
         link: The line to Redis.
         keys: The names there.
+        account: Is charged for the calls that have no reply yet.
         max_entries: How many entries there may be, on all nodes together.
 
     Attributes:
@@ -135,10 +137,16 @@ class RedisCache:
 
     max_bytes = 0
 
-    def __init__(self, link: RedisLink, keys: Keys, max_entries: int = DEFAULT_MAX_ENTRIES) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        keys: Keys,
+        account: Account,
+        max_entries: int = DEFAULT_MAX_ENTRIES,
+    ) -> None:
         self._link = link
         self.max_entries = max_entries
-        self._gate = Gate()
+        self._gate = Gate(account)
         self._entry = keys.cache.encode()
         self._indexes = (keys.cache_used, keys.cache_expiries)
 

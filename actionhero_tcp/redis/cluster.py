@@ -42,6 +42,9 @@ MAX_COUNTED: Final = 1000
 """Of so many processes the requests are kept apart, so that one taken for dead can come back
 without being counted twice; of dead ones beyond them only the sum."""
 
+MAX_PEERS_SHOWN: Final = 100
+"""The `status` action answers with the ids of so many other nodes at most."""
+
 _BEAT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -149,7 +152,8 @@ class Cluster:
         redis: dict[str, object] = {"connected": not self.error, "lost": self._bus.lost}
         if self.error:
             redis["error"] = self.error
-        return {"redis": redis, "peers": self.peers}
+        peers = self.peers
+        return {"redis": redis, "peers": peers[:MAX_PEERS_SHOWN], "peersCount": len(peers)}
 
     @property
     def error(self) -> str:

@@ -8,7 +8,10 @@ together fill the half of what there is room for, each of them is held after its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from ..connection.memory import Account
 
 SHARE_BYTES: Final = 256 * 1024
 """The share of one client: a client with more commands without a reply is held."""
@@ -26,28 +29,32 @@ class InFlight:
     Args:
         max_bytes: The room that there is for messages. Commands about members, which are small
             and cost much where they are lost, have as much again.
+        account: Is charged for them.
         hold: Called with the id of a client that has to wait.
         release: Called with the id of one that has to no longer.
-
-    Attributes:
-        held_bytes: The bytes of all commands.
     """
 
-    __slots__ = ("_clients", "_full_at", "_held", "_hold", "_max_bytes", "_release", "held_bytes")
+    __slots__ = ("_account", "_clients", "_full_at", "_held", "_hold", "_max_bytes", "_release")
 
     def __init__(
         self,
         max_bytes: int,
+        account: Account,
         hold: Callable[[str], object],
         release: Callable[[str], object],
     ) -> None:
         self._max_bytes = max_bytes
+        self._account = account
         self._full_at = int(max_bytes * FULL)
         self._hold = hold
         self._release = release
         self._clients: dict[str, int] = {}
         self._held: set[str] = set()
-        self.held_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """The bytes of all commands."""
+        return self._account.held
 
     def add(self, client: str | None, size: int, *, is_message: bool = False) -> bool:
         """Counts a command that is to be sent.
@@ -63,7 +70,7 @@ class InFlight:
         total = self.held_bytes + size
         if total > self._max_bytes and (is_message or total > 2 * self._max_bytes):
             return False
-        self.held_bytes = total
+        self._account.charge(size)
         if client is not None:
             own = self._clients.get(client, 0) + size
             self._clients[client] = own
@@ -80,7 +87,7 @@ class InFlight:
         """
         released = []
         for client, size in sizes.items():
-            self.held_bytes -= size
+            self._account.release(size)
             if client is None:
                 continue
             own = self._clients[client] - size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ..clock import Timer, stop
@@ -121,7 +122,7 @@ class LineReader:
     def resume(self) -> None:
         """Serves lines that had to wait, and reads on, unless there is a reason to wait."""
         connection, backlog = self._connection, self._backlog
-        if connection.holds:
+        if connection.holds or (backlog is not None and self._lacks_memory(())):
             return
         if backlog is not None:
             self._backlog = None
@@ -176,7 +177,7 @@ class LineReader:
         if self._backlog is not None:
             self._backlog.extend(lines)
             self._charge_backlog()
-        elif connection.holds:
+        elif connection.holds or self._lacks_memory(lines):
             self._stall(Backlog(lines))
         elif queue.exhausted or (self.tag and queue.is_behind(self)):
             self._stall(Backlog(lines))
@@ -188,6 +189,11 @@ class LineReader:
             self._context.router.serve(connection, rest)
             if connection.holds:
                 self._stall(Backlog(rest))
+
+    def _lacks_memory(self, lines: Sequence[bytes]) -> bool:
+        """Whether memory is short, and the client is one of the heaviest with these lines."""
+        memory = self._context.memory
+        return memory.pressed and memory.must_wait(self._account, sum(map(len, lines)))
 
     def _serve(self, backlog: Backlog) -> None:
         """Serves lines for as long as the client may go on; the rest waits."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
+from twisted.protocols.basic import LineReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -39,8 +40,11 @@ IDLE_GOODBYE: Final = {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "
 
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener)
-class ActionHeroProtocol(Protocol):
+class ActionHeroProtocol(LineReceiver):
     """One client.
+
+    A `LineReceiver` with its own `dataReceived`: the base class takes one line at a time off its
+    buffer, which `wire.framing.LineSplitter` avoids. Raw mode has no meaning here.
 
     Args:
         context: What all connections share.
@@ -53,6 +57,7 @@ class ActionHeroProtocol(Protocol):
         handshake: How the client came in.
     """
 
+    delimiter = b"\n"
     # As attributes of the class these cost an idle connection no memory.
     state = State.ENTERING
     connection: Connection | None = None
@@ -146,6 +151,10 @@ class ActionHeroProtocol(Protocol):
             self._reader.feed(data)
         elif self.state is State.ENTERING:
             self.handshake.received(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        """Takes in one line without its end, with the same effect as its bytes."""
+        self.dataReceived(line + self.delimiter)
 
     def pause_reading(self) -> None:
         """See `line_reader.ReaderOwner.pause_reading`."""

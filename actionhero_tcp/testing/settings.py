@@ -28,6 +28,7 @@ FOR_TESTS: Final[Mapping[tuple[str, str], Any]] = {
     ("log", "blocked_seconds"): 0.0,
     ("redis", "enable"): False,
     ("redis", "url"): "",
+    ("web", "port"): 0,
 }
 """What wins over the config file: a test's server is alone, and on a port that was free."""
 

@@ -92,10 +92,12 @@ def dumps_plain(value: object) -> bytes:
     Raises:
         UnserializableError: See `dumps`; or it holds anything else.
     """
-    try:
-        _check_plain(value, "it")
-    except RecursionError as error:
-        raise UnserializableError(f"it is not JSON: {error}") from None
+    # A text is most of what is kept in a cache, and plain.
+    if type(value) is not str:
+        try:
+            _check_plain(value, "it")
+        except RecursionError as error:
+            raise UnserializableError(f"it is not JSON: {error}") from None
     return dumps(value)
 
 
@@ -191,6 +193,10 @@ def _write_text(text: str) -> bytes:
         return _ujson_dumps(text, False, False, False).encode("utf-8", "backslashreplace")
 
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""The classes of plain values that hold no others; those of their subclasses are plain as well."""
+
+
 def _explain(value: object, where: str) -> None:
     """Name the key of what cannot be written, as far as dicts and lists go."""
     if isinstance(value, dict):
@@ -209,6 +215,8 @@ def _explain(value: object, where: str) -> None:
 
 
 def _check_plain(value: object, where: str) -> None:
+    if type(value) in _PLAIN:
+        return
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):

@@ -45,7 +45,7 @@ MARKER = b"paramView noSuchParam"
 _WHOLE = re.compile(
     rb'"(connectedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|memoryConsumption|numberOfObjects|'
     rb"numberOfGlobalSocketRequests|numberOfLocalSocketRequests|numberOfLocalActiveSocketClients|"
-    rb"blocked)"
+    rb"heldBytes|blocked)"
     rb'":[0-9]+'
 )
 _FRACTION = re.compile(rb'"(randomNumber|uptimeSeconds)":[0-9]+(\.[0-9]+)?(e-[0-9]+)?')

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import re
 import signal
 from contextlib import ExitStack
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.builtin.cache_test import EXPIRE_MS
 from tests.support import wait_for
 from tests.support.integration import OwnDaemonTestCase, request
 from tests.support.nodes import ENTERED, LEFT, Member, Nodes, converse, nodes
+from tests.support.redis_server import RedisServer
 
 
 class SharedNodesTestCase(SynchronousTestCase):
@@ -137,6 +140,36 @@ class ConversationTests(SharedNodesTestCase):
             )
         known = [m.status["socketServer"]["numberOfGlobalSocketRequests"] for m in members]
         self.assertLessEqual(max(known), served())
+
+
+def cache_entries(redis: RedisServer) -> list[str]:
+    """The keys of the cache's entries."""
+    return list(filter(re.compile(":cache:").search, redis.keys()))
+
+
+class CacheTests(OwnDaemonTestCase):
+    """What the actions that come with the server leave in Redis."""
+
+    def test_entries_of_cache_test_go_though_its_client_resets_in_the_middle(self) -> None:
+        with nodes(1) as one:
+            leaving, staying = one.members(2)
+            lines = [request("cacheTest", key=f"k{n}", value="v") for n in range(50)]
+            # Redis executes each save, and no action is there any more to destroy its entry.
+            one.redis.send(signal.SIGSTOP)
+            leaving.send("".join(f"{line}\n" for line in lines).encode())
+            leaving.ask("randomNumber")
+            leaving.reset()
+            wait_for(lambda: staying.members == [staying.name], "the end of the client")
+            one.redis.send(signal.SIGCONT)
+            self.assertEqual(50, staying.status["cache"]["numberOfObjects"])
+            entries = cache_entries(one.redis)
+            self.assertEqual(50, len(entries))
+            for entry in entries:
+                left = int(one.redis.ask("PTTL", entry).removeprefix(b":"))
+                self.assertTrue(0 < left <= EXPIRE_MS, left)
+                one.redis.ask("PEXPIRE", entry, "1")
+            wait_for(lambda: not cache_entries(one.redis), "no entries")
+            wait_for(lambda: not staying.status["cache"]["numberOfObjects"], "an empty index")
 
 
 class StopTests(OwnDaemonTestCase):

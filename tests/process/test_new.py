@@ -222,11 +222,12 @@ class RequirementTests(SynchronousTestCase):
         return new.requirement()
 
     def test_a_package_index(self) -> None:
-        self.assertEqual("actionhero-tcp[fast] >= 1.2.3", self.requirement(None))
+        self.assertEqual("actionhero-tcp[fast,web] >= 1.2.3", self.requirement(None))
 
     def test_a_folder_or_a_file(self) -> None:
         origin = {"url": "file:///srv/actionhero", "dir_info": {}}
-        self.assertEqual("actionhero-tcp[fast] @ file:///srv/actionhero", self.requirement(origin))
+        wanted = "actionhero-tcp[fast,web] @ file:///srv/actionhero"
+        self.assertEqual(wanted, self.requirement(origin))
 
     def test_a_repository(self) -> None:
         origin = {
@@ -234,12 +235,12 @@ class RequirementTests(SynchronousTestCase):
             "vcs_info": {"vcs": "git", "commit_id": "abc", "requested_revision": "main"},
         }
         self.assertEqual(
-            "actionhero-tcp[fast] @ git+https://git.example/actionhero@abc",
+            "actionhero-tcp[fast,web] @ git+https://git.example/actionhero@abc",
             self.requirement(origin),
         )
 
     def test_the_one_installed_here(self) -> None:
-        self.assertRegex(new.requirement(), r"\Aactionhero-tcp\[fast\] (@ file://|>= \d)")
+        self.assertRegex(new.requirement(), r"\Aactionhero-tcp\[fast,web\] (@ file://|>= \d)")
 
 
 class ProjectTests(NewTestCase):

@@ -122,10 +122,11 @@ class WebTests(SynchronousTestCase):
             self.assertEqual("user", heard["context"])
 
     def test_a_file_is_binary_and_whole(self) -> None:
-        self.start("--public=public")
         content = bytes(range(256)) * 4096
-        (self.running.folder / "public").mkdir(exist_ok=True)
-        (self.running.folder / "public" / "big.bin").write_bytes(content)
+        public = Path(self.mktemp()).resolve()
+        public.mkdir()
+        (public / "big.bin").write_bytes(content)
+        self.start(f"--public={public}")
         with closing(Socket(self.port)) as browser:
             browser.next()
             browser.say('{"action":"file","params":{"fileName":"big.bin"}}')
@@ -164,7 +165,7 @@ class WebTests(SynchronousTestCase):
             wait_for(lambda: "no web port" in other.log, "a warning")
             with other.connect() as stream:
                 self.assertEqual("OK", answer(stream, "detailsView")["status"])
-        self.assertNotIn("Traceback", other.log)
+            self.assertNotIn("Traceback", other.log)
 
     def test_while_it_drains_it_is_not_ready(self) -> None:
         self.start("--drain-timeout=30")

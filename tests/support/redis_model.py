@@ -21,7 +21,7 @@ from actionhero_tcp.redis.in_flight import InFlight
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.protocol import Batch, RedisError
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import Soon, make_connection
+from tests.support import Soon, make_account, make_connection
 
 KEYS = Keys("test:")
 
@@ -235,6 +235,7 @@ class Node:
         self.holds: list[str] = []
         self.in_flight = InFlight(
             max_pending_bytes,
+            make_account(),
             lambda client: self.holds.append(client),
             lambda client: self.holds.remove(client),
         )

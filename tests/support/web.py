@@ -19,6 +19,14 @@ WEB_LOG = re.compile(r"no web port|live page on|health and metrics on")
 """What the log says of the web port."""
 
 
+CHROMIUM_OPTIONS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-dev-shm-usage", "--hide-scrollbars"),
+)
+"""Without these Chromium looks for servers elsewhere."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was answered: the status, the headers in lower case, and the body."""

@@ -70,8 +70,8 @@ class BuiltinTests(SynchronousTestCase):
 
     def test_status(self) -> None:
         stats = self.client.ask("status")["stats"]
-        parts = ["id", "uptimeSeconds", "memoryConsumption", "cache", "socketServer"]
-        self.assertEqual([*parts, "closed", "limits", "blocked"], list(stats))
+        parts = ["id", "uptimeSeconds", "memoryConsumption", "heldBytes", "cache", "socketServer"]
+        self.assertEqual([*parts, "threads", "closed", "limits", "blocked"], list(stats))
         self.assertEqual(
             {
                 "numberOfGlobalSocketRequests": 1,
@@ -81,6 +81,8 @@ class BuiltinTests(SynchronousTestCase):
             stats["socketServer"],
         )
         self.assertGreater(stats["memoryConsumption"], 1_000_000)
+        self.assertEqual(self.service.factory.context.memory.held, stats["heldBytes"])
+        self.assertEqual({"running": 0, "waiting": 0}, stats["threads"])
         self.assertEqual(({}, {}), (stats["closed"], stats["limits"]))
 
     def test_status_counts_what_ended_and_what_was_limited(self) -> None:

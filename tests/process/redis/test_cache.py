@@ -18,6 +18,7 @@ from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.cache import LOOKED_AT, REMOVED_AT_ONCE, RedisCache
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.link import RedisLink
+from tests.support import make_account
 from tests.support.caches import LATER_MS, SOON_MS, CacheTestCase, Suite
 from tests.support.redis_server import BlockingLink, RedisServer
 
@@ -40,7 +41,7 @@ class RedisCacheTestCase(CacheTestCase):
 
     def fresh(self, max_entries: int = 3) -> None:
         self.ask("FLUSHALL")
-        self.cache = RedisCache(self.link, Keys(PREFIX), max_entries)
+        self.cache = RedisCache(self.link, Keys(PREFIX), make_account(), max_entries)
 
     def ask(self, *command: str | bytes | int) -> Any:
         """The reply to a command."""
@@ -96,7 +97,7 @@ class KeyTests(RedisCacheTestCase):
         self.assertEqual([3, 3], [self.ask("ZCARD", index) for index in INDEXES])
 
     def test_other_prefixes_are_other_caches(self) -> None:
-        other = RedisCache(self.link, Keys("other:"))
+        other = RedisCache(self.link, Keys("other:"), make_account())
         self.save("a", 1)
         self.assertIsNone(self.run_now(other.load("a")))
         self.run_now(other.save("a", 2))
@@ -210,7 +211,7 @@ class LinkTests(TestCase):
         self.addCleanup(self.server.close)
         self.server.start()
         self.links = [self.link(), self.link()]
-        self.caches = [RedisCache(link, Keys(PREFIX)) for link in self.links]
+        self.caches = [RedisCache(link, Keys(PREFIX), make_account()) for link in self.links]
 
     def link(self) -> RedisLink:
         """A link that is started, and stopped when the test ends."""

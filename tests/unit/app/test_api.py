@@ -22,7 +22,7 @@ from actionhero_tcp.errors import UnserializableError
 from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.rooms.rooms import Rooms
 from actionhero_tcp.stats import Stats
-from tests.support import make_account, make_connection, make_live
+from tests.support import make_account, make_budget, make_connection, make_live
 
 
 class SendSocketMessageTests(SynchronousTestCase):
@@ -43,6 +43,7 @@ class SendSocketMessageTests(SynchronousTestCase):
             connections={c.id: c for c in (self.client, self.other)},
             reactor=clock,
             threads=FairThreadPool(None, None, self.live),  # type: ignore[arg-type]
+            memory=make_budget(),
         )
 
     def test_sends_to_a_connection(self) -> None:

@@ -91,7 +91,7 @@ class BytesTests(LocalCacheTestCase):
         self.fill(1024 * 1024)
         for _ in range(50):
             self.save("a", "x" * 100_000, 60_000)
-        kept = sum(len(each.record.encoded) for each in self.cache._expiries)
+        kept = sum(len(record.encoded) for *_, record in self.cache._expiries)
         self.assertLess(kept, 200_000)
 
 
@@ -176,15 +176,36 @@ class ExpiryTests(LocalCacheTestCase):
         self.clock.pump([1, 1])
         self.assertEqual([], self.clock.getDelayedCalls())
 
-    def test_no_timer_is_left_when_the_last_is_destroyed(self) -> None:
+    def test_the_timer_stays_when_the_last_is_destroyed(self) -> None:
+        # To stop it, and to set one for the next entry, takes a third of what both take.
         self.save("a", 1, 1000)
         self.save("b", 1)
+        (timer,) = self.clock.getDelayedCalls()
         self.destroy("a")
         self.destroy("b")
+        self.assertEqual([], self.cache._expiries)
+        self.clock.advance(0.5)
+        self.save("a", 1, 1000)
+        self.assertEqual([timer], self.clock.getDelayedCalls())
+        self.clock.advance(0.9)
+        self.assertEqual(1, len(self.cache))
+        self.clock.advance(0.1)
+        self.assertEqual(0, len(self.cache))
         self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_a_timer_that_stayed_comes_earlier_for_an_earlier_expiry(self) -> None:
+        self.save("a", 1, 3000)
+        self.destroy("a")
         self.save("a", 1, 1000)
         self.clock.advance(1)
         self.assertEqual(0, len(self.cache))
+        self.assertEqual([], self.clock.getDelayedCalls())
+
+    def test_a_timer_that_stayed_ends_by_itself(self) -> None:
+        self.save("a", 1, 1000)
+        self.destroy("a")
+        self.clock.advance(1)
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_a_fraction_of_a_ms_is_a_time(self) -> None:
         self.save("a", 1, 0.5)

@@ -184,6 +184,31 @@ class ProcessTests(MemoryTestCase):
         self.assertEqual(1, sum(each.closed for each in heavy))
         self.assertEqual((False, True), (late.closed, late.reads))
 
+    def test_meanwhile_lines_of_the_heavy_have_to_wait(self) -> None:
+        self.start()
+        waiting, light = self.client(1000), self.client(1000)
+        self.assertFalse(self.budget.must_wait(waiting.account, 60_000))
+        heavy = self.client(13 * MIB)
+        self.assertFalse(self.budget.must_wait(light.account, 1000))
+        for _ in range(2):
+            self.assertTrue(self.budget.must_wait(waiting.account, 60_000))
+        self.assertEqual((False, True), (waiting.reads, light.reads))
+        heavy.account.close()
+        self.assertTrue(waiting.reads)
+
+    def test_where_nothing_is_released_and_there_is_room_all_go_on(self) -> None:
+        self.start()
+        clients = [self.client(MIB) for _ in range(13)]
+        self.assertTrue(self.budget.pressed)
+        for each in clients[:3]:
+            each.account.close()
+        held = [each for each in clients if not each.reads]
+        self.clock.advance(1)
+        self.clock.advance(1)
+        self.assertTrue(held)
+        self.assertTrue(all(each.reads for each in clients[3:]))
+        self.assertFalse(self.budget.pressed)
+
     def test_both_reasons_have_to_be_over(self) -> None:
         self.start(most_each=4 * MIB)
         client, other = self.client(5 * MIB), self.client(3 * MIB)

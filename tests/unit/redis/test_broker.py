@@ -347,6 +347,13 @@ class PendingTests(BusTestCase):
         self.assertEqual(["later"], heard(self.bob))
         self.assertEqual(lost, self.a.bus.lost)
 
+    def test_rooms_that_open_while_there_is_no_room_leave_nothing_counted(self) -> None:
+        self.bound(400)
+        for number in range(20):
+            self.a.client(f"r{number}")
+        settle(self.a, self.b)
+        self.assertEqual(0, self.a.in_flight.held_bytes)
+
     def test_the_bound_is_that_of_all_rooms_together(self) -> None:
         self.bound(200_000)
         clients = [self.a.client(f"r{number}") for number in range(50)]

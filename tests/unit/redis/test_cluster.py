@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis import cluster as module
-from actionhero_tcp.redis.cluster import BEAT_SECONDS, SETTLE_SECONDS, Cluster
+from actionhero_tcp.redis.cluster import BEAT_SECONDS, MAX_PEERS_SHOWN, SETTLE_SECONDS, Cluster
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.protocol import RedisError
 from actionhero_tcp.stats import Stats
@@ -177,7 +177,11 @@ class JoiningTests(ClusterTestCase):
     def test_it_says_that_it_has_not_joined_yet(self) -> None:
         self.assertEqual("this node has not joined yet", self.node.error)
         self.link.error = "it has not been reached yet"
-        status = {"redis": {"connected": False, "lost": 0, "error": self.link.error}, "peers": []}
+        status = {
+            "redis": {"connected": False, "lost": 0, "error": self.link.error},
+            "peers": [],
+            "peersCount": 0,
+        }
         self.assertEqual(status, self.node.status())
 
     def test_it_tells_all_when_redis_has_taken_it(self) -> None:
@@ -188,8 +192,15 @@ class JoiningTests(ClusterTestCase):
         self.assertEqual(["begin me.1"], self.bus.told)
         self.assertEqual([KEYS.node("me")], [channel for channel, _ in self.link.subscriptions])
         self.assertEqual(
-            {"redis": {"connected": True, "lost": 0}, "peers": ["b"]}, self.node.status()
+            {"redis": {"connected": True, "lost": 0}, "peers": ["b"], "peersCount": 1},
+            self.node.status(),
         )
+
+    def test_its_status_names_no_more_nodes_than_may_be(self) -> None:
+        self.join(*(f"{number:04d}.1" for number in range(MAX_PEERS_SHOWN + 5)))
+        status = self.node.status()
+        self.assertEqual(MAX_PEERS_SHOWN + 5, status["peersCount"])
+        self.assertEqual(self.node.peers[:MAX_PEERS_SHOWN], status["peers"])
 
     def test_it_beats(self) -> None:
         self.join()
@@ -257,7 +268,11 @@ class AwayTests(ClusterTestCase):
         self.clock.advance(100)
         self.assertEqual(([], []), (self.link.calls, self.clock.getDelayedCalls()))
         self.assertEqual(["begin me.1", "end"], self.bus.told)
-        status = {"redis": {"connected": False, "lost": 0, "error": "gone"}, "peers": []}
+        status = {
+            "redis": {"connected": False, "lost": 0, "error": "gone"},
+            "peers": [],
+            "peersCount": 0,
+        }
         self.assertEqual(status, self.node.status())
 
     def test_it_comes_back_as_another_incarnation_and_clears_the_earlier_one(self) -> None:
@@ -325,12 +340,16 @@ class AwayTests(ClusterTestCase):
         status = {
             "redis": {"connected": False, "lost": 0, "error": "OOM command not allowed"},
             "peers": [],
+            "peersCount": 0,
         }
         self.assertEqual(status, self.node.status())
         self.clock.advance(BEAT_SECONDS)
         self.assertEqual(("me.2", "me", 0, 1), self.beat())
         self.told("me.2", known=0)
-        self.assertEqual({"redis": {"connected": True, "lost": 0}, "peers": []}, self.node.status())
+        self.assertEqual(
+            {"redis": {"connected": True, "lost": 0}, "peers": [], "peersCount": 0},
+            self.node.status(),
+        )
 
     def test_an_answer_to_an_earlier_incarnation_is_none(self) -> None:
         self.node.on_connected()

@@ -7,13 +7,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.gate import MAX_BYTES, MAX_WAITING_BYTES, Gate
 from actionhero_tcp.redis.protocol import RedisError
+from tests.support import make_budget
 
 
 class GateTests(SynchronousTestCase):
     """Who passes, who waits, and who is turned away."""
 
     def setUp(self) -> None:
-        self.gate = Gate()
+        self.budget = make_budget()
+        self.gate = Gate(self.budget.account())
 
     def test_calls_pass_in_their_order_as_there_is_room(self) -> None:
         self.successResultOf(self.gate.enter(MAX_BYTES - 1))
@@ -40,9 +42,11 @@ class GateTests(SynchronousTestCase):
     def test_one_that_is_cancelled_waits_no_more(self) -> None:
         self.successResultOf(self.gate.enter(MAX_BYTES))
         first, second = self.gate.enter(5), self.gate.enter(5)
+        self.assertEqual(MAX_BYTES + 10, self.budget.held)
         first.cancel()
         self.failureResultOf(first, CancelledError)
         self.assertEqual(MAX_BYTES + 5, self.gate.held_bytes)
+        self.assertEqual(MAX_BYTES + 5, self.budget.held)
         self.gate.leave(MAX_BYTES)
         self.successResultOf(second)
 
@@ -51,3 +55,4 @@ class GateTests(SynchronousTestCase):
         self.assertNoResult(self.gate.enter(MAX_WAITING_BYTES))
         error = self.failureResultOf(self.gate.enter(1), RedisError)
         self.assertIn("too much waits", str(error.value))
+        self.assertEqual(MAX_BYTES + MAX_WAITING_BYTES, self.budget.held)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.in_flight import SHARE_BYTES, InFlight
+from tests.support import make_account, make_budget
 
 MOST = 10 * SHARE_BYTES
 
@@ -18,7 +19,7 @@ class InFlightTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.held: list[str] = []
-        self.in_flight = InFlight(MOST, self.held.append, self.held.remove)
+        self.in_flight = InFlight(MOST, make_account(), self.held.append, self.held.remove)
 
     def test_a_client_is_held_above_its_share_and_released_below_half_of_it(self) -> None:
         self.assertTrue(self.in_flight.add("a", SHARE_BYTES, is_message=True))
@@ -48,8 +49,21 @@ class InFlightTests(SynchronousTestCase):
         self.assertFalse(self.in_flight.add("b", 1))
         self.assertEqual(2 * MOST, self.in_flight.held_bytes)
 
+    def test_what_is_on_its_way_counts_as_memory_of_the_process(self) -> None:
+        budget = make_budget()
+        in_flight = InFlight(MOST, budget.account(), self.held.append, self.held.remove)
+        in_flight.add("a", 100)
+        in_flight.add(None, 20)
+        self.assertEqual(120, budget.held)
+        self.assertFalse(in_flight.add("a", 2 * MOST))
+        self.assertEqual(120, budget.held)
+        in_flight.remove({"a": 100, None: 20})
+        self.assertEqual(0, budget.held)
+
     def test_one_who_sends_more_when_released_is_held_again(self) -> None:
-        in_flight = InFlight(MOST, self.held.append, lambda client: self.again(in_flight, client))
+        in_flight = InFlight(
+            MOST, make_account(), self.held.append, lambda client: self.again(in_flight, client)
+        )
         in_flight.add("a", SHARE_BYTES + 1)
         in_flight.remove({"a": SHARE_BYTES + 1})
         self.assertEqual(["a"], self.held)
@@ -64,7 +78,7 @@ class InFlightTests(SynchronousTestCase):
         self, sizes: list[tuple[str | None, int]]
     ) -> None:
         held: list[str] = []
-        in_flight = InFlight(MOST, held.append, held.remove)
+        in_flight = InFlight(MOST, make_account(), held.append, held.remove)
         added: Counter[str | None] = Counter()
         for client, size in sizes:
             if in_flight.add(client, size):

@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListen
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions
 from twisted.internet.testing import StringTransport, StringTransportWithDisconnection
+from twisted.protocols.basic import LineReceiver
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -154,6 +155,23 @@ class LineTests(ProtocolTestCase):
     def test_the_interfaces_of_half_close_and_handshake_are_there(self) -> None:
         self.assertTrue(verifyObject(IHandshakeListener, self.client.protocol))
         self.assertTrue(IHalfCloseableProtocol.providedBy(self.client.protocol))
+
+    def test_each_connection_is_a_line_receiver_that_splits_by_itself(self) -> None:
+        protocol = self.client.protocol
+        self.assertIsInstance(protocol, LineReceiver)
+        self.assertEqual(b"\n", protocol.delimiter)
+        self.assertIsNot(LineReceiver.dataReceived, type(protocol).dataReceived)
+
+    def test_being_a_line_receiver_costs_a_connection_no_memory(self) -> None:
+        self.client.send(b"say a\nsay b")
+        inherited = {"paused", *vars(LineReceiver)}
+        self.assertEqual(set(), inherited & set(vars(self.client.protocol)))
+
+    def test_a_whole_line_has_the_same_effect_as_its_bytes(self) -> None:
+        self.client.protocol.lineReceived(b"say a")
+        self.client.protocol.lineReceived(b"")
+        self.client.protocol.lineReceived(b"say b\r")
+        self.assertEqual([1, 2], self.client.numbers())
 
     def test_a_client_is_welcomed(self) -> None:
         client = Peer(self.service, self.reactor)

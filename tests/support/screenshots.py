@@ -1,0 +1,90 @@
+"""Make the pictures of the live page that the docs show, from a running server.
+
+Usage: python -m tests.support.screenshots
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from tests.support import ROOT, Daemon, wait_for
+from tests.support.web import CHROMIUM_OPTIONS, web_daemon
+from tools.system_packages import need, which
+
+FOLDER: Final = ROOT / "docs" / "_static"
+CLIENTS: Final = 60
+POINTS: Final = 40
+LINES: Final = (b"randomNumber\n", b"say hello\n", b"detailsView\n", b"sleepTest\n")
+
+
+@contextmanager
+def crowd(running: Daemon) -> Iterator[None]:
+    """Has some clients talk while something else happens."""
+    ended = threading.Event()
+
+    def talk() -> None:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(running.connect()) for _ in range(CLIENTS)]
+            for number, client in enumerate(clients):
+                client.sendall(f"roomChange fleet-{number % 7}\n".encode())
+                client.setblocking(False)
+            while not ended.wait(0.02):
+                for client in random.sample(clients, 20):
+                    try:
+                        client.sendall(random.choice(LINES))
+                        client.recv(65536)
+                    except BlockingIOError:
+                        continue
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def shoot(browser: Any, url: str) -> None:
+    """Saves a picture of each view that the docs show."""
+    browser.get(f"{url}?token=s3cret")
+    points = "return document.querySelector('#plot-requests path.first')?.getAttribute('d') || ''"
+    wait_for(lambda: browser.execute_script(points).count("L") > POINTS, "a plot")
+    browser.save_screenshot(str(FOLDER / "live-page.png"))
+    browser.find_element(By.ID, "tab-actions").click()
+    wait_for(lambda: browser.find_elements(By.CSS_SELECTOR, "[data-name=cacheTest]"), "actions")
+    browser.find_element(By.CSS_SELECTOR, "[data-name=cacheTest]").click()
+    browser.find_element(By.ID, "input-key").send_keys("color")
+    browser.find_element(By.ID, "input-value").send_keys("green")
+    browser.find_element(By.CSS_SELECTOR, "button.run").click()
+    wait_for(lambda: "cacheTestResults" in browser.find_element(By.ID, "response").text, "it")
+    browser.save_screenshot(str(FOLDER / "live-page-actions.png"))
+
+
+def main() -> None:
+    """Starts a server, clients and a browser, and saves the pictures."""
+    need("chromium", "chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = which("chromium")
+    with ExitStack() as stack:
+        profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        for option in (*CHROMIUM_OPTIONS, "--window-size=1280,800", f"--user-data-dir={profile}"):
+            options.add_argument(option)
+        running, port = stack.enter_context(web_daemon("--server-name=fleet", "--no-log-requests"))
+        stack.enter_context(crowd(running))
+        browser = webdriver.Chrome(options=options, service=Service(which("chromedriver")))
+        stack.callback(browser.quit)
+        shoot(browser, f"http://localhost:{port}/")
+
+
+if __name__ == "__main__":
+    main()
