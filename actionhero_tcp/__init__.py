@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .app.api import Api
 from .app.cache import CacheEntry
 from .app.decorator import action
+from .app.file_response import FileResponse
 from .app.hooks import (
     ActionCall,
     after_action,
@@ -40,6 +41,7 @@ __all__ = [
     "CacheError",
     "Connection",
     "FileReader",
+    "FileResponse",
     "NoResponse",
     "Room",
     "UnserializableError",

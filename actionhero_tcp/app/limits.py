@@ -59,7 +59,7 @@ def limit(rate: str, *, key: Key | None = None) -> Callable[[Function], Function
 
     A request past the limit gets ``{"error":"too many requests","code":429,"retryAfter":ms}``,
     and nothing runs for it: no hook, no conversion of inputs, no thread. On a function that is
-    `before_action` or `middleware` it bounds the requests that reach that function: for all
+    `before_action` it bounds the requests that reach that function: for all
     actions, or for those that it names. Several limits of one function all hold.
 
     Args:
