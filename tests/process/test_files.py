@@ -113,7 +113,7 @@ class FileTests(DaemonTestCase):
 
     def test_parts_that_there_are_not(self) -> None:
         client = self.join()
-        for params in ({"offset": -1}, {"offset": 11}, {"offset": 0.5}, {"length": -1}):
+        for params in ({"offset": -1}, {"offset": 12}, {"offset": 0.5}, {"length": -1}):
             answer = client.ask(request("file", fileName="small.txt", header=True, **params))
             self.assertIn(next(iter(params)), str(answer["error"]))
         # Without a header each request has an offset, which means nothing.
