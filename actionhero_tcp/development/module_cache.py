@@ -113,6 +113,11 @@ class ModuleCache:
         for fault in self.faults.values():
             raise StartError(fault.text)
 
+    @property
+    def own(self) -> Loaded:
+        """What the files of the folder define, without what comes with the server."""
+        return loader.combine(source.loaded for source in self.sources.values())
+
     def update(self, files: dict[Path, Signature]) -> Change | None:
         """Loads what has changed.
 

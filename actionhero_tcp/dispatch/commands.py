@@ -17,6 +17,7 @@ from ..connection.connection import ActionConnection, Connection
 from ..errors import LimitError
 from ..wire import json_lines, json_writer
 from ..wire.json_lines import NUMBERED
+from ..wire.verbs import HELP
 from .dialect import Response
 from .hooked_verb import HookedVerb
 from .verb import Verb
@@ -61,28 +62,28 @@ class Commands:
         self._write_batch = write_batch
         param, name = "a param and its value", "the name of a param"
         self.verbs: tuple[Verb, ...] = (
-            Verb(self._quit, ("quit", "exit", "close"), "", False, "say goodbye and hang up"),
-            Verb(self._param_add, ("paramAdd", "addParam"), param, False, "make a param sticky"),
-            Verb(self._param_view, ("paramView", "viewParam"), name, True, "show a sticky param"),
+            Verb(self._quit, ("quit", "exit", "close"), "", False, HELP["quit"]),
+            Verb(self._param_add, ("paramAdd", "addParam"), param, False, HELP["paramAdd"]),
+            Verb(self._param_view, ("paramView", "viewParam"), name, True, HELP["paramView"]),
             Verb(
                 self._param_delete,
                 ("paramDelete", "deleteParam"),
                 name,
                 True,
-                "forget a sticky param",
+                HELP["paramDelete"],
             ),
-            Verb(self._params_view, ("paramsView",), "", False, "show all sticky params"),
-            Verb(self._params_delete, ("paramsDelete",), "", False, "forget all sticky params"),
+            Verb(self._params_view, ("paramsView",), "", False, HELP["paramsView"]),
+            Verb(self._params_delete, ("paramsDelete",), "", False, HELP["paramsDelete"]),
             Verb(
                 self._room_change,
                 ("roomChange",),
                 "the name of a room",
                 True,
-                "leave the room for another one",
+                HELP["roomChange"],
             ),
-            Verb(self._room_view, ("roomView",), "", False, "show who is in the room"),
-            Verb(self._details_view, ("detailsView",), "", False, "show what the server knows"),
-            Verb(self._say, ("say",), "a message", False, "say something to the room"),
+            Verb(self._room_view, ("roomView",), "", False, HELP["roomView"]),
+            Verb(self._details_view, ("detailsView",), "", False, HELP["detailsView"]),
+            Verb(self._say, ("say",), "a message", False, HELP["say"]),
         )
         self.table: dict[bytes, Verb] = {
             word.encode(): verb for verb in self.verbs for word in verb.words

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..clock import Timer, stop
 from ..connection.connection import Connection, JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
@@ -28,6 +27,13 @@ class RequestOwner(Protocol):
         """Ends a request that still runs with an error for its client."""
 
 
+class Limit(Protocol):
+    """What ends requests whose time is up: a `time_limits.TimeLimit`."""
+
+    def discard(self, request: Request) -> None:
+        """A request has ended."""
+
+
 class Request:
     """One request.
 
@@ -45,7 +51,7 @@ class Request:
         params: The action's params; None for a verb.
         error: The error that its client got; None where it got none.
         slot: Where its response goes, where all else waits for that; None elsewhere.
-        timer: Ends it when its time is up; None where it does not wait.
+        time_limit: Ends it when its time is up; None where it does not wait.
         parts: Sends its answer in parts; None where it has one.
         ended: Whether what it runs has ended, or was cancelled.
     """
@@ -54,7 +60,7 @@ class Request:
     params: Params | None = None
     error: str | None = None
     slot: ResponseSlot | None = None
-    timer: Timer | None = None
+    time_limit: Limit | None = None
     parts: PartSink | None = None
     ended = False
     _charged = 0
@@ -127,7 +133,9 @@ class Request:
         if connection.waits_for is self:
             connection.waits_for = None
             connection.release(ReadHold.ORDER)
-        stop(self.timer)
+        if self.time_limit is not None:
+            self.time_limit.discard(self)
+            self.time_limit = None
         if self._charged:
             connection.account.release(self._charged)
             self._charged = 0

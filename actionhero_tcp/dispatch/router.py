@@ -58,10 +58,8 @@ class Router:
             request: Request | None = None
             try:
                 if verb is None:
-                    name, request = (
-                        "",
-                        Request(connection, number, 0.0 if log is None else monotonic()),
-                    )
+                    arrived = 0.0 if log is None else monotonic()
+                    name, request = "", Request(connection, number, arrived)
                     found = self._dialect.read(request, line, word, rest)
                 else:
                     name = verb.name

@@ -23,6 +23,7 @@ from ..errors import (
     printable_lines,
 )
 from .parts import Parts
+from .time_limits import TimeLimits
 
 if TYPE_CHECKING:
     from ..app.api import Api
@@ -60,6 +61,11 @@ class Runner:
         self._write_batch = write_batch
         self._filter = filter
         self._log = log
+        self._time_limits = TimeLimits(api.reactor, self._time_out)
+
+    def close(self) -> None:
+        """Stop the timer; nothing runs any more."""
+        self._time_limits.close()
 
     def run(self, request: Request, runnable: Runnable, line: bytes) -> bytes | None:
         """Runs an action, or a verb with hooks.
@@ -149,8 +155,8 @@ class Runner:
 
     def renew(self, request: Request) -> None:
         """See `parts.PartWriter.renew`."""
-        if request.timer is not None and request.timer.active():
-            request.timer.reset(self._api.config.limits.action_timeout)
+        if request.time_limit is not None:
+            self._time_limits.begin(request, self._api.config.limits.action_timeout)
 
     @property
     def _server_error(self) -> str:
@@ -219,9 +225,7 @@ class Runner:
         if len(connection.pending) >= limits.max_pending_actions:
             connection.hold(ReadHold.PENDING)
             self._api.stats.limited["maxPendingActions"] += 1
-        seconds = limits.action_timeout
-        error = f"{runnable.name} did not finish within {seconds:g} seconds"
-        request.timer = self._api.reactor.callLater(seconds, self._time_out, request, error)
+        self._time_limits.begin(request, limits.action_timeout)
         outcome.addCallback(self._prepared, request)
         outcome.addBoth(self._ended, request, runnable)
         outcome.addErrback(lambda f: _log.failure("a response was lost", failure=f))
@@ -262,11 +266,10 @@ class Runner:
                 self._log.answered(connection, request.number, logged, now, now)
             connection.owner.action_done()
 
-    def _time_out(self, request: Request, error: str) -> None:
+    def _time_out(self, request: Request, seconds: float) -> None:
         if request.parts is not None and request.parts.is_held:
             # The write timeout is what counts while the client has to take something.
-            seconds = self._api.config.limits.action_timeout
-            request.timer = self._api.reactor.callLater(seconds, self._time_out, request, error)
+            self._time_limits.begin(request, self._api.config.limits.action_timeout)
             return
         self._api.stats.limited["actionTimeout"] += 1
-        self.give_up(request, error)
+        self.give_up(request, f"{request.name} did not finish within {seconds:g} seconds")

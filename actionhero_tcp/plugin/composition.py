@@ -154,6 +154,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> S
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
+        Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
@@ -175,6 +176,7 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
     folder = config.general.actions_directory
     if config.general.development_mode:
         modules = ModuleCache(folder, completed)
+        loader.report(modules.own, folder)
         return modules, modules.loaded
     return None, completed(loader.load_folder(folder))
 

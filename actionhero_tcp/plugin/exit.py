@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,6 +15,7 @@ from twisted.python.threadpool import ThreadPool
 
 from ..daemon.signals import end_process_after
 from ..errors import StartError
+from ..net.exit_signal import exit_signal
 from .options import PROGRAM
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def leave_threads(reactor: Any, threads: FairThreadPool, seconds: float) -> None
             count=count,
             seconds=f"{seconds:g}",
         )
-        end_process_after(seconds, reactor._exitSignal or signal.SIGTERM)
+        end_process_after(seconds, exit_signal(reactor))
 
 
 def _show_error(kind: type[BaseException], error: BaseException, trace: Any) -> None:

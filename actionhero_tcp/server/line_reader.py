@@ -76,7 +76,11 @@ class LineReader:
         self._splitter = LineSplitter(limits.max_line_length)
         connection.announced = not limits.announce_delay
         self._newcomer: Newcomer | None = Newcomer(
-            connection, context.rooms, context.clock, limits.announce_delay
+            connection,
+            context.rooms,
+            context.clock,
+            limits.announce_delay,
+            context.live.config.web.port,
         )
         self._rate_limit: RateLimit | None = None
         if limits.request_rate:

@@ -22,6 +22,11 @@ NOT_HTTP: Final = (
 NOT_TLS: Final = "this port speaks lines of text or JSON over TCP, without TLS"
 
 
+def not_http(web_port: int) -> str:
+    """The error for an HTTP request; it names the port for those, where there is one."""
+    return f"{NOT_HTTP}; HTTP is spoken on port {web_port}" if web_port else NOT_HTTP
+
+
 class Newcomer:
     """Waits for a client's first line, with which its room hears that it has entered.
 
@@ -33,12 +38,16 @@ class Newcomer:
         rooms: Announce it.
         clock: Calls later.
         seconds: So long after its welcome a client that sends nothing is announced.
+        web_port: Where the server speaks HTTP; 0 for nowhere.
     """
 
-    __slots__ = ("_connection", "_head", "_rooms", "_timer")
+    __slots__ = ("_connection", "_head", "_rooms", "_timer", "_web_port")
 
-    def __init__(self, connection: Connection, rooms: Rooms, clock: Clock, seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, rooms: Rooms, clock: Clock, seconds: float, web_port: int
+    ) -> None:
         self._connection = connection
+        self._web_port = web_port
         self._rooms = rooms
         self._head = b""
         self._timer: Timer | None = None
@@ -64,7 +73,7 @@ class Newcomer:
         if first is None:
             return False
         if self._is_http(first):
-            self._refuse(NOT_HTTP, close_reasons.HTTP_REQUEST)
+            self._refuse(not_http(self._web_port), close_reasons.HTTP_REQUEST)
         elif not self._connection.announced:
             self.stop()
             self._rooms.announce(self._connection)

@@ -4,7 +4,7 @@ Usage: python -m tests.faults [NAME …]
        python -m tests.faults soak [--minutes N]
 
 A name is that of a module in here, such as test_07_resets, or of something in it. The page is
-written where all were played and none has failed. ``soak`` plays the last scenario for N minutes
+written where all were played and none has failed. ``soak`` plays scenario 12 for N minutes
 over TCP, and again over TLS.
 """
 

@@ -119,6 +119,7 @@ class DevelopmentTests(OwnDaemonTestCase):
                     self.assertEqual({"context", "v", "messageCount"}, set(answer))
         self.assertEqual(1, other.ask("hello")["messageCount"])
         self.assertEqual(20, self.logged("loaded: actions/hello.py"))
+        self.assertEqual(1, self.logged("loaded 1 actions and 0 hooks from "))
         self.stop(self.daemon)
 
     def test_a_fault_is_told_to_who_asks_until_it_is_mended(self) -> None:

@@ -425,6 +425,20 @@ class DaemonizedTests(LogsTestCase):
         )
 
 
+class CrashTests(LogsTestCase):
+    """A server that is killed."""
+
+    def test_lines_are_in_the_file_without_a_stop(self) -> None:
+        running = self.launch("--request-log=requests.log")
+        client = self.join(running)
+        client.ask("paramsView")
+        path = running.folder / "requests.log"
+        self.wait_for_text(path, "name=paramsView ")
+        running.process.kill()
+        running.process.wait()
+        self.assertTrue(path.read_text().endswith("\n"))
+
+
 class RotationTests(LogsTestCase):
     """Logs that something moves away while clients ask."""
 

@@ -12,6 +12,7 @@ import stat
 import subprocess
 from unittest.mock import patch
 
+from tests.process.net.test_backlog import waiting_room
 from tests.support import PATIENCE, TWISTD, Daemon, wait_for
 from tests.support.activation import INET, ActivationTestCase
 from tests.support.integration import (
@@ -237,6 +238,18 @@ class ActivationTests(ActivationTestCase):
             self.assert_ended_well(running)
             waiting = self.call(held)
             waiting.send(b"paramsView\n")
+
+    def test_the_backlog_of_a_socket_that_was_handed_over_is_the_servers(self) -> None:
+        for options in ((), ("--workers=2", "--redis=redis://127.0.0.1:1")):
+            held = self.hold_tcp()
+            held.listen(1)
+            running = self.activate([held], f"--listen={INET}", "--backlog=77", *options)
+            self.assertEqual(77, waiting_room(held))
+            self.assertEqual(WELCOME, self.call(held).line())
+            running.process.send_signal(signal.SIGHUP)
+            wait_for(lambda log=running: "reload" in log.log, "the reload")
+            self.assertEqual(77, waiting_room(held))
+            self.stop(running)
 
     def test_ipv4(self) -> None:
         self.check_outlives(self.hold_tcp(), INET)

@@ -8,20 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ...wire.verbs import HELP
 from . import schema_offers
 
-VERBS: Final = {
-    "quit": "say goodbye and hang up",
-    "paramAdd": "make a param sticky: paramAdd key=value",
-    "paramView": "show a sticky param",
-    "paramDelete": "forget a sticky param",
-    "paramsView": "show all sticky params",
-    "paramsDelete": "forget all sticky params",
-    "roomChange": "leave the room for another one",
-    "roomView": "show who is in the room",
-    "detailsView": "show what the server knows",
-    "say": "say something to the room",
-}
+VERBS: Final = {**HELP, "paramAdd": f"{HELP['paramAdd']}: paramAdd key=value"}
 """The verbs that are offered, and what they do."""
 
 _TAKES_PARAM: Final = {"paramAdd": "=", "paramView": "", "paramDelete": ""}

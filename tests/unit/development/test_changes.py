@@ -89,7 +89,10 @@ class LoadTests(DevelopmentTestCase):
     def test_it_says_that_it_is_on(self) -> None:
         self.begin()
         self.assertEqual(
-            ["development mode: what changes in actions is loaded at once; not for production"],
+            [
+                "loaded 0 actions and 0 hooks from actions",
+                "development mode: what changes in actions is loaded at once; not for production",
+            ],
             self.log,
         )
 

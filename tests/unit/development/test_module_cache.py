@@ -90,6 +90,8 @@ class StartTests(LibraryTestCase):
         self.assertEqual(1, self.call("a"))
         self.assertEqual(["check"], [h.name for h in self.library.loaded.hooks])
         self.assertEqual(self.load(), self.names)
+        own = self.library.own
+        self.assertEqual((["a", "b"], 1), (sorted(own.actions), len(own.hooks)))
 
     def test_a_folder_that_is_not_there_is_empty(self) -> None:
         self.folder /= "later"

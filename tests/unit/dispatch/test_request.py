@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.dispatch.request import Request
+from actionhero_tcp.dispatch.time_limits import TimeLimits
 from tests.support import make_connection
 
 
@@ -18,12 +19,14 @@ class RequestTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.connection = make_connection()
+        self.timed_out: list[Request] = []
+        self.limits = TimeLimits(self.clock, lambda request, _: self.timed_out.append(request))
         self.given_up: list[tuple[Request, str]] = []
 
     def request(self, outcome: Deferred[Any]) -> Request:
         """One that runs, and would end after 5 seconds."""
         made = Request(self.connection, 3, 1.0, "act")
-        made.timer = self.clock.callLater(5, self.fail, "timed out")
+        self.limits.begin(made, 5)
         made.wait(outcome, self)
         return made
 
@@ -44,7 +47,8 @@ class RequestTests(SynchronousTestCase):
         self.assertIs(other, self.connection.waits_for)
         other.end()
         self.assertIsNone(self.connection.waits_for)
-        self.assertEqual([], self.clock.getDelayedCalls())
+        self.clock.advance(5)
+        self.assertEqual([], self.timed_out)
 
     def test_it_may_end_twice(self) -> None:
         made = self.request(Deferred())
@@ -56,7 +60,8 @@ class RequestTests(SynchronousTestCase):
         outcome: Deferred[Any] = Deferred()
         self.request(outcome).cancel()
         self.failureResultOf(outcome, CancelledError)
-        self.assertEqual((set(), []), (self.connection.pending, self.clock.getDelayedCalls()))
+        self.clock.advance(5)
+        self.assertEqual((set(), []), (self.connection.pending, self.timed_out))
 
     def test_an_action_that_cannot_be_cancelled_is_logged(self) -> None:
         def fail(_: object) -> None:

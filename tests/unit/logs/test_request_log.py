@@ -98,6 +98,16 @@ class LinesTests(LogTestCase):
             f"{STAMP} connect client={'ab' * 16} from=127.0.0.1:4321\n", self.written()
         )
 
+    def test_a_crash_loses_the_lines_of_half_a_second_at_most(self) -> None:
+        self.log.connected(self.client)
+        self.clock.advance(FLUSH_SECONDS / 2)
+        self.ask(self.log, self.client, 1, "x", NOW, NOW)
+        self.assertEqual("", self.written())
+        # From the first line on, and not from the last.
+        self.clock.advance(FLUSH_SECONDS / 2)
+        self.assertEqual(0.5, FLUSH_SECONDS)
+        self.assertEqual(2, self.written().count("\n"))
+
     def test_a_client_went(self) -> None:
         self.client.opened = NOW - 2.25
         self.client.requests = 7

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from twisted.internet.error import ConnectionDone
 
+from actionhero_tcp.config.settings import Settings
 from actionhero_tcp.server import newcomer
 from tests.unit.server.test_protocol import Peer, ProtocolTestCase
 from tests.unit.server.test_proxied import V1, ProxiedTestCase
@@ -102,6 +104,14 @@ class HTTPTests(ProtocolTestCase):
             peer.lose(ConnectionDone())
         self.assertEqual({"HTTP request": 3}, self.closed())
         self.assertNothingIsLeft()
+
+    def test_the_error_names_the_web_port_where_there_is_one(self) -> None:
+        self.assertTrue(newcomer.not_http(8080).endswith("; HTTP is spoken on port 8080"))
+        live = self.factory.context.live
+        live.swap(Settings(replace(live.config, web=replace(live.config.web, port=8080))))
+        peer = self.peer()
+        peer.send(b"GET / HTTP/1.1\r\n")
+        self.assert_refused(peer, newcomer.not_http(8080))
 
     def test_in_pieces(self) -> None:
         peer = self.peer()

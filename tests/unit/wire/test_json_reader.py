@@ -152,6 +152,22 @@ class LoadsTests(SynchronousTestCase):
     def test_counts_no_braces_in_strings(self) -> None:
         self.assertEqual(["[[[[{{{{"], json_reader.loads('["[[[[{{{{"]', 1))
 
+    def test_counts_the_levels_whatever_strings_and_escapes_hold(self) -> None:
+        for text in (
+            r'[["\"[[["],{"\\":["]"]}]',
+            '[{"}":["["]},"[","]]]]"]',
+            '{"a":{"b":[]},"c":"{{{{"}',
+            "[[],[],{},[{}]]   ",
+        ):
+            self.assertEqual(depth(json.loads(text)), json_reader._depth(text.encode()), text)
+
+    @PROPERTY
+    @given(JSON_VALUES, st.booleans())
+    def test_the_depth_is_that_of_the_value(self, value: object, ascii_only: bool) -> None:
+        text = json.dumps(value, ensure_ascii=ascii_only)
+        found = json_reader._depth(text.encode("utf-8", "surrogatepass"))
+        self.assertEqual(depth(value), found)
+
     def test_refuses_any_depth(self) -> None:
         for levels in (65, 500, 1023, 1024, 1025, 5000, 65535):
             for text in ("[" * levels + "]" * levels, '{"a":' * levels + "1" + "}" * levels):
