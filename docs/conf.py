@@ -54,7 +54,10 @@ default_role = "py:obj"
 
 nitpick_ignore_regex = [
     # What is not ours: the site is built where there is no network to look it up in.
-    (r"py:.*", r"(_asyncio|collections|dataclasses|os|ssl|typing|unittest|twisted|zope|OpenSSL)\..*"),
+    (
+        r"py:.*",
+        r"(_asyncio|collections|dataclasses|os|ssl|typing|unittest|twisted|zope|OpenSSL)\..*",
+    ),
     (r"py:obj", r"backoffPolicy"),
     (
         r"py:class",

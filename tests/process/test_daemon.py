@@ -936,7 +936,7 @@ class RefusedStartTests(OwnDaemonTestCase):
             ("raise SystemExit(0)\n", "bad.py:1", "SystemExit"),
             (head + "def say(api, connection): ...\n", "bad.py:4", "'say'", "verb"),
             (head + "def a(api, connection, *, b): ...\n", "bad.py:4", "annotation"),
-            (head + "def a(api, connection, *, b: bytes): ...\n", "bad.py:4", "bytes"),
+            (head + "def a(api, connection, *, b: complex): ...\n", "bad.py:4", "complex"),
             (head + "def a(): ...\n", "bad.py:4", "(api, connection"),
         ):
             folder = self.folder({"actions/bad.py": content})

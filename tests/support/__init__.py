@@ -20,6 +20,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
+from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.config import sections
 from actionhero_tcp.config.settings import LiveSettings, Settings
@@ -28,6 +29,7 @@ from actionhero_tcp.connection.memory import Account, MemoryBudget
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.daemon.systemd import Notifier
 from actionhero_tcp.dispatch.commands import Commands
+from actionhero_tcp.dispatch.time_limits import TimeLimit
 from actionhero_tcp.logs.param_filter import ParamFilter
 from actionhero_tcp.plugin.composition import Server, build
 from actionhero_tcp.server.platform import Platform
@@ -255,6 +257,21 @@ class Reactor(MemoryReactorClock):
 
     def callFromThread(self, call: Any, *args: Any) -> None:
         call(*args)
+
+
+def scheduled(reactor: Any) -> list[Any]:
+    """The delayed calls that are to come to something.
+
+    The timers of time limits and of the cache stay for a while with nothing to end.
+    """
+    return [each for each in reactor.getDelayedCalls() if not _is_idle(each.func)]
+
+
+def _is_idle(call: Any) -> bool:
+    owner = getattr(call, "__self__", None)
+    if isinstance(owner, TimeLimit):
+        return not owner._ends
+    return isinstance(owner, LocalCache) and not owner._expiries
 
 
 def make_platform(reactor: Any, **calls: Any) -> Platform:

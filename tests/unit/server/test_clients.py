@@ -102,7 +102,7 @@ class ClientsTests(SynchronousTestCase):
 
     def test_without_clients_it_is_drained_at_once(self) -> None:
         self.successResultOf(self.factory.clients.drain())
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_it_is_drained_when_the_last_client_is_gone(self) -> None:
         idle, busy = self.client(), self.client()
@@ -118,7 +118,7 @@ class ClientsTests(SynchronousTestCase):
         self.assertEqual(1, busy.lines()[-1]["messageCount"])
         self.successResultOf(drained)
         self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_one_that_sends_nothing_more_hears_of_it(self) -> None:
         client = self.client()
@@ -145,7 +145,7 @@ class ClientsTests(SynchronousTestCase):
         self.assertEqual("the action was ended, because the server goes down", answer["error"])
         self.successResultOf(drained)
         self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_clients_that_take_nothing_have_the_close_timeout_more(self) -> None:
         client = self.client()
@@ -158,13 +158,13 @@ class ClientsTests(SynchronousTestCase):
         self.successResultOf(drained)
         self.assertEqual(0, len(self.factory.clients))
         self.reactor.advance(1)
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_giving_up_after_the_last_one_has_gone_does_nothing(self) -> None:
         self.successResultOf(self.factory.clients.drain())
         self.factory.clients._give_up()
         self.reactor.advance(6)
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_the_rooms_of_those_that_go_are_gone_too(self) -> None:
         clients = [self.client() for _ in range(2)]

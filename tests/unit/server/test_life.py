@@ -105,7 +105,7 @@ class Life(RuleBasedStateMachine):
         if not self.lost:
             self.lose()
         self.reactor.advance(1000)
-        assert self.reactor.getDelayedCalls() == [], self.reactor.getDelayedCalls()
+        assert support.scheduled(self.reactor) == [], support.scheduled(self.reactor)
         assert sum(self.context.stats.closed.values()) == 1, self.context.stats.closed
         assert len(self.service.factory.clients) == 0
         assert not self.context.connections
@@ -299,7 +299,7 @@ class Life(RuleBasedStateMachine):
     def nothing_of_a_lost_client_is_scheduled(self) -> None:
         if self.lost and not self.draining:
             self.reactor.advance(0)
-            names = [str(call.func) for call in self.reactor.getDelayedCalls()]
+            names = [str(call.func) for call in support.scheduled(self.reactor)]
             assert not [name for name in names if "Clients" not in name], names
 
 

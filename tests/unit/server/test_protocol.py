@@ -127,7 +127,7 @@ class ProtocolTestCase(SynchronousTestCase):
 
     def assertNothingIsLeft(self) -> None:
         """No timer runs and no client is known."""
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
         self.assertEqual(0, len(self.factory.clients))
         self.assertEqual({}, self.factory.context.connections)
         self.assertEqual(0, len(self.factory.context.rooms))
@@ -675,7 +675,7 @@ class SlowClientTests(ProtocolTestCase):
         client.unblock()
         self.reactor.advance(100)
         self.assertFalse(client.gone)
-        self.assertEqual([], self.reactor.getDelayedCalls())
+        self.assertEqual([], support.scheduled(self.reactor))
 
     def test_each_block_has_the_whole_time_unless_the_last_one_was_just_before(self) -> None:
         self.start(write_timeout=30.0)
@@ -695,7 +695,7 @@ class SlowClientTests(ProtocolTestCase):
         for _ in range(3):
             client.block()
             client.unblock()
-        self.assertEqual(1, len(self.reactor.getDelayedCalls()))
+        self.assertEqual(1, len(support.scheduled(self.reactor)))
 
     def test_a_lost_client_leaves_no_timer(self) -> None:
         self.start()
