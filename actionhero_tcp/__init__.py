@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .app.api import Api
     from .app.cache import CacheEntry
     from .app.decorator import action
+    from .app.file_response import FileResponse
     from .app.hooks import (
         ActionCall,
         after_action,
@@ -42,6 +43,7 @@ __all__ = [
     "CacheError",
     "Connection",
     "FileReader",
+    "FileResponse",
     "NoResponse",
     "Room",
     "UnserializableError",
@@ -64,6 +66,7 @@ _HOMES = {
     "CacheEntry": ".app.cache",
     "CacheError": ".errors",
     "FileReader": ".connection.files",
+    "FileResponse": ".app.file_response",
     "NO_RESPONSE": ".app.outputs",
     "NoResponse": ".app.outputs",
     "Room": ".app.room",

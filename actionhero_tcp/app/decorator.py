@@ -14,6 +14,7 @@ from ..errors import StartError, UnserializableError
 from ..wire import json_writer
 from .actions import MARK, Action
 from .api import Api
+from .file_response import FileResponse
 from .inputs import read_signature
 from .marks import Mark, place_of, remember
 from .outputs import NoResponse, read_output
@@ -33,7 +34,9 @@ class _Model(Protocol):
     def model_dump_json(self) -> str: ...
 
 
-Response = Mapping[str, Any] | Struct | _Dataclass | _Attrs | _Model | NoResponse | None
+Response = (
+    Mapping[str, Any] | Struct | _Dataclass | _Attrs | _Model | NoResponse | FileResponse | None
+)
 """What an action may return, for type checkers: what is written as a JSON object, or nothing."""
 
 Outcome = Response | Awaitable[Response] | AsyncIterator[Response]

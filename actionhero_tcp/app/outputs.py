@@ -22,6 +22,7 @@ from ..errors import UnserializableError
 from ..wire import json_reader, json_writer
 from .conversion import check_supported, decode_other
 from .conversion_errors import ConversionError, explain
+from .file_response import FileResponse
 
 
 class NoResponse:
@@ -33,6 +34,9 @@ class NoResponse:
 
 NO_RESPONSE: Final = NoResponse()
 """What an action returns that has answered by itself: its client gets no response."""
+
+_NO_OBJECT_OF_JSON: Final = (NoResponse, FileResponse)
+"""What an action may return that is no response in JSON."""
 
 _WRAPPERS: Final = (Awaitable, Deferred, Coroutine, AsyncIterator, AsyncIterable, AsyncGenerator)
 """Types that an annotation may have around that of the response."""
@@ -94,9 +98,9 @@ def _unwrapped(annotation: Any) -> Any:
     if origin in _WRAPPERS and arguments:
         return _unwrapped(arguments[2 if origin is Coroutine else 0])
     if origin in (Union, types.UnionType):
-        rest = [_unwrapped(part) for part in arguments if part is not NoResponse]
+        rest = [_unwrapped(part) for part in arguments if part not in _NO_OBJECT_OF_JSON]
         return Union[tuple(rest)] if rest else Any  # noqa: UP007
-    return Any if annotation in (object, NoResponse) else annotation
+    return Any if annotation in (object, *_NO_OBJECT_OF_JSON) else annotation
 
 
 def members(annotation: Any) -> tuple[Any, ...]:

@@ -111,7 +111,7 @@ class TcpServer:
     bind_ip: str = option("0.0.0.0", "the address to listen on", key="bindIP")
     dialect: str = option(
         "2012",
-        "the dialect that clients speak: `2012`, or `29` for clients of actionHero 4.2 to 29; for "
+        "the dialect that clients speak: `2012`, or `29` for clients of actionHero 9 to 29; for "
         "single endpoints of `listen` a prefix, such as `dialect29:tcp:5001`",
         choices=("2012", "29"),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from ..errors import ClientError, FileCutError, printable, shorten
 from . import beneath
@@ -24,14 +24,46 @@ class FileReader:
         descriptor: The open file; it belongs to the reader from now on.
         size: How many bytes to read.
         name: What errors call it.
+
+    Attributes:
+        size: How many bytes it reads.
+        offset: Where in the file they begin.
     """
 
-    __slots__ = ("_descriptor", "_left", "_name")
+    __slots__ = ("_descriptor", "_left", "_name", "offset", "size")
 
     def __init__(self, descriptor: int, size: int, name: str = "the file") -> None:
         self._descriptor = descriptor
-        self._left = size
+        self._left = self.size = size
         self._name = name
+        self.offset = 0
+
+    def __del__(self) -> None:
+        # One that was never sent: its action failed, or its client is gone.
+        self.close()
+
+    def fileno(self) -> int:
+        """The descriptor; -1 where it is closed."""
+        return self._descriptor
+
+    def select(self, offset: int, length: int | None) -> None:
+        """Reads a part of the file only; before the first `read`.
+
+        Args:
+            offset: Where it begins.
+            length: How many bytes it has at most; None for all.
+
+        Raises:
+            ClientError: It begins behind the end of the file.
+        """
+        if not 0 <= offset <= self.size:
+            raise ClientError(f"offset must be from 0 to {self.size}, the size of the file")
+        if length is not None and length < 0:
+            raise ClientError("length must be at least 0")
+        rest = self.size - offset
+        self._left = self.size = rest if length is None else min(rest, length)
+        self.offset = offset
+        os.lseek(self._descriptor, offset, os.SEEK_SET)
 
     def read(self) -> bytes:
         """The next chunk, of at most `CHUNK_BYTES`; empty at the end.
@@ -64,9 +96,14 @@ class Files:
         directory: The folder. Where its path has a link in it, each request follows that
             link, so that a new version can be put in its place.
         directory_file: The name of the file that stands for its folder.
+        digests: The digests of files that were asked for; None where nobody asks.
+
+    Attributes:
+        digests: See above.
     """
 
-    def __init__(self, directory: str, directory_file: str) -> None:
+    def __init__(self, directory: str, directory_file: str, digests: Any = None) -> None:
+        self.digests = digests
         self._root = os.path.abspath(directory)
         self._directory_file = directory_file
 

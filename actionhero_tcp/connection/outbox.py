@@ -88,10 +88,10 @@ class ResponseSlot:
         self._outbox = outbox
         self.is_free = True
 
-    def take(self, part: bytes | FileReader) -> None:
-        """Puts a response there, or a file's content; or nothing, by no bytes."""
+    def take(self, part: bytes | FileReader, header: bytes = b"") -> None:
+        """Puts a response there, or a file's content behind its header; or nothing, by no bytes."""
         self.is_free = False
-        self._outbox.put(self, part)
+        self._outbox.put(self, part, header)
 
 
 @implementer(IPushProducer)
@@ -234,14 +234,16 @@ class Outbox:
             self._add_file(place)
         return place
 
-    def put(self, place: ResponseSlot, part: bytes | FileReader) -> None:
+    def put(self, place: ResponseSlot, part: bytes | FileReader, header: bytes = b"") -> None:
         """Something takes a place; see `Place.take`."""
         if place not in self._parts:
             # The client is gone.
             if not isinstance(part, bytes):
                 part.close()
             return
-        self._parts[self._parts.index(place)] = part
+        index = self._parts.index(place)
+        self._parts[index : index + 1] = [header, part] if header else [part]
+        self._own += len(header)
         if isinstance(part, bytes):
             self._own += len(part)
             self._files -= 1

@@ -67,11 +67,11 @@ class DiagnosticDialect:
             return self._with_fault(request, response)
         return self._with_fault(request, response, self._misfit(request, outcome))
 
-    def part(self, request: Request, part: object) -> bytes:
+    def part(self, request: Request, part: object, context: str = "stream") -> bytes:
         """See `Dialect.part`."""
-        return self._with_fault(
-            request, self._dialect.part(request, part), self._misfit(request, part)
-        )
+        line = self._dialect.part(request, part, context)
+        misfit = self._misfit(request, part) if context == "stream" else None
+        return self._with_fault(request, line, misfit)
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""

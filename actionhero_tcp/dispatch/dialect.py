@@ -69,12 +69,13 @@ class Dialect(Protocol):
         """
         ...
 
-    def part(self, request: Request, part: object) -> bytes:
+    def part(self, request: Request, part: object, context: str = "stream") -> bytes:
         """Writes a part of the answer to a request.
 
         Args:
             request: The request.
-            part: What its action yielded.
+            part: What its action yielded, or what stands before a file.
+            context: What it is: ``stream`` or ``file``.
 
         Raises:
             UnserializableError: That is no JSON object.

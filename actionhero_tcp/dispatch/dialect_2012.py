@@ -166,9 +166,9 @@ class Dialect2012:
             return outcome
         return json_lines.result(outcome, request.number)
 
-    def part(self, request: Request, part: object) -> bytes:
+    def part(self, request: Request, part: object, context: str = "stream") -> bytes:
         """See `Dialect.part`."""
-        return json_lines.part(part, request.number)
+        return json_lines.part(part, request.number, context)
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""

@@ -146,9 +146,9 @@ class Dialect29:
             return outcome
         return lines.result(outcome, _id(request), request.number)
 
-    def part(self, request: Request, part: object) -> bytes:
+    def part(self, request: Request, part: object, context: str = "stream") -> bytes:
         """See `Dialect.part`."""
-        return lines.part(part, _id(request), request.number)
+        return lines.part(part, _id(request), request.number, context)
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..app.file_response import FileResponse, prepare
 from ..app.outputs import NO_RESPONSE
 from ..connection.connection import ActionConnection
 from ..connection.state import ReadHold
@@ -97,6 +98,8 @@ class Runner:
                 return self._dialect.result(request, outcome)
             except UnserializableError as error:
                 raise self._not_json(runnable, error) from None
+        if type(outcome) is FileResponse:
+            outcome = prepare(outcome, self._api, face.id)
         if isinstance(outcome, Deferred):
             if runnable.sends_file:
                 face._place = request.slot = request.connection.outbox.hold()
@@ -162,10 +165,24 @@ class Runner:
     def _response(self, request: Request, runnable: Runnable, outcome: object) -> bytes:
         if outcome is NO_RESPONSE:
             return b""
+        if type(outcome) is FileResponse:
+            return self._send_file(request, outcome)
         try:
             return self._dialect.result(request, outcome)
         except UnserializableError as error:
             raise self._not_json(runnable, error) from None
+
+    def _send_file(self, request: Request, response: FileResponse) -> bytes:
+        """Sends a file in the place of the response."""
+        header = self._dialect.part(request, response.fields, "file") if response.header else b""
+        slot, outbox = request.slot, request.connection.outbox
+        if slot is not None and slot.is_free:
+            slot.take(response.reader, header)
+        else:
+            if header:
+                outbox.send(header)
+            outbox.send_file(response.reader)
+        return b""
 
     def _not_json(self, runnable: Runnable, error: UnserializableError) -> ClientError:
         """Logs what was returned, and gives the error that the client gets."""
@@ -209,8 +226,14 @@ class Runner:
             connection.hold(ReadHold.PENDING)
             self._api.stats.limited["maxPendingActions"] += 1
         self._time_limits.begin(request, self._api.config.limits.action_timeout)
+        outcome.addCallback(self._prepared, request)
         outcome.addBoth(self._ended, request, runnable)
         outcome.addErrback(lambda f: _log.failure("a response was lost", failure=f))
+
+    def _prepared(self, outcome: Any, request: Request) -> Any:
+        if type(outcome) is not FileResponse:
+            return outcome
+        return prepare(outcome, self._api, request.connection.id)
 
     def _ended(self, outcome: object, request: Request, runnable: Runnable) -> None:
         """What ran for a request has ended."""

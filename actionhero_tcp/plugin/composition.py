@@ -20,6 +20,7 @@ from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
 from ..app.thread_pool import FairThreadPool
 from ..config.sections import Config
+from ..connection.digests import Digests
 from ..connection.fair_queue import FairQueue
 from ..connection.files import Files
 from ..development.changes import Development, Subscribers
@@ -196,7 +197,7 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         application=application,
         cache=stores.cache,
         rooms=rooms,
-        files=Files(general.flat_file_directory, general.directory_file_type),
+        files=Files(general.flat_file_directory, general.directory_file_type, Digests()),
         stats=core.stats,
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,

@@ -250,8 +250,9 @@ class _Place:
     def is_free(self) -> bool:
         return self._place.is_free
 
-    def take(self, part: Any) -> None:
-        self._place.take(part if isinstance(part, bytes) else _Reader(part, self._tell))  # type: ignore[arg-type]
+    def take(self, part: Any, header: bytes = b"") -> None:
+        part = part if isinstance(part, bytes) else _Reader(part, self._tell)
+        self._place.take(part, header)
 
 
 class _Reader:

@@ -63,7 +63,6 @@ NUMBERED: Final = b'%b"messageCount":%d}\r\n'
 
 
 _OK_HEAD: Final = b'{"context":"response","status":"OK",'
-_STREAM: Final = {"context": "stream"}
 _START: Final = b'{"context":"response",'
 
 
@@ -125,13 +124,14 @@ def _renamed_result(fields: Any, number: int) -> bytes:
     return NUMBERED % (head(fields), number)
 
 
-def part(value: object, number: int) -> bytes:
+def part(value: object, number: int, context: str = "stream") -> bytes:
     """A part of the answer to an action.
 
     Args:
         value: What the action yielded: anything that is written as a JSON object, or None for
             a part without fields.
         number: The request's number.
+        context: What the part is.
 
     Raises:
         UnserializableError: It is no JSON object.
@@ -144,7 +144,8 @@ def part(value: object, number: int) -> bytes:
                 "a Struct, a dataclass or the like"
             )
         fields = as_builtins(value)
-    body = {"context": "stream", **fields, **_STREAM}
+    own = {"context": context}
+    body = {**own, **fields, **own}
     body.pop("messageCount", None)
     return NUMBERED % (head(body), number)
 

@@ -88,8 +88,8 @@ def result(outcome: object, id: bytes, number: int) -> bytes:
     return _PLAIN % (text[1:-1], id, number)
 
 
-def part(value: object, id: bytes, number: int) -> bytes:
-    """A part of an answer, of the context ``stream``, which these clients pass over.
+def part(value: object, id: bytes, number: int, context: str) -> bytes:
+    """A part of an answer, of a context that these clients pass over.
 
     Raises:
         UnserializableError: The value is no JSON object.
@@ -99,7 +99,7 @@ def part(value: object, id: bytes, number: int) -> bytes:
         fields = as_builtins(value)
     if not isinstance(fields, Mapping):
         raise UnserializableError(f"a part is an object, not of type {type(value).__name__}")
-    return _answer(fields, id, number, "stream")
+    return _answer(fields, id, number, context)
 
 
 def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
@@ -65,6 +66,59 @@ class FileTests(DaemonTestCase):
         ask_file(client, name)
         self.assertTrue(client.read(len(content)) == content, "the content differs")
         self.assertEqual(client.line(), NO_PARAMS % 2)
+
+    def ask_header(self, client: Talker, **params: object) -> dict[str, object]:
+        """Asks for a file with a header, and gives that."""
+        client.send(request("file", header=True, **params).encode() + b"\nparamsView\n")
+        header = client.message()
+        self.assertEqual(
+            ["context", "bytes", "sha256", "offset", "messageCount"], list(header), header
+        )
+        return header
+
+    def test_a_header_and_parts(self) -> None:
+        client = self.join()
+        digest = hashlib.sha256(LARGE).hexdigest()
+        size = len(LARGE)
+        for number, (params, offset, length) in enumerate(
+            (
+                ({}, 0, size),
+                ({"offset": 0, "length": 10}, 0, 10),
+                ({"offset": 5_000_000}, 5_000_000, size - 5_000_000),
+                ({"offset": size}, size, 0),
+                ({"offset": size - 3, "length": 10}, size - 3, 3),
+                ({"length": 0}, 0, 0),
+            )
+        ):
+            header = self.ask_header(client, fileName="large.bin", **params)
+            expected = {
+                "context": "file",
+                "bytes": length,
+                "sha256": digest,
+                "offset": offset,
+                "messageCount": 2 * number + 1,
+            }
+            self.assertEqual(expected, header)
+            self.assertTrue(client.read(length) == LARGE[offset : offset + length])
+            self.assertEqual(client.line(), NO_PARAMS % (2 * number + 2))
+
+    def test_the_header_of_a_file_that_changes(self) -> None:
+        client, path = self.join(), Path(self.daemon.folder) / "public" / "changing"
+        for content in (b"one", b"two", b"three"):
+            path.write_bytes(content)
+            header = self.ask_header(client, fileName="changing")
+            self.assertEqual(hashlib.sha256(content).hexdigest(), header["sha256"])
+            self.assertEqual(content, client.read(len(content)))
+            client.line()
+
+    def test_parts_that_there_are_not(self) -> None:
+        client = self.join()
+        for params in ({"offset": -1}, {"offset": 12}, {"offset": 0.5}, {"length": -1}):
+            answer = client.ask(request("file", fileName="small.txt", header=True, **params))
+            self.assertIn(next(iter(params)), str(answer["error"]))
+        # Without a header each request has an offset, which means nothing.
+        client.send(request("file", fileName="small.txt", offset=5).encode() + b"\n")
+        self.assertEqual(SMALL, client.read(len(SMALL)))
 
     def test_empty(self) -> None:
         self.check_file("empty", b"")
