@@ -23,8 +23,8 @@ SEED = 3
 SAID = re.compile(rb'\{"message":[^\n]*"context":"user"[^\n]*\r\n')
 """What the other conversations of a crowd say in their room."""
 
-WAITING = (b"sleepTest", b"slowAction")
-"""Actions whose answers come when their time has passed, and so in another order."""
+WAITING = (b"sleepTest", b"slowAction", b"countUp")
+"""Actions whose answers, or parts of these, come in time, and so in another order."""
 
 AT_ONCE = 200
 """So many conversations go on at once."""
