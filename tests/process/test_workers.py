@@ -578,7 +578,7 @@ class SystemdTests(ToldTestCase, WorkersTestCase, ActivationTestCase):
         running.process.send_signal(signal.SIGHUP)
         self.assertIn("RELOADING", self.manager.state())
         self.assertEqual(ready, self.manager.state())
-        self.assertEqual(2, running.log.count("reloaded the certificates"))
+        wait_for(lambda: running.log.count("reloaded the certificates") == 2, "both reloads")
         self.stop(running)
         self.assertEqual(["STOPPING"], [m.partition("=")[0] for m in self.manager.rest()])
 
