@@ -582,7 +582,7 @@ class ActionTests(DaemonTestCase):
                 response(number, error="The server experienced an internal error"),
             )
         for text in ("ValueError: because", "ValueError: later", "ValueError: in a thread"):
-            self.assertIn(text, self.daemon.log)
+            wait_for(lambda text=text: text in self.daemon.log, text)
 
     def test_what_is_no_json_object_is_an_error(self) -> None:
         client = self.join()
