@@ -18,7 +18,9 @@ from wsproto.events import BytesMessage, CloseConnection, Request, TextMessage
 
 from tests.support import PATIENCE, Daemon, daemon, wait_for
 from tests.support.integration import make_pair
+from tests.support.redis_server import RedisServer
 from tests.support.web import web_daemon
+from tools.system_packages import need
 
 
 def answer(stream: socket.socket, line: str) -> dict[str, Any]:
@@ -178,6 +180,28 @@ class WebTests(SynchronousTestCase):
             self.assertEqual(200, self.get("/livez")[0].status)
             self.running.process.send_signal(signal.SIGTERM)
             self.running.process.wait(PATIENCE)
+
+    def test_without_redis_it_is_not_ready_where_that_is_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        redis.start()
+        self.start(f"--redis={redis.url}", "--redis-required")
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "readiness")
+        redis.kill()
+        wait_for(lambda: self.get("/readyz")[0].status == 503, "the loss of Redis")
+        (reason,) = json.loads(self.get("/readyz")[1])["reasons"]
+        self.assertTrue(reason.startswith("Redis unreachable: "), reason)
+        redis.start()
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "Redis")
+
+    def test_without_redis_it_is_ready_where_that_is_not_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        self.start(f"--redis={redis.url}")
+        wait_for(lambda: "Redis unreachable" in self.running.log, "a try")
+        self.assertEqual(200, self.get("/readyz")[0].status)
 
     def test_what_a_browser_says_is_in_no_log_unescaped(self) -> None:
         self.start()
