@@ -252,7 +252,6 @@ class ReadinessTests(ServiceTestCase):
         service.stopService()
         self.assertEqual(["draining"], service.not_ready())
 
-
     def test_not_without_redis_where_that_is_required(self) -> None:
         service = self.service(FakePort(self.order))
         service.privilegedStartService()
