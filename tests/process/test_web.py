@@ -179,7 +179,7 @@ class WebTests(SynchronousTestCase):
         self.start()
         taken = self.port
         with daemon(f"--web-port={taken}") as other:
-            wait_for(lambda: "no web port" in other.log, "a warning")
+            other.wait_for_log("no web port")
             with other.connect() as stream:
                 self.assertEqual("OK", answer(stream, "detailsView")["status"])
             self.assertNotIn("Traceback", other.log)
@@ -224,7 +224,7 @@ class WebTests(SynchronousTestCase):
             browser.next()
             browser.say("\x1b[31mred")
             self.assertIn("not a known action", browser.next()["error"])
-        wait_for(lambda: "disconnect" in self.running.log, "the end of the connection")
+        self.running.wait_for_log("disconnect")
         self.assertNotIn("\x1b", self.running.log)
 
 
