@@ -22,7 +22,7 @@ from actionhero_tcp.net import current_task, quick_deferred, transport
 PACKAGE = Path(actionhero_tcp.__file__).parent
 NAME = actionhero_tcp.__name__
 
-DOCUMENTED = {"_exit"}
+DOCUMENTED = {"_exit", "_getframe", "_current_frames"}
 """Names of the standard library that are public all the same."""
 
 BY_NAME = ("getattr", "setattr", "hasattr", "delattr")
