@@ -19,6 +19,7 @@ from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
 
 if TYPE_CHECKING:
+    from ..config.settings import LiveSettings
     from ..connection.write_batch import WriteBatch
     from ..wire.profile import Profile
 
@@ -40,18 +41,17 @@ class Rooms:
 
     Args:
         turn: What is said in one turn goes out in one write for each member.
-        announce_limit: Rooms with more members than this do not announce who comes and goes.
+        live: The settings in force; ``general.announceLimit`` is asked of them.
 
     Attributes:
-        announce_limit: The same; a reload may replace it.
         broadcasts: How many messages were delivered to members of this process.
         deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
     """
 
-    def __init__(self, write_batch: WriteBatch, announce_limit: int) -> None:
+    def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
         self._write_batch = write_batch
-        self.announce_limit = announce_limit
+        self._live = live
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
         # Memberships of clients for which room messages are written in a form of their own.
         self._adapted = 0
@@ -285,7 +285,10 @@ class Rooms:
         """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
-        if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
+        if (
+            listeners
+            and len(members) + self.bus.count(room) + more <= self._live.general.announce_limit
+        ):
             line = _said(message, room, client, "user")
             self._deliver(line, self._listeners_of_moves(room, who))
 

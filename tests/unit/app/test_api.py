@@ -36,8 +36,8 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             live=self.live,
             application=self.application,
-            cache=LocalCache(clock, make_account()),
-            rooms=Rooms(WriteBatch(lambda call: None), 10),
+            cache=LocalCache(clock, make_account(), self.live),
+            rooms=Rooms(WriteBatch(lambda call: None), self.live),
             files=Files(".", "index.html"),
             stats=Stats(),
             connections={c.id: c for c in (self.client, self.other)},
