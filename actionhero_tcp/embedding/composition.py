@@ -155,11 +155,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        # Of workers the supervisor has it.
-        *(
-            web_of_server(context, lambda: service.not_ready(), factory.buildProtocol, certificates)
-            if launch.worker is None
-            else []
+        *web_of_server(
+            context,
+            lambda: service.not_ready(),
+            factory.buildProtocol,
+            certificates,
+            launch.worker,
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
