@@ -9,8 +9,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app import loader
+from actionhero_tcp.embedding import composition
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import composition
 from tests import support
 
 HEAD = "from actionhero_tcp import action, ActionError\n"
@@ -408,6 +408,3 @@ class WholeTests(LoaderTestCase):
     def test_verbs_are_compared_as_they_are_written(self) -> None:
         self.write("one.py", HEAD + function("Say", '{"loud": True}'))
         self.assertTrue(self.client().ask("Say")["loud"])
-
-    def test_no_verbs_are_no_reason(self) -> None:
-        loader.refuse_verbs([], ["say"])
