@@ -30,8 +30,8 @@ from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.daemon.systemd import Notifier
 from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.dispatch.time_limits import TimeLimit
+from actionhero_tcp.embedding.composition import Composition, build
 from actionhero_tcp.logs.param_filter import ParamFilter
-from actionhero_tcp.plugin.composition import Server, build
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -289,7 +289,7 @@ def make_service(
 
 def make_server(
     values: dict[tuple[str, str], Any] | None = None, reactor: Any = None
-) -> tuple[Server, Any]:
+) -> tuple[Composition, Any]:
     """The daemon of a configuration, composed as usual, on a clock that stands still.
 
     Clients are announced at once, unless the values say otherwise.

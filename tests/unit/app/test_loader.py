@@ -9,8 +9,8 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app import loader
+from actionhero_tcp.embedding import composition
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin import composition
 from tests import support
 
 HEAD = "from actionhero_tcp import action, ActionError\n"
