@@ -75,7 +75,7 @@ class AppRooms:
             Whether it is new.
 
         Raises:
-            LimitError: Too many such rooms exist, or the name is too long.
+            actionhero_tcp.errors.LimitError: Too many such rooms exist, or the name is too long.
             ValueError: The name is not one word.
         """
         self.check(room)
@@ -99,7 +99,7 @@ class AppRooms:
             in the room a moment later.
 
         Raises:
-            LimitError: The client is in ``limits.maxRooms`` rooms, or the name is too long.
+            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the name is too long.
             ValueError: The name is not one word.
         """
         self.check(room)
