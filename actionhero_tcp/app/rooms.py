@@ -85,7 +85,7 @@ class AppRooms:
         """Take a client into a room, which it may be in beside others.
 
         The other members hear that it has entered, as of those who come by themselves. No
-        `@on_room_change` hook runs.
+        hook of `on_room_change` runs.
 
         Args:
             client: An action's ``connection``, or a client's id, which may be connected to
