@@ -99,7 +99,8 @@ class AppRooms:
             in the room a moment later.
 
         Raises:
-            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the name is too long.
+            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the
+                name is too long.
             ValueError: The name is not one word.
         """
         self.check(room)

@@ -416,7 +416,8 @@ class ActionConnection:
                 enter it by themselves.
 
         Raises:
-            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the name is too long.
+            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the
+                name is too long.
             ValueError: The name is not one word.
         """
         self._connection.owner.rooms.join(self._connection, room)
