@@ -26,6 +26,7 @@ PACKAGES: Final = {
     "nc": ("netcat-openbsd",),
     "nft": ("nftables",),
     "openssl": ("openssl",),
+    "promtool": ("prometheus",),
     "redis-server": ("redis-server",),
     "systemd-analyze": ("systemd",),
     "systemd-socket-activate": ("systemd",),

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
@@ -373,6 +373,27 @@ class Daemon:
     def log(self) -> str:
         """What it has written to standard output and standard error."""
         return (self.folder / "log.txt").read_text()
+
+    def wait_for_log(self, text: str, count: int = 1) -> str:
+        """Wait until the log holds a text; a thread writes it, after the event.
+
+        Lines of the server's log keep their order among themselves, as those of the request
+        log do. A line of one log says nothing about the other log.
+
+        Args:
+            text: What to look for.
+            count: How often it has to be there at least.
+
+        Returns:
+            The log.
+        """
+        return cast(
+            str,
+            wait_for(
+                lambda: log if (log := self.log).count(text) >= count else "",
+                f"{count} x {text!r} in the log",
+            ),
+        )
 
     def connect(self) -> socket.socket:
         """A new TCP connection to it, with a time limit."""

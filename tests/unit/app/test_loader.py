@@ -418,6 +418,3 @@ class WholeTests(LoaderTestCase):
     def test_verbs_are_compared_as_they_are_written(self) -> None:
         self.write("one.py", HEAD + function("Say", '{"loud": True}'))
         self.assertTrue(self.client().ask("Say")["loud"])
-
-    def test_no_verbs_are_no_reason(self) -> None:
-        loader.refuse_verbs([], ["say"])
