@@ -180,7 +180,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
 
 def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    builtin = loader.load_builtin(BUILTIN_ACTIONS)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
