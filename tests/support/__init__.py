@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
@@ -81,10 +81,29 @@ class ListOutlet:
         return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
+class StubMembership:
+    """Whoever takes clients into rooms; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def check(self, room: object) -> None:
+        self.asked.append(("check", room))
+
+    def join(self, client: Connection, room: str) -> bool:
+        self.asked.append(("join", client, room))
+        return True
+
+    def leave(self, client: Connection, room: str) -> bool:
+        self.asked.append(("leave", client, room))
+        return True
+
+
 class StubOwner:
     """Whoever holds the transport; remembers what it was told."""
 
     def __init__(self) -> None:
+        self.rooms = StubMembership()
         self.closed: list[str] = []
         self.settlements = 0
 
@@ -373,6 +392,27 @@ class Daemon:
     def log(self) -> str:
         """What it has written to standard output and standard error."""
         return (self.folder / "log.txt").read_text()
+
+    def wait_for_log(self, text: str, count: int = 1) -> str:
+        """Wait until the log holds a text; a thread writes it, after the event.
+
+        Lines of the server's log keep their order among themselves, as those of the request
+        log do. A line of one log says nothing about the other log.
+
+        Args:
+            text: What to look for.
+            count: How often it has to be there at least.
+
+        Returns:
+            The log.
+        """
+        return cast(
+            str,
+            wait_for(
+                lambda: log if (log := self.log).count(text) >= count else "",
+                f"{count} x {text!r} in the log",
+            ),
+        )
 
     def connect(self) -> socket.socket:
         """A new TCP connection to it, with a time limit."""
