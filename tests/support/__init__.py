@@ -81,10 +81,29 @@ class ListOutlet:
         return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
+class StubMembership:
+    """Whoever takes clients into rooms; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def check(self, room: object) -> None:
+        self.asked.append(("check", room))
+
+    def join(self, client: Connection, room: str) -> bool:
+        self.asked.append(("join", client, room))
+        return True
+
+    def leave(self, client: Connection, room: str) -> bool:
+        self.asked.append(("leave", client, room))
+        return True
+
+
 class StubOwner:
     """Whoever holds the transport; remembers what it was told."""
 
     def __init__(self) -> None:
+        self.rooms = StubMembership()
         self.closed: list[str] = []
         self.settlements = 0
 
