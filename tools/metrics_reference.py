@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from actionhero_tcp.web.metrics import FAMILIES, SECONDS, SECONDS_HELP
+from actionhero_tcp.web.families import FAMILIES
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "web.md"
 BEGIN: Final = "<!-- metrics -->\n"
@@ -19,16 +19,7 @@ END: Final = "<!-- end of metrics -->"
 
 def table() -> str:
     """Returns a row for each metric."""
-    rows = [
-        (
-            f"{family.name}_total" if family.kind == "counter" else family.name,
-            family.kind,
-            family.labels,
-            family.help,
-        )
-        for family in FAMILIES
-    ]
-    rows.append((SECONDS, "histogram", ("action",), SECONDS_HELP))
+    rows = [(each.sample_name, each.kind, each.labels, each.help) for each in FAMILIES]
     return HEAD + "".join(
         f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {help} |\n"
         for name, kind, labels, help in sorted(rows)

@@ -52,7 +52,14 @@ class Cache(Protocol):
     """What every form of the cache does. Keys are strings, values are JSON values.
 
     Each method may raise CacheError: the cache is in Redis, and that cannot be used.
+
+    Attributes:
+        hits: How many calls of `load` of this process found an entry.
+        misses: How many found none.
     """
+
+    hits: int
+    misses: int
 
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """Saves a copy of a value.
@@ -163,6 +170,8 @@ class LocalCache:
     Attributes:
         max_entries: See above; a reload may change it, and
         max_bytes: this.
+        hits: See `Cache`.
+        misses: See `Cache`.
     """
 
     def __init__(
@@ -175,6 +184,7 @@ class LocalCache:
         self._clock = clock
         self.max_entries = max_entries
         self.max_bytes = max_bytes
+        self.hits = self.misses = 0
         self._account = account
         self._records: OrderedDict[str, _Record] = OrderedDict()
         self._expiries: list[_Expiry] = []
@@ -211,7 +221,9 @@ class LocalCache:
         """See `Cache.load`."""
         record = self._records.get(key)
         if record is None:
+            self.misses += 1
             return None
+        self.hits += 1
         self._records.move_to_end(key)
         last_read, record.read_at = record.read_at, _now()
         return CacheEntry(_decoded(record.encoded), record.created_at, last_read, record.expires_at)

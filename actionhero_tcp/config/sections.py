@@ -443,6 +443,13 @@ class Redis:
         option="redis-max-pending-bytes",
         minimum=65536,
     )
+    required: bool = option(
+        False,
+        "report the server as not ready (`/readyz`) while Redis is unreachable; otherwise it "
+        "counts as ready, and runs standalone",
+        option="redis-required",
+        live=True,
+    )
     secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
     ca_file: str = option(
         "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,11 +21,12 @@ def set_backlog(port: Any, backlog: int) -> None:
         port: A listening port of Twisted.
         backlog: As many; the kernel takes `most_waiting` where that is less.
     """
-    listen = getattr(getattr(port, "socket", None), "listen", None)
-    if listen is not None:
-        # A channel between a supervisor and its worker is no socket that listens.
+    listening = getattr(port, "socket", None)
+    # A channel between a supervisor and its worker is none.
+    if isinstance(listening, socket.socket):
+        # Not its own `listen`: that of a `HeldSocket` does nothing.
         with suppress(OSError):
-            listen(backlog)
+            socket.socket.listen(listening, backlog)
 
 
 def most_waiting() -> int | None:

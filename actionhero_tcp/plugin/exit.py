@@ -7,11 +7,9 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from twisted.internet.base import ReactorBase
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from ..daemon.signals import end_process_after
 from ..errors import StartError
@@ -20,9 +18,6 @@ from .options import PROGRAM
 
 if TYPE_CHECKING:
     from ..app.thread_pool import FairThreadPool
-
-MOST_THREADS: Final = 1000
-"""As many as `limits.threads` can be."""
 
 _log = Logger()
 
@@ -53,21 +48,6 @@ def _exit_with_failure(leave: Callable[[], object]) -> None:
             stream.flush()
     leave()
     os._exit(1)
-
-
-def blocking_threads(reactor: Any) -> Any:
-    """Threads for blocking actions, which the reactor's shutdown waits for as for its own.
-
-    Returns:
-        A pool that starts a thread when one is needed, and without a bound that matters.
-    """
-    if not isinstance(reactor, ReactorBase):
-        # That of a test has threads that the test waits for, or none.
-        return getattr(reactor, "getThreadPool", lambda: None)()
-    pool = ThreadPool(0, MOST_THREADS, "blocking actions")
-    pool.start()
-    reactor.addSystemEventTrigger("during", "shutdown", pool.stop)
-    return pool
 
 
 def leave_threads(reactor: Any, threads: FairThreadPool, seconds: float) -> None:

@@ -13,9 +13,9 @@ from ..app.schema import DIALECT, Schema
 from ..config.sections import Config
 from ..daemon.systemd import Notifier
 from ..dispatch import asyncapi
+from ..embedding.composition import build
 from ..errors import CommandError, StartError
 from ..server.platform import Platform
-from .composition import build
 from .options import PROGRAM, Options
 
 

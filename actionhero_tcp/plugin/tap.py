@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from twisted.logger import Logger
@@ -19,6 +18,8 @@ from ..daemon import systemd
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
+from ..embedding.composition import Launch, build
+from ..embedding.web import web_of_supervisor
 from ..errors import StartError
 from ..logs import server_log as server_logging
 from ..logs.loggers import Loggers
@@ -32,14 +33,9 @@ from ..server.platform import Platform
 from ..server.service import ActionHeroService
 from ..workers import worker
 from ..workers.supervisor import Supervisor, WorkerPlan
-from .composition import Launch, build
 from .exit import end_process, leave_threads
 from .options import PROGRAM, Options
 from .output import print_json
-from .web import web_of_supervisor
-
-BUILTIN_ACTIONS = str(Path(__file__).parent.parent / "builtin")
-"""The folder of the actions that come with the server."""
 
 _log = Logger()
 

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from ..errors import printable
 from ..rooms.broker import Match
 from . import message
+from .catch_up import CatchUp
 from .in_flight import InFlight
 from .keys import Keys
 from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, SAID, WITHDRAWN, is_same_process
@@ -132,6 +133,7 @@ class RedisBus:
         self._listener = listener
         self._clients = clients
         self._in_flight = in_flight
+        self._catch_up: CatchUp[Entry] = CatchUp(link.catch_up, self._forget)
         self._rooms: dict[str, _Room] = {}
         self._unopened: dict[str, None] = {}
         # Whether what opens a room is counted as on its way.
@@ -492,7 +494,7 @@ class RedisBus:
             if errors:
                 # Which of them have failed nobody knows.
                 self.lost += sum(_says(entry[0]) for entry in outgoing)
-            self._forget(outgoing)
+            self._catch_up.executed(outgoing, sum(entry[2] for entry in outgoing))
 
         self._link.send([entry[0] for entry in outgoing], done)
 

@@ -133,6 +133,8 @@ class RedisCache:
     Attributes:
         max_entries: See above; a reload may change it.
         max_bytes: Not used: Redis bounds its memory by its own ``maxmemory``.
+        hits: See `Cache`.
+        misses: See `Cache`.
     """
 
     max_bytes = 0
@@ -146,6 +148,7 @@ class RedisCache:
     ) -> None:
         self._link = link
         self.max_entries = max_entries
+        self.hits = self.misses = 0
         self._gate = Gate(account)
         self._entry = keys.cache.encode()
         self._indexes = (keys.cache_used, keys.cache_expiries)
@@ -161,7 +164,9 @@ class RedisCache:
         """See `Cache.load`."""
         found = await self._run(_LOAD, key)
         if found is None:
+            self.misses += 1
             return None
+        self.hits += 1
         value, created_at, read_at, expires_at = found
         return CacheEntry(json.loads(value), int(created_at), _time(read_at), _time(expires_at))
 

@@ -172,6 +172,7 @@ class Cluster:
 
     def on_connected(self) -> None:
         """Redis is here."""
+        self._stats.redis_connects += 1
         if not self._leaving:
             self._beat(joining=True)
 
@@ -224,15 +225,20 @@ class Cluster:
             joining = True
             self._incarnation += 1
             self._node = f"{self._process}.{self._incarnation}"
-        keys, requests = self._keys, self._stats.requests
+        keys, requests, sent_at = self._keys, self._stats.requests, self._clock.seconds()
         beat = self._link.control(
             *("EVAL", _BEAT, 4),
             *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
             *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._process, requests),
             *(int(joining), EXPIRY_SECONDS),
         )
+        beat.addCallback(self._answered, sent_at)
         beat.addCallback(self._told, self._node, joining, requests)
         beat.addErrback(self._not_told)
+
+    def _answered(self, reply: list[Any], sent_at: float) -> list[Any]:
+        self._stats.redis_latency.observe(self._clock.seconds() - sent_at)
+        return reply
 
     def _told(self, reply: list[Any], node: str, joining: bool, requests: int) -> None:
         if self._leaving or node != self._node:

@@ -233,6 +233,11 @@ class Rooms:
         """The ids of the members of a room that are with this process."""
         return [connection.id for connection in self._rooms.get(room, ())]
 
+    @property
+    def memberships_here(self) -> int:
+        """How many members the rooms have with this process; a client counts in each of its."""
+        return sum(map(len, self._rooms.values()))
+
     def unannounced_here(self, room: str) -> set[str]:
         """The ids of those of them that the other members have not heard of yet."""
         return {member.id for member in self._rooms.get(room, ()) if not member.announced}

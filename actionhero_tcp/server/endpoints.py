@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet import fdesc, tcp, unix
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..errors import StartError
+from ..net.held_socket import held_unix_port
 from ..net.tls import ignore_alpn_of
 from .proxied import ProxiedEndpoint
 
@@ -97,37 +96,7 @@ class InheritedUNIXEndpoint:
 
     def listen(self, factory: Any) -> Deferred[Any]:
         """Listens; gives a Deferred of the port."""
-        fdesc.setNonBlocking(self._descriptor)
-        make: Any = InheritedUNIXPort._fromListeningDescriptor
-        port = make(self._reactor, self._descriptor, factory)
-        os.close(self._descriptor)
-        port.startListening()
-        return succeed(port)
-
-
-class InheritedUNIXPort(unix.Port):
-    """A listening UNIX socket whose file, mode and backlog are another process's business.
-
-    Twisted's own port sets the mode of the file, which it may not where the file is
-    root's, and shortens the backlog. When it stops it removes the file, and shuts the
-    socket down for everyone who holds it: nobody could connect any more.
-    """
-
-    _shouldShutdown = False
-
-    def startListening(self) -> None:
-        """Listens, as Twisted's port does, but leaves the socket as it is."""
-        tcp._reservedFD.reserve()
-        self.factory.doStart()  # type: ignore[union-attr]
-        self.socket, self._preexistingSocket = self._preexistingSocket, None
-        self.fileno = self.socket.fileno  # type: ignore[union-attr, method-assign]
-        self.numberAccepts = 100
-        self.connected = True
-        self.startReading()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Any) -> None:
-        """Stops listening; the file stays."""
-        tcp.Port.connectionLost(self, reason)
+        return succeed(held_unix_port(self._descriptor, factory, self._reactor))
 
 
 def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:

@@ -14,8 +14,8 @@ from twisted.internet.defer import Deferred
 
 from ..app.api import Api
 from ..daemon.systemd import Notifier
+from ..embedding.composition import build
 from ..errors import StartError
-from ..plugin.composition import build
 from ..server.platform import Platform
 from .client import FakeClient, KnownHandshake
 from .logged import report_errors

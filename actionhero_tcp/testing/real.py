@@ -11,9 +11,9 @@ from twisted.internet.defer import Deferred
 
 from ..app.api import Api
 from ..daemon.systemd import Notifier
+from ..embedding.composition import build
 from ..errors import StartError
 from ..net.asyncio_loop import loop_of
-from ..plugin.composition import build
 from ..server.platform import Platform
 from .certificates import make
 from .logged import report_errors

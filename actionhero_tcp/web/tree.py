@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .access import Access
 from .commands import CloseConnection
 from .events import RecentEvents
+from .families import Source
 from .health import Reasons, health_tree
 from .metrics import MetricsResource, ServerCollector
 from .resources import JSONResource, TextFile, WebResource
@@ -15,7 +16,6 @@ from .site import Protected
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from ..server.context import ServerContext
     from .websocket import BuildProtocol
 
 PAGE_FILES: Final = {
@@ -29,7 +29,7 @@ PAGE_FILES: Final = {
 
 def server_tree(
     access: Access,
-    context: ServerContext,
+    source: Source,
     reasons: Reasons,
     build_protocol: BuildProtocol,
     events: RecentEvents | None,
@@ -38,13 +38,14 @@ def server_tree(
 
     Args:
         access: Decides who may do what.
-        context: What the connections of the server share.
+        source: Where metrics are read from, and what the connections of the server share.
         reasons: Says why the server is not ready.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
         events: The last events of the log, for the live page; None for no page.
     """
+    context = source.context
     tree = health_tree(reasons)
-    tree.add("metrics", MetricsResource(ServerCollector(context)))
+    tree.add("metrics", MetricsResource(ServerCollector(source)))
     if context.live.config.web.web_socket:
         # wsproto comes with an extra, and is needed only where this is on.
         from .websocket import WebSocketEndpoint, WebSocketFactory

@@ -16,11 +16,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config import config_file, sections
 from actionhero_tcp.config.field import FieldInfo
+from actionhero_tcp.embedding.composition import build
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.net import tls
 from actionhero_tcp.plugin import tap
-from actionhero_tcp.plugin.composition import build
 from tests import support
 from tools import certs, config_reference
 

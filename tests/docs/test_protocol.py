@@ -44,12 +44,15 @@ STOP = "= the server gets SIGTERM"
 MARKER = b"paramView noSuchParam"
 
 _WHOLE = re.compile(
-    rb'"(connectedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|memoryConsumption|numberOfObjects|'
+    rb'"(connectedAt|createdAt|expireTimestamp|joinedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|'
+    rb"memoryConsumption|numberOfObjects|"
     rb"numberOfGlobalSocketRequests|numberOfLocalSocketRequests|numberOfLocalActiveSocketClients|"
     rb"heldBytes|blocked)"
     rb'":[0-9]+'
 )
-_FRACTION = re.compile(rb'"(randomNumber|uptimeSeconds)":[0-9]+(\.[0-9]+)?(e-[0-9]+)?')
+_FRACTION = re.compile(
+    rb'("randomNumber":|"uptimeSeconds":|Your random number is )[0-9]+(\.[0-9]+)?(e-[0-9]+)?'
+)
 _COUNTS = re.compile(rb'"(closed|limits)":\{[^{}]*\}')
 _ID = re.compile(rb"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _STEP = re.compile(r"([A-Z]?)([<>]) ?(.*)")
@@ -121,7 +124,7 @@ def raw(text: str) -> bytes:
 def masked(line: bytes) -> bytes:
     """A line without the values that vary; these have to be of the right form."""
     line = _WHOLE.sub(rb'"\1":0', line)
-    line = _FRACTION.sub(rb'"\1":0.0', line)
+    line = _FRACTION.sub(rb"\g<1>0.0", line)
     line = _COUNTS.sub(rb'"\1":{}', line)
     return _ID.sub(b"id", line)
 

@@ -63,7 +63,7 @@ UNPREPARED: Final = (
     Moment("call", "actionhero_tcp.plugin.options", "Options.postOptions"),
     Moment("call", "actionhero_tcp.plugin.tap", "makeService"),
     Moment("call", "actionhero_tcp.app.loader", "load"),
-    Moment("return", "actionhero_tcp.plugin.composition", "build"),
+    Moment("return", "actionhero_tcp.embedding.composition", "build"),
 )
 """Of the start, before the daemon has made anything that it would leave behind."""
 

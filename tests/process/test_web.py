@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import ssl
+import subprocess
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -16,9 +17,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import BytesMessage, CloseConnection, Request, TextMessage
 
-from tests.support import PATIENCE, Daemon, daemon, wait_for
+from tests.support import PATIENCE, ROOT, Daemon, daemon, wait_for
 from tests.support.integration import make_pair
+from tests.support.redis_server import RedisServer
 from tests.support.web import web_daemon
+from tools.system_packages import need, which
 
 
 def answer(stream: socket.socket, line: str) -> dict[str, Any]:
@@ -106,6 +109,20 @@ class WebTests(SynchronousTestCase):
         self.assertGreater(values["actionhero_sent_bytes_total",], 100)
         self.assertGreater(values["actionhero_received_bytes_total",], 20)
 
+    def test_promtool_has_nothing_to_say(self) -> None:
+        need("promtool")
+        self.start()
+        with self.running.connect() as stream:
+            answer(stream, "randomNumber")
+            text = self.get("/metrics")[1]
+        ended = subprocess.run(
+            [which("promtool"), "check", "metrics"], input=text, capture_output=True
+        )
+        self.assertEqual((0, b"", b""), (ended.returncode, ended.stdout, ended.stderr))
+        rules = [which("promtool"), "check", "rules", str(ROOT / "deploy/prometheus-rules.yaml")]
+        ended = subprocess.run(rules, capture_output=True)
+        self.assertEqual(0, ended.returncode, ended.stdout + ended.stderr)
+
     def test_a_browser_and_a_tcp_client_in_one_room(self) -> None:
         self.start()
         with self.running.connect() as stream, closing(Socket(self.port)) as browser:
@@ -162,7 +179,7 @@ class WebTests(SynchronousTestCase):
         self.start()
         taken = self.port
         with daemon(f"--web-port={taken}") as other:
-            wait_for(lambda: "no web port" in other.log, "a warning")
+            other.wait_for_log("no web port")
             with other.connect() as stream:
                 self.assertEqual("OK", answer(stream, "detailsView")["status"])
             self.assertNotIn("Traceback", other.log)
@@ -179,13 +196,35 @@ class WebTests(SynchronousTestCase):
             self.running.process.send_signal(signal.SIGTERM)
             self.running.process.wait(PATIENCE)
 
+    def test_without_redis_it_is_not_ready_where_that_is_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        redis.start()
+        self.start(f"--redis={redis.url}", "--redis-required")
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "readiness")
+        redis.kill()
+        wait_for(lambda: self.get("/readyz")[0].status == 503, "the loss of Redis")
+        (reason,) = json.loads(self.get("/readyz")[1])["reasons"]
+        self.assertTrue(reason.startswith("Redis unreachable: "), reason)
+        redis.start()
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "Redis")
+
+    def test_without_redis_it_is_ready_where_that_is_not_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        self.start(f"--redis={redis.url}")
+        wait_for(lambda: "Redis unreachable" in self.running.log, "a try")
+        self.assertEqual(200, self.get("/readyz")[0].status)
+
     def test_what_a_browser_says_is_in_no_log_unescaped(self) -> None:
         self.start()
         with closing(Socket(self.port)) as browser:
             browser.next()
             browser.say("\x1b[31mred")
             self.assertIn("not a known action", browser.next()["error"])
-        wait_for(lambda: "disconnect" in self.running.log, "the end of the connection")
+        self.running.wait_for_log("disconnect")
         self.assertNotIn("\x1b", self.running.log)
 
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
@@ -30,8 +30,8 @@ from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.daemon.systemd import Notifier
 from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.dispatch.time_limits import TimeLimit
+from actionhero_tcp.embedding.composition import Composition, build
 from actionhero_tcp.logs.param_filter import ParamFilter
-from actionhero_tcp.plugin.composition import Server, build
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -289,7 +289,7 @@ def make_service(
 
 def make_server(
     values: dict[tuple[str, str], Any] | None = None, reactor: Any = None
-) -> tuple[Server, Any]:
+) -> tuple[Composition, Any]:
     """The daemon of a configuration, composed as usual, on a clock that stands still.
 
     Clients are announced at once, unless the values say otherwise.
@@ -373,6 +373,27 @@ class Daemon:
     def log(self) -> str:
         """What it has written to standard output and standard error."""
         return (self.folder / "log.txt").read_text()
+
+    def wait_for_log(self, text: str, count: int = 1) -> str:
+        """Wait until the log holds a text; a thread writes it, after the event.
+
+        Lines of the server's log keep their order among themselves, as those of the request
+        log do. A line of one log says nothing about the other log.
+
+        Args:
+            text: What to look for.
+            count: How often it has to be there at least.
+
+        Returns:
+            The log.
+        """
+        return cast(
+            str,
+            wait_for(
+                lambda: log if (log := self.log).count(text) >= count else "",
+                f"{count} x {text!r} in the log",
+            ),
+        )
 
     def connect(self) -> socket.socket:
         """A new TCP connection to it, with a time limit."""

@@ -136,6 +136,12 @@ class Suite:
     def test_gives_nothing_for_an_unknown_key(self: Any) -> None:
         self.assertIsNone(self.entry("a"))
 
+    def test_counts_loads_that_found_something_and_that_did_not(self: Any) -> None:
+        self.save("a")
+        for key in "aab":
+            self.entry(key)
+        self.assertEqual((2, 1), (self.cache.hits, self.cache.misses))
+
     def test_none_is_a_value(self: Any) -> None:
         self.save("a", None)
         self.assertIsNotNone(self.entry("a"))

@@ -91,6 +91,9 @@ class RedisModel:
     def do_subscribe(self, link: ModelLink, key: bytes, words: list[bytes]) -> None:
         link.channels.add(key)
 
+    def do_ping(self, _: ModelLink, key: bytes, words: list[bytes]) -> bytes:
+        return b"PONG"
+
     def do_unsubscribe(self, link: ModelLink, key: bytes, words: list[bytes]) -> None:
         link.channels.discard(key)
 
@@ -155,6 +158,10 @@ class ModelLink:
     def subscribe(self, channel: str) -> Deferred[Any]:
         """See `RedisLink.subscribe`."""
         return self._send("subscriber", ("SUBSCRIBE", channel))
+
+    def catch_up(self) -> Deferred[Any]:
+        """See `RedisLink.catch_up`."""
+        return self._send("subscriber", ("PING", ""))
 
     def unsubscribe(self, channel: str) -> None:
         """See `RedisLink.unsubscribe`."""

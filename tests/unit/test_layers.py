@@ -16,6 +16,7 @@ NAME = actionhero_tcp.__name__
 
 LAYERS = (
     "plugin",
+    "embedding",
     "workers",
     "development",
     "web",

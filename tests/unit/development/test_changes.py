@@ -17,8 +17,8 @@ from actionhero_tcp.development import changes as development
 from actionhero_tcp.development import scan
 from actionhero_tcp.development.changes import INTERVAL, MAX_FAULT_CHARACTERS, Settled
 from actionhero_tcp.development.module_cache import ModuleCache
+from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin.composition import Launch, build
 from tests import support
 from tests.unit.app.test_loader import HEAD, function
 from tests.unit.development.test_module_cache import HOOK, LibraryTestCase, answers, hook

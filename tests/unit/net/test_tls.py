@@ -108,6 +108,11 @@ class LoadTests(SynchronousTestCase):
         assert certificate is not None
         self.assertEqual("localhost", certificate.get_subject().CN)
 
+    def test_the_certificate_in_force_says_when_it_expires(self) -> None:
+        (certificate,) = tls.load_certificates(str(self.cert))
+        expected = certificate.to_cryptography().not_valid_after_utc.timestamp()
+        self.assertEqual(expected, tls.Certificates(self.load()).expires_at)
+
     def test_tls_1_2_only_with_forward_secrecy_and_aead(self) -> None:
         client = self.handshake(self.load(), SSL.TLS1_2_VERSION)
         self.assertEqual("TLSv1.2", client.get_protocol_version_name())

@@ -6,17 +6,14 @@ import io
 import os
 import select
 import sys
-import threading
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
-from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.daemon.parent_process import PIPE, ParentProcess
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin.exit import blocking_threads, end_process
-from actionhero_tcp.testing.reactor import FakeReactor
+from actionhero_tcp.plugin.exit import end_process
 from tests import support
 
 
@@ -85,27 +82,3 @@ class EndTests(SynchronousTestCase):
     def test_it_is_logged(self) -> None:
         self.end(True)
         self.assertIn("cannot listen on x: taken", [formatEvent(e) for e in self.events])
-
-
-class ThreadTests(TestCase):
-    """`blocking_threads`."""
-
-    def test_they_are_not_those_that_resolve_names(self) -> None:
-        from twisted.internet import reactor
-
-        threads = blocking_threads(reactor)
-        self.addCleanup(threads.stop)
-        self.assertIsNot(threads, reactor.getThreadPool())  # type: ignore[attr-defined]
-        done: Deferred[object] = Deferred()
-
-        def ended(success: bool, outcome: object) -> None:
-            reactor.callFromThread(done.callback, outcome)  # type: ignore[attr-defined]
-
-        threads.callInThreadWithCallback(ended, threading.get_ident)
-        done.addCallback(self.assertNotEqual, threading.get_ident())
-        return done  # type: ignore[return-value]
-
-    def test_those_of_a_test_are_its_reactors(self) -> None:
-        reactor = FakeReactor()
-        self.assertIs(reactor, blocking_threads(reactor))
-        self.assertIsNone(blocking_threads(object()))

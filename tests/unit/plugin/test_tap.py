@@ -17,10 +17,10 @@ from twisted.internet.endpoints import (
 )
 
 from actionhero_tcp.config import sections
+from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.lines import FORMS
 from actionhero_tcp.plugin import tap
-from actionhero_tcp.plugin.composition import Launch, build
 from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.proxied import ProxiedEndpoint
 from actionhero_tcp.server.service import ActionHeroService

@@ -213,6 +213,21 @@ class JoiningTests(ClusterTestCase):
         self.assertEqual(18, self.stats.global_requests)
         self.assertEqual(["begin me.1"], self.bus.told)
 
+    def test_it_measures_how_long_redis_takes_to_answer(self) -> None:
+        self.join()
+        self.clock.advance(BEAT_SECONDS)
+        self.beat()
+        self.clock.advance(0.5)
+        self.told("me.1")
+        latency = self.stats.redis_latency
+        self.assertEqual((2, 0.5), (latency.count, latency.seconds))
+
+    def test_it_counts_how_often_redis_became_reachable(self) -> None:
+        self.join()
+        self.node.on_disconnected()
+        self.node.on_connected()
+        self.assertEqual(2, self.stats.redis_connects)
+
     def test_peers_are_named_once_each_and_without_itself(self) -> None:
         self.join("b.1", "b.2", "me.0", "a.7")
         self.assertEqual(["a", "b"], self.node.peers)

@@ -1126,6 +1126,7 @@ class TLSTests(ProtocolTestCase):
         self.connect()
         self.assertEqual(0, self.client.lines()[0]["messageCount"])
         self.assertEqual(1, len(self.factory.context.connections))
+        self.assertEqual({"TLSv1.3": 1}, dict(self.factory.context.stats.handshakes))
         self.reactor.advance(100)
         self.assertTrue(self.wire.connected)
 

@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config import sections
 from actionhero_tcp.config.sections import Config
+from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.plugin.composition import Launch, build
 from actionhero_tcp.server.reload import merge
 from tests import support
 from tools import certs

@@ -223,7 +223,9 @@ class CompletionTests(SynchronousTestCase):
     def test_any_text_may_be_typed(self, text: str) -> None:
         schema = {"properties": {"a": {"enum": ["b"]}, "b": {"items": {"type": "boolean"}}}}
         actions = [Action("act", "", ("a", "b"), schema)]
-        list(completion.offers(f'{{"action":"act","params":{{{text}', actions))
+        for offer in completion.offers(f'{{"action":"act","params":{{{text}', actions):
+            self.assertTrue(offer.text)
+            self.assertTrue(0 <= offer.replaced <= len(text), offer)
 
     def test_what_the_server_tells(self) -> None:
         good = {"name": "a", "description": "b", "inputs": {"required": ["c"], "optional": ["d"]}}

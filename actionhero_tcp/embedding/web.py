@@ -38,12 +38,13 @@ def web_of_server(
         return []
     try:
         from ..web.events import RecentEvents
+        from ..web.families import Source
         from ..web.port import WebPort, access_of
         from ..web.tree import server_tree
 
         access = access_of(settings)
         events = RecentEvents() if settings.page else None
-        tree = server_tree(access, context, reasons, build_protocol, events)
+        tree = server_tree(access, Source(context, certificates), reasons, build_protocol, events)
     except ImportError as error:
         raise StartError(
             f"web.port is set, but {error.name} is not installed: pip install 'actionhero-tcp[web]'"

@@ -51,8 +51,8 @@ from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
 from .dialects import context_of, dialects_of
-from .exit import blocking_threads
 from .stores import Stores, request_log_of, stores_of
+from .threads import blocking_threads
 from .web import web_of_server
 
 BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
@@ -77,8 +77,8 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A server, ready to be started.
+class Composition:
+    """The parts of a server, joined and ready to be started.
 
     Attributes:
         service: Listens and stops.
@@ -102,7 +102,7 @@ class Server:
         return self.context.api
 
 
-def build(config: Config, platform: Platform, launch: Launch | None = None) -> Server:
+def build(config: Config, platform: Platform, launch: Launch | None = None) -> Composition:
     """Makes a server of a configuration.
 
     Args:
@@ -173,12 +173,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> S
     handed = handover.endpoints(sockets, worker.FIRST_CHANNEL, core.reactor) if sockets else []
     listeners = listeners_of(config, proxies, certificates, core.reactor, handed)
     service = ActionHeroService(factory, listeners, platform, logs, resources, reload)
-    return Server(service, context, lifecycle, reload, monitor, development)
+    return Composition(service, context, lifecycle, reload, monitor, development)
 
 
 def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    builtin = loader.load_builtin(BUILTIN_ACTIONS)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)

@@ -1,0 +1,1 @@
+"""A server in any program: `Server`, and the composition root."""
