@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from . import requests
-from .content import Content, Progress
+from .content import Content, Digest, Progress
 from .download import Download
 from .settings import Limits
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 Given = TypeVar("Given")
 """What a call gives: an `outcomes.Answer`, or a Deferred or a future of one."""
@@ -89,7 +86,7 @@ class Calls(Generic[Given, Fetched]):
         to: Callable[[bytes], object] | None = None,
         *,
         offset: int = 0,
-        digest: _Hash | None = None,
+        digest: Digest | None = None,
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> Fetched:

@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol, Self
 
 from .outcomes import TooMuchError
 
 Progress = Callable[[int, int | None], object]
 """Called with how many bytes of a file there are so far, and with its size, None if unknown."""
+
+
+class Digest(Protocol):
+    """A digest of the `hashlib` module."""
+
+    def copy(self) -> Self:
+        """Return a copy."""
+        ...
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the digest so far."""
+        ...
 
 
 class Content:

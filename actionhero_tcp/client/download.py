@@ -10,16 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from . import requests
-from .content import Content
+from .content import Content, Digest
 from .outcomes import CallError, ChecksumError, LostError
 from .raw_transfer import RawTransfer
 from .roles import Call, Nobody
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 MOST_FRUITLESS: Final = 3
 """As many connections in a row may be lost without a byte of a file before its call fails."""
@@ -47,7 +44,7 @@ class Download:
         self,
         params: Mapping[str, object],
         content: Content,
-        digest: _Hash | None = None,
+        digest: Digest | None = None,
         raw_line: bytes | None = None,
     ) -> None:
         self._params = params
