@@ -18,6 +18,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.rooms import AppRooms
 from ..app.thread_pool import FairThreadPool
 from ..config.sections import Config
 from ..connection.digests import Digests
@@ -115,7 +116,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     """
     launch = launch or Launch()
     core = Core.of(config, platform.reactor)
-    rooms = Rooms(core.write_batch, config.general.announce_limit)
+    general = config.general
+    rooms = Rooms(core.write_batch, general.announce_limit, general.private_rooms)
     hooks = Hooks(core.filter, core.live, core.reactor)
     commands = Commands(rooms, core.live, hooks, core.write_batch)
     modules, loaded = _load(config, commands)
@@ -131,7 +133,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
         }
     dialects |= diagnostics
     observer = _observer(core, api, log)
-    context = _context(core, api, hooks, dialects[config.tcp_server.dialect], log, observer)
+    context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
     }
@@ -155,11 +157,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        # Of workers the supervisor has it.
-        *(
-            web_of_server(context, lambda: service.not_ready(), factory.buildProtocol, certificates)
-            if launch.worker is None
-            else []
+        *web_of_server(
+            context,
+            lambda: service.not_ready(),
+            factory.buildProtocol,
+            certificates,
+            launch.worker,
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
@@ -178,7 +181,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
 
 def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    builtin = loader.load_builtin(BUILTIN_ACTIONS)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
@@ -192,18 +195,19 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
 
 def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> Api:
     general = core.config.general
+    cluster = stores.cluster or NoCluster()
     return Api(
         live=core.live,
         application=application,
         cache=stores.cache,
-        rooms=rooms,
+        rooms=AppRooms(rooms, core.live, core.connections, cluster),
         files=Files(general.flat_file_directory, general.directory_file_type, Digests()),
         stats=core.stats,
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,
         threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
         memory=core.memory,
-        cluster=stores.cluster or NoCluster(),
+        cluster=cluster,
     )
 
 
@@ -217,6 +221,7 @@ def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver |
 def _context(
     core: Core,
     api: Api,
+    rooms: Rooms,
     hooks: Hooks,
     dialect: Dialect,
     log: RequestLog | None,
@@ -228,7 +233,7 @@ def _context(
         router=Router(dialect, runner, core.stats, observer),
         runner=runner,
         api=api,
-        rooms=api.rooms,
+        rooms=rooms,
         hooks=hooks,
         stats=core.stats,
         write_batch=core.write_batch,

@@ -19,6 +19,7 @@ from ..redis.endpoint import TlsFiles
 from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
+from ..redis.local_clients import LocalClients
 from ..redis.rights import Rights
 
 if TYPE_CHECKING:
@@ -60,12 +61,8 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     in_flight = _in_flight(core)
     broker = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     rooms.join_cluster(broker)
-
-    def deliver(client: str, line: bytes) -> None:
-        if client in connections:
-            connections[client].outbox.say(line)
-
-    cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, deliver)
+    clients = LocalClients(connections)
+    cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, clients)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     cache = RedisCache(link, keys, core.memory.account(), limits.max_cache_entries)
     return Stores(cache, cluster)

@@ -121,9 +121,9 @@ def _supervisor(options: Options, platform: Platform, server_log: ServerLog | No
     worker.rehearse(command, config, len(listeners))
     folder = os.getcwd() if twistd.get("rundir", ".") != "." else None
     logs = Loggers(reactor, server_log, seconds=config.limits.close_timeout)
-    plan = WorkerPlan(config, options.read, command, folder)
     certificates = certificates_of(config) if config.web.secure else None
-    web = web_of_supervisor(config, lambda: supervisor.not_ready(), certificates, reactor)
+    web, reports = web_of_supervisor(config, lambda: supervisor, certificates, reactor)
+    plan = WorkerPlan(config, options.read, command, folder, reports)
     supervisor = Supervisor(plan, listeners, platform, logs, web)
     return supervisor
 

@@ -81,10 +81,29 @@ class ListOutlet:
         return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
+class StubMembership:
+    """Whoever takes clients into rooms; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def check(self, room: object) -> None:
+        self.asked.append(("check", room))
+
+    def join(self, client: Connection, room: str) -> bool:
+        self.asked.append(("join", client, room))
+        return True
+
+    def leave(self, client: Connection, room: str) -> bool:
+        self.asked.append(("leave", client, room))
+        return True
+
+
 class StubOwner:
     """Whoever holds the transport; remembers what it was told."""
 
     def __init__(self) -> None:
+        self.rooms = StubMembership()
         self.closed: list[str] = []
         self.settlements = 0
 
@@ -405,14 +424,20 @@ class Daemon:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(condition: Any, what: str) -> Any:
-    """Waits until a condition gives something true, and gives that."""
-    end = time.monotonic() + PATIENCE
+def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+    """Waits until a condition gives something true, and gives that.
+
+    Args:
+        condition: Is called again and again.
+        what: What is waited for, for the error.
+        patience: Seconds to wait at most.
+    """
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if result := condition():
             return result
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+    raise AssertionError(f"waited {patience:g} s in vain for {what}")
 
 
 @contextmanager
