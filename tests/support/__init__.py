@@ -424,14 +424,20 @@ class Daemon:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(condition: Any, what: str) -> Any:
-    """Waits until a condition gives something true, and gives that."""
-    end = time.monotonic() + PATIENCE
+def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+    """Waits until a condition gives something true, and gives that.
+
+    Args:
+        condition: Is called again and again.
+        what: What is waited for, for the error.
+        patience: Seconds to wait at most.
+    """
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if result := condition():
             return result
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+    raise AssertionError(f"waited {patience:g} s in vain for {what}")
 
 
 @contextmanager
