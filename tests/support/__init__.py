@@ -32,6 +32,7 @@ from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.dispatch.time_limits import TimeLimit
 from actionhero_tcp.embedding.composition import Composition, build
 from actionhero_tcp.logs.param_filter import ParamFilter
+from actionhero_tcp.net import tls
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -239,6 +240,12 @@ class Soon:
 def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
     """The settings in force that have these values, by (section, field)."""
     return LiveSettings(Settings(sections.build(values or {})))
+
+
+def make_certificates(files: Iterable[object]) -> tls.Certificates:
+    """Certificates of these files: a key, its certificate, and perhaps authorities."""
+    context = tls.load(*map(str, files))
+    return tls.Certificates(lambda: context)
 
 
 def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
