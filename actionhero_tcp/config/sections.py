@@ -71,14 +71,14 @@ class General:
     )
     simultaneous_actions: int = option(
         100,
-        "actions of one client of the dialect of actionHero 29 that run at once; "
+        "actions of one client of actionHero 4.2 or later that run at once; "
         "`pendingActionsPolicy` has what happens then; actionHero has 5",
         minimum=1,
         live=True,
     )
     pending_actions_policy: str = option(
         "wait",
-        "what happens to the next action of a client of the dialect of actionHero 29 which runs "
+        "what happens to the next action of a client of actionHero 4.2 or later which runs "
         "`simultaneousActions`: it waits, or gets an error",
         choices=("wait", "refuse"),
         live=True,
@@ -114,6 +114,12 @@ class TcpServer:
         "the dialect that clients speak: `2012`, or `29` for clients of actionHero 9 to 29; for "
         "single endpoints of `listen` a prefix, such as `dialect29:tcp:5001`",
         choices=("2012", "29"),
+    )
+    compatibility: str = option(
+        "none",
+        "the version of actionHero that clients of the dialect of 2012 expect where versions "
+        "differ: `3.1` or `4.2`; `none` for its documentation of 2012",
+        choices=("none", "3.1", "4.2"),
     )
     delimiter: str = option(
         "",

@@ -10,6 +10,7 @@ from ..dispatch.commands_29 import Commands29
 from ..dispatch.dialect import Dialect
 from ..dispatch.dialect_29 import Dialect29
 from ..dispatch.dialect_2012 import Dialect2012
+from ..dispatch.generations import GENERATIONS
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..wire.lines_29 import profile_29
@@ -38,9 +39,12 @@ def dialects_of(
     server, live = core.config.tcp_server, core.live
     actions = application.for_generation("29")
     verbs = Commands29(rooms, live, hooks, core.write_batch, actions)
+    generation = GENERATIONS[server.compatibility]
     profile = profile_29(server.delimiter, server.max_data_length)
     return {
-        "2012": Dialect2012(commands.table, application, live),
+        "2012": Dialect2012(
+            commands.table, application.for_generation(generation.stock), live, generation
+        ),
         "29": Dialect29(verbs.table, actions, live, profile),
     }
 
