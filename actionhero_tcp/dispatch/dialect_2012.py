@@ -42,10 +42,11 @@ class Dialect2012:
         actions: The actions.
         live: What one client may use, and the defaults of ``limit`` and ``offset``.
         generation: How clients of one version of actionHero are answered.
+        profile: See `Dialect.profile`.
 
     Attributes:
         verbs: See above.
-        profile: See `Dialect.profile`.
+        profile: See above.
     """
 
     def __init__(
@@ -54,11 +55,10 @@ class Dialect2012:
         actions: ActionSet,
         live: LiveSettings,
         generation: Generation = DEFAULT,
+        profile: Profile = PROFILE_2012,
     ) -> None:
         self.verbs = verbs
-        self.profile = PROFILE_2012
-        if generation is not DEFAULT:
-            self.profile = Profile(goodbye=generation.goodbye)
+        self.profile = profile
         self._actions = actions
         self._live = live
         self._error_prefix = generation.error_prefix

@@ -14,6 +14,7 @@ from ..dispatch.generations import GENERATIONS
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..wire.lines_29 import profile_29
+from ..wire.profile import Profile
 
 if TYPE_CHECKING:
     from ..app.application import Application
@@ -40,12 +41,13 @@ def dialects_of(
     actions = application.for_generation("29")
     verbs = Commands29(rooms, live, hooks, core.write_batch, actions)
     generation = GENERATIONS[server.compatibility]
-    profile = profile_29(server.delimiter, server.max_data_length)
+    profile = Profile(goodbye=generation.goodbye, one_line_at_a_time=server.one_line_at_a_time)
+    stock = application.for_generation(generation.stock)
     return {
-        "2012": Dialect2012(
-            commands.table, application.for_generation(generation.stock), live, generation
+        "2012": Dialect2012(commands.table, stock, live, generation, profile),
+        "29": Dialect29(
+            verbs.table, actions, live, profile_29(server.delimiter, server.max_data_length)
         ),
-        "29": Dialect29(verbs.table, actions, live, profile),
     }
 
 
