@@ -83,6 +83,12 @@ class General:
         choices=("wait", "refuse"),
         live=True,
     )
+    private_rooms: str = option(
+        "@",
+        "what the names of rooms begin with into which only the application takes clients; empty "
+        "= clients may enter every room",
+        form=(r"\S*", "one word"),
+    )
     server_error_message: str = option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",
@@ -298,7 +304,7 @@ class Limits:
     )
     max_rooms: int = option(
         100,
-        "rooms that one client of the dialect of actionHero 29 is in at once",
+        "rooms that one client is in at once, by `roomAdd` of actionHero 29 or by the application",
         minimum=1,
         live=True,
     )

@@ -162,7 +162,7 @@ class Commands29:
         room, id = _word(argument), lines.message_id(connection.params)
         if room in connection.rooms:
             raise ClientError(f"connection already in this room ({room})")
-        if not room or not self._exists(room):
+        if not room or self._rooms.is_private(room) or not self._exists(room):
             raise ClientError("room does not exist")
         most = self._live.limits.max_rooms
         if len(connection.rooms) >= most:

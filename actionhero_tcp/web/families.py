@@ -6,7 +6,7 @@ import resource
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from ..app.cache import LocalCache
 from ..close_reasons import TLS_FAILURES
@@ -41,15 +41,34 @@ class Source:
         return self.context.stats
 
 
+class Workers(Protocol):
+    """The workers of a supervisor.
+
+    Attributes:
+        count: How many there should be.
+        restarts: How many took the place of one that ended.
+    """
+
+    count: int
+    restarts: int
+
+    @property
+    def ready(self) -> int:
+        """How many take clients."""
+
+    def not_ready(self) -> list[str]:
+        """Returns why no clients should be sent here; an empty list where they may come."""
+
+
 Samples = Iterable[tuple[Labels, "float | Histogram"]]
 """The values of the labels, and the value: of a histogram, a `Histogram`."""
 
-Read = Callable[[Source], Samples]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """One metric.
+class Family(Generic[T]):
+    """One metric, which is read from a ``T``.
 
     Attributes:
         name: Its name, without ``_total``.
@@ -62,7 +81,7 @@ class Family:
     name: str
     kind: str
     help: str
-    read: Read
+    read: Callable[[T], Samples]
     labels: Labels = ()
 
     @property
@@ -71,29 +90,29 @@ class Family:
         return f"{self.name}_total" if self.kind == COUNTER else self.name
 
 
-def _one(read: Callable[[Source], float | Histogram]) -> Read:
+def _one(read: Callable[[T], float | Histogram]) -> Callable[[T], Samples]:
     return lambda source: [((), read(source))]
 
 
-def _each(read: Callable[[Source], Mapping[str, float | Histogram]]) -> Read:
+def _each(read: Callable[[T], Mapping[str, float | Histogram]]) -> Callable[[T], Samples]:
     return lambda source: [((label,), value) for label, value in list(read(source).items())]
 
 
-def _gauge(name: str, help: str, read: Callable[[Source], float]) -> Family:
+def _gauge(name: str, help: str, read: Callable[[T], float]) -> Family[T]:
     return Family(f"actionhero_{name}", GAUGE, help, _one(read))
 
 
-def _counter(name: str, help: str, read: Callable[[Source], float]) -> Family:
+def _counter(name: str, help: str, read: Callable[[T], float]) -> Family[T]:
     return Family(f"actionhero_{name}", COUNTER, help, _one(read))
 
 
 def _counters(
-    name: str, help: str, label: str, read: Callable[[Source], Mapping[str, float]]
-) -> Family:
+    name: str, help: str, label: str, read: Callable[[T], Mapping[str, float]]
+) -> Family[T]:
     return Family(f"actionhero_{name}", COUNTER, help, _each(read), (label,))
 
 
-def _histogram(name: str, help: str, read: Callable[[Source], Histogram]) -> Family:
+def _histogram(name: str, help: str, read: Callable[[T], Histogram]) -> Family[T]:
     return Family(f"actionhero_{name}", HISTOGRAM, help, _one(read))
 
 
@@ -128,7 +147,7 @@ def _queued_bytes(source: Source) -> float:
     return sum(each.outbox.queued_bytes for each in source.context.connections.values())
 
 
-FAMILIES: Final = (
+FAMILIES: Final[tuple[Family[Source], ...]] = (
     # Connections
     _gauge("connections", "Clients connected now.", lambda s: s.stats.connections),
     _counter("connections_opened", "Clients that were welcomed.", lambda s: s.stats.connected_ever),
@@ -282,3 +301,12 @@ FAMILIES: Final = (
     _gauge("process_threads", "Threads of the process.", lambda s: threading.active_count()),
 )
 """Each metric of a server; docs/web.md has the same list."""
+
+SUPERVISOR_FAMILIES: Final[tuple[Family[Workers], ...]] = (
+    _gauge("workers", "Workers that take clients.", lambda w: w.ready),
+    _gauge("workers_configured", "Workers that there should be.", lambda w: w.count),
+    _counter(
+        "worker_restarts", "Workers that took the place of one that ended.", lambda w: w.restarts
+    ),
+)
+"""What a supervisor counts itself; all else it reads from its workers."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -18,11 +18,13 @@ from prometheus_client.registry import Collector
 from twisted.web.server import Request
 
 from ..stats import BOUNDS, Histogram
-from .families import COUNTER, FAMILIES, GAUGE, HISTOGRAM, Source
+from .families import COUNTER, FAMILIES, GAUGE, HISTOGRAM, Family, Source
 from .resources import Leaf
 
 if TYPE_CHECKING:
     from .families import Labels
+
+T = TypeVar("T")
 
 _KINDS: Final = {
     COUNTER: CounterMetricFamily,
@@ -44,12 +46,35 @@ class ServerCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yields all metrics."""
-        for family in FAMILIES:
-            make: Any = _KINDS[family.kind]
-            metric = make(family.name, family.help, labels=family.labels)
-            for labels, value in family.read(self._source):
-                _add(metric, labels, value)
-            yield metric
+        return metrics_of(FAMILIES, self._source)
+
+
+def metrics_of(families: Iterable[Family[T]], source: T) -> Iterator[Metric]:
+    """Yields the metrics of a table.
+
+    Args:
+        families: The table.
+        source: Where they are read from.
+    """
+    for family in families:
+        make: Any = _KINDS[family.kind]
+        metric = make(family.name, family.help, labels=family.labels)
+        for labels, value in family.read(source):
+            _add(metric, labels, value)
+        yield metric
+
+
+def encoded(request: Request, registry: CollectorRegistry) -> bytes:
+    """Returns metrics in the form that a client prefers, Prometheus' text where it says nothing.
+
+    Args:
+        request: Its request, which gets the type of the answer.
+        registry: The metrics.
+    """
+    accepted = ", ".join(request.requestHeaders.getRawHeaders("accept", [""]))
+    encode, kind = choose_encoder(accepted)
+    request.setHeader("Content-Type", kind)
+    return bytes(encode(registry))
 
 
 def _add(metric: Any, labels: Labels, value: float | Histogram) -> None:
@@ -61,30 +86,35 @@ def _add(metric: Any, labels: Labels, value: float | Histogram) -> None:
 
 
 class MetricsResource(Leaf):
-    """Answers with the server's metrics and those of the application beside them.
+    """Answers with metrics.
+
+    Args:
+        registry: The metrics.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._registry = registry
+
+    def render_GET(self, request: Request) -> bytes:
+        """Answers in the form that the client prefers."""
+        return encoded(request, self._registry)
+
+
+class ServerRegistry(CollectorRegistry):
+    """The metrics of a server, and beside them those of the application.
 
     The application's are those of prometheus-client's own registry, ``REGISTRY``.
 
     Args:
-        collector: Reads the server's.
+        source: Where the server's are read from.
     """
 
-    def __init__(self, collector: ServerCollector) -> None:
+    def __init__(self, source: Source) -> None:
         super().__init__()
-        self._registry = _BothRegistries()
-        self._registry.register(collector)
-
-    def render_GET(self, request: Request) -> bytes:
-        """Answers in the form that the client prefers, Prometheus' text where it says nothing."""
-        accepted = ", ".join(request.requestHeaders.getRawHeaders("accept", [""]))
-        encode, kind = choose_encoder(accepted)
-        request.setHeader("Content-Type", kind)
-        return bytes(encode(self._registry))
-
-
-class _BothRegistries(CollectorRegistry):
-    """The server's metrics, and then the application's."""
+        self.register(ServerCollector(source))
 
     def collect(self) -> Iterator[Metric]:
+        """Yields the server's metrics, and then the application's."""
         yield from super().collect()
         yield from REGISTRY.collect()

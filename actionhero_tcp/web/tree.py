@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final
 from .access import Access
 from .commands import CloseConnection
 from .events import RecentEvents
-from .families import Source
 from .health import Reasons, health_tree
-from .metrics import MetricsResource, ServerCollector
+from .metrics import MetricsResource
 from .resources import JSONResource, TextFile, WebResource
 from .site import Protected
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from ..server.context import ServerContext
     from .websocket import BuildProtocol
 
 PAGE_FILES: Final = {
@@ -29,8 +31,9 @@ PAGE_FILES: Final = {
 
 def server_tree(
     access: Access,
-    source: Source,
+    context: ServerContext,
     reasons: Reasons,
+    registry: CollectorRegistry,
     build_protocol: BuildProtocol,
     events: RecentEvents | None,
 ) -> WebResource:
@@ -38,14 +41,14 @@ def server_tree(
 
     Args:
         access: Decides who may do what.
-        source: Where metrics are read from, and what the connections of the server share.
+        context: What the connections of the server share.
         reasons: Says why the server is not ready.
+        registry: The metrics.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
         events: The last events of the log, for the live page; None for no page.
     """
-    context = source.context
     tree = health_tree(reasons)
-    tree.add("metrics", MetricsResource(ServerCollector(source)))
+    tree.add("metrics", MetricsResource(registry))
     if context.live.config.web.web_socket:
         # wsproto comes with an extra, and is needed only where this is on.
         from .websocket import WebSocketEndpoint, WebSocketFactory

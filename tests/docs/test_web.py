@@ -10,14 +10,14 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.web.families import FAMILIES, HISTOGRAM
+from actionhero_tcp.web.families import FAMILIES, HISTOGRAM, SUPERVISOR_FAMILIES
 from tests.support import ROOT
 from tools import metrics_reference
 
 DEPLOY = ROOT / "deploy"
 
 LABELS = {
-    **{f.sample_name: {*f.labels} for f in FAMILIES},
+    **{f.sample_name: {*f.labels} for f in (*FAMILIES, *SUPERVISOR_FAMILIES)},
     **{
         f"{f.name}_{part}": {*f.labels, "le"}
         for f in FAMILIES

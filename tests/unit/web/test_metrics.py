@@ -18,7 +18,7 @@ from actionhero_tcp.logs.request_counter import RequestCounter
 from actionhero_tcp.testing import FakeServer
 from actionhero_tcp.web.access import Access
 from actionhero_tcp.web.families import FAMILIES, Source
-from actionhero_tcp.web.metrics import MetricsResource, ServerCollector
+from actionhero_tcp.web.metrics import MetricsResource, ServerCollector, ServerRegistry
 from actionhero_tcp.web.resources import WebResource
 from actionhero_tcp.web.site import Root, WebSite
 from tests.support.web import ask
@@ -33,7 +33,7 @@ class MetricsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = FakeServer(self)
         tree = WebResource()
-        tree.add("metrics", MetricsResource(ServerCollector(Source(self.server._server.context))))
+        tree.add("metrics", MetricsResource(ServerRegistry(Source(self.server._server.context))))
         self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
 
     def read(self) -> list[Sample]:
