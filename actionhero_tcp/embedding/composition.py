@@ -14,11 +14,13 @@ from twisted.internet.defer import Deferred
 from ..app import loader
 from ..app.api import Api
 from ..app.application import Application
+from ..app.background import Background
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
 from ..app.rooms import AppRooms
+from ..app.schedule import Schedule
 from ..app.thread_pool import FairThreadPool
 from ..config.sections import Config
 from ..connection.digests import Digests
@@ -142,11 +144,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     parts = Parts(core.live, rooms, stores.cache, context.admission, proxies, certificates)
     reload = Reload(config, launch.read or (lambda: config), parts.prepare)
     monitor = _monitor(core, loaded)
+    schedule = Schedule(loaded.hooks, api)
     development = None
     if modules is not None:
         development = Development(
             modules,
-            Subscribers(application, tuple(diagnostics.values()), monitor),
+            Subscribers(application, tuple(diagnostics.values()), monitor, schedule),
             launch.config_file,
             lambda: service.reload(),
             core.reactor,
@@ -169,7 +172,9 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
         Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
+        Resource(api.tasks.start, api.tasks.stop, api.tasks.give_up),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
+        Resource(schedule.start, schedule.stop),
         *([Resource(development.start, development.stop)] if development is not None else []),
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
@@ -207,6 +212,7 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         reactor=core.reactor,
         threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
         memory=core.memory,
+        tasks=Background(core.live, core.reactor),
         cluster=cluster,
     )
 
