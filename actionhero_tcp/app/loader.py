@@ -129,7 +129,7 @@ def load_folder(folder: str) -> Loaded:
         StartError: See `load`.
     """
     if not os.path.isdir(folder):
-        _log.warn("loaded no actions: there is no folder {folder}", folder=folder)
+        _log.warn("loaded no actions: no such folder: {folder}", folder=os.path.abspath(folder))
         return Loaded()
     loaded = load(folder)
     report(loaded, folder)

@@ -45,8 +45,7 @@ from ..server.context import ServerContext
 from ..server.factory import ActionHeroFactory
 from ..server.listeners import certificates_of, listeners_of
 from ..server.platform import Platform
-from ..server.proxied import TrustedProxies
-from ..server.reload import Parts, Reload
+from ..server.reload import Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
@@ -118,8 +117,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     """
     launch = launch or Launch()
     core = Core.of(config, platform.reactor)
-    general = config.general
-    rooms = Rooms(core.write_batch, general.announce_limit, general.private_rooms)
+    rooms = Rooms(core.write_batch, core.live)
     hooks = Hooks(core.filter, core.live, core.reactor)
     commands = Commands(rooms, core.live, hooks, core.write_batch)
     modules, loaded = _load(config, commands)
@@ -139,10 +137,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
     }
-    certificates = certificates_of(config)
-    proxies = TrustedProxies(config.tcp_server.trusted_proxies)
-    parts = Parts(core.live, rooms, stores.cache, context.admission, proxies, certificates)
-    reload = Reload(config, launch.read or (lambda: config), parts.prepare)
+    certificates = certificates_of(core.live)
+    reload = Reload(core.live, launch.read or (lambda: config), context.admission.check)
     monitor = _monitor(core, loaded)
     schedule = Schedule(loaded.hooks, api)
     development = None
@@ -179,7 +175,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
     handed = handover.endpoints(sockets, worker.FIRST_CHANNEL, core.reactor) if sockets else []
-    listeners = listeners_of(config, proxies, certificates, core.reactor, handed)
+    listeners = listeners_of(config, certificates, core.reactor, handed)
     service = ActionHeroService(factory, listeners, platform, logs, resources, reload)
     return Composition(service, context, lifecycle, reload, monitor, development)
 

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from ..config import sections as configuration
 from ..config.sections import Config
+from ..config.settings import LiveSettings
 from ..daemon import systemd
 from ..daemon.parent_process import ParentProcess
 from ..daemon.signals import Signals
@@ -27,7 +28,7 @@ from ..logs.server_log import ServerLog
 from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
-from ..server.listeners import certificates_of, shared_listeners
+from ..server.listeners import certificates_of, settings_of, shared_listeners
 from ..server.listening import stop_seconds
 from ..server.platform import Platform
 from ..server.service import ActionHeroService
@@ -121,7 +122,7 @@ def _supervisor(options: Options, platform: Platform, server_log: ServerLog | No
     worker.rehearse(command, config, len(listeners))
     folder = os.getcwd() if twistd.get("rundir", ".") != "." else None
     logs = Loggers(reactor, server_log, seconds=config.limits.close_timeout)
-    certificates = certificates_of(config) if config.web.secure else None
+    certificates = certificates_of(LiveSettings(settings_of(config))) if config.web.secure else None
     web, reports = web_of_supervisor(config, lambda: supervisor, certificates, reactor)
     plan = WorkerPlan(config, options.read, command, folder, reports)
     supervisor = Supervisor(plan, listeners, platform, logs, web)

@@ -18,7 +18,6 @@ from .proxied import ProxiedEndpoint
 if TYPE_CHECKING:
     from ..net.tls import Certificates
     from .factory import ActionHeroFactory
-    from .proxied import TrustedProxies
 
 
 UNIX_MODE: Final = "660"
@@ -99,7 +98,7 @@ class InheritedUNIXEndpoint:
         return succeed(held_unix_port(self._descriptor, factory, self._reactor))
 
 
-def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:
+def described(text: str, reactor: Any, handed: Any = None) -> Any:
     """The endpoint of a Twisted server endpoint description; Twisted's ``haproxy:`` is not used.
 
     That one takes headers from anybody, waits for them without a time limit, and hides the
@@ -107,7 +106,6 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
 
     Args:
         text: The description.
-        proxies: Whose PROXY headers are believed.
         reactor: The reactor.
         handed: In a worker: the endpoint that its supervisor shares out instead of this one.
 
@@ -121,7 +119,7 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
         known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
     endpoint = handed or _parsed(text, description, reactor)
-    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+    return ProxiedEndpoint(endpoint) if proxied else endpoint
 
 
 def shared(text: str, reactor: Any) -> Any:

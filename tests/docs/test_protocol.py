@@ -171,13 +171,14 @@ class Replay:
     def run(self, transcript: Transcript) -> None:
         """Replays it, line for line; raises AssertionError where the server does otherwise."""
         try:
-            self._run(transcript.steps)
-            self._finish()
-        finally:
-            for peer in self.peers.values():
-                peer.close()
+            self.play(transcript.steps)
+        except BaseException:
+            self._close()
+            raise
+        self.finish()
 
-    def _run(self, steps: list[Step]) -> None:
+    def play(self, steps: list[Step]) -> None:
+        """Replays some lines; the clients stay."""
         waiting: list[bytes] = []
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             if step.direction == "=":
@@ -220,8 +221,18 @@ class Replay:
     def _with_real_ids(self, data: bytes) -> bytes:
         return _ID.sub(lambda match: self._real_ids[match[0]], data)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Checks that no client got more than the transcript shows, and has them leave."""
+        try:
+            self._leave()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        for peer in self.peers.values():
+            peer.close()
+
+    def _leave(self) -> None:
         staying = {name: peer for name, peer in self.peers.items() if peer.open}
         for name, peer in staying.items():
             peer.send([MARKER])

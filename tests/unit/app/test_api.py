@@ -39,8 +39,10 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             live=self.live,
             application=self.application,
-            cache=LocalCache(clock, make_account()),
-            rooms=AppRooms(Rooms(WriteBatch(lambda call: None), 10), self.live, {}, NoCluster()),
+            cache=LocalCache(clock, make_account(), self.live),
+            rooms=AppRooms(
+                Rooms(WriteBatch(lambda call: None), self.live), self.live, {}, NoCluster()
+            ),
             files=Files(".", "index.html"),
             stats=Stats(),
             connections={c.id: c for c in (self.client, self.other)},

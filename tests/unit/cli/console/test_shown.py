@@ -78,18 +78,6 @@ class ShownTests(SynchronousTestCase):
         self.assertEqual({"context": "response", "bytes": 1, "text": "x"}, shown.file_message(b"x"))
         self.assertEqual("/w==", shown.file_message(b"\xff")["base64"])
 
-    def test_requests_for_files(self) -> None:
-        for line in (
-            "file",
-            " file x",
-            "file\tx",
-            '{"action":"file"}',
-            ' {"params":{},"action":"file"}',
-        ):
-            self.assertTrue(shown.is_file_request(line), line)
-        for line in "", "files", "say file", '{"action":"x"}', '{"action":"file"', "[]", "{" * 5000:
-            self.assertFalse(shown.is_file_request(line), line)
-
 
 class PlaceTests(SynchronousTestCase):
     """Where the console connects to."""
