@@ -50,7 +50,9 @@ class TLSEndpoint:
 
     def listen(self, factory: Any) -> Any:
         """Listens where the other one does; gives a Deferred of the port."""
-        return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory))
+        # Without a clock it would take that of the global reactor, which may be another one.
+        clock = factory.context.clock
+        return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory, clock))
 
 
 class DialectEndpoint:
