@@ -33,6 +33,19 @@ FILE_CUT: Final = "file cut short"
 NO_DESCRIPTORS: Final = "no file descriptor"
 OUT_OF_MEMORY: Final = "memory limit"
 
+TLS_FAILURES: Final = (
+    HANDSHAKE_FAILED,
+    HANDSHAKE_CUT_OFF,
+    NOT_TLS,
+    NO_COMMON_TLS,
+    NO_CLIENT_CERTIFICATE,
+    UNKNOWN_CLIENT_CERTIFICATE,
+    EXPIRED_CLIENT_CERTIFICATE,
+    REFUSED_BY_TLS_CLIENT,
+    HANDSHAKE_TIMEOUT,
+)
+"""Why TLS handshakes fail."""
+
 MEANINGS: Final = {
     QUIT: "the client said `quit`, `exit` or `close`, or sent Ctrl-D or Ctrl-C",
     CLIENT_CLOSED: "the client hung up",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from bisect import bisect_left
 from collections import Counter
 from typing import Final
 
@@ -12,32 +13,53 @@ BOUNDS: Final = (
     *(0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025),
     *(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
 )
-"""The upper ends of the buckets of `ActionTimes`, in seconds."""
+"""The upper ends of the buckets of a `Histogram`, in seconds."""
 
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
-class ActionTimes:
-    """How often one action has run, and how long it took.
+class Histogram:
+    """How often something happened, and how long it took.
 
     Attributes:
-        buckets: How many runs took as long as each of `BOUNDS` at most, and longer than the one
+        buckets: How many took as long as each of `BOUNDS` at most, and longer than the one
             before it; the last counts those that took longer than all.
-        errors: How many runs ended with an error.
         seconds: How long all of them took together.
     """
 
-    __slots__ = ("buckets", "errors", "seconds")
+    __slots__ = ("buckets", "seconds")
 
     def __init__(self) -> None:
         self.buckets = [0] * (len(BOUNDS) + 1)
-        self.errors = 0
         self.seconds = 0.0
 
     @property
     def count(self) -> int:
-        """How many runs have ended."""
+        """How many there were."""
         return sum(self.buckets)
+
+    def observe(self, seconds: float) -> None:
+        """Counts one.
+
+        Args:
+            seconds: How long it took.
+        """
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.seconds += seconds
+
+
+class ActionTimes(Histogram):
+    """How often one action has run, and how long it took.
+
+    Attributes:
+        errors: How many runs ended with an error.
+    """
+
+    __slots__ = ("errors",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = 0
 
 
 class Stats:
@@ -51,7 +73,12 @@ class Stats:
         connected_ever: Clients connected since the start.
         closed: How many connections ended, by reason.
         limited: How often each limit took effect, by its key in the config.
+        handshakes: How many TLS handshakes succeeded, by version.
         blocked: How often the reactor was blocked for longer than ``log.blockedSeconds``.
+        blocked_seconds: For how long it was blocked in these times.
+        loop_lag: How late a timer of the reactor came; the block detector's beat measures it.
+        redis_connects: How often Redis became reachable.
+        redis_latency: How long Redis took to answer heartbeats.
         actions: How each action has run, by its name.
         verbs: How often each verb was served.
         received_bytes: Bytes that clients have sent.
@@ -61,13 +88,18 @@ class Stats:
         "_started",
         "actions",
         "blocked",
+        "blocked_seconds",
         "closed",
         "connected_ever",
         "connections",
         "elsewhere",
+        "handshakes",
         "id",
         "limited",
+        "loop_lag",
         "received_bytes",
+        "redis_connects",
+        "redis_latency",
         "requests",
         "verbs",
     )
@@ -80,7 +112,12 @@ class Stats:
         self.connected_ever = 0
         self.closed: Counter[str] = Counter()
         self.limited: Counter[str] = Counter()
+        self.handshakes: Counter[str] = Counter()
         self.blocked = 0
+        self.blocked_seconds = 0.0
+        self.loop_lag = Histogram()
+        self.redis_connects = 0
+        self.redis_latency = Histogram()
         self.actions: dict[str, ActionTimes] = {}
         self.verbs: Counter[str] = Counter()
         self.received_bytes = 0

@@ -62,7 +62,7 @@ nitpick_ignore_regex = [
     (
         r"py:class",
         r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
-        r"|.*\.Function|.*\.Given|.*\._Options|.*\._Decorator"
+        r"|.*\.Function|.*\.Given|.*\.Fetched|Fetched|(.*\.)?Digest|Progress|.*\._Options|.*\._Decorator"
         r"|State|LiveSettings|Application|FairThreadPool|MemoryBudget)",
     ),
     # The server's own, which a public name mentions: not in the reference.

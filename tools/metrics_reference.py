@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from actionhero_tcp.web.metrics import FAMILIES, SECONDS, SECONDS_HELP
+from actionhero_tcp.web.families import FAMILIES, SUPERVISOR_FAMILIES, Family
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "web.md"
 BEGIN: Final = "<!-- metrics -->\n"
@@ -19,16 +19,8 @@ END: Final = "<!-- end of metrics -->"
 
 def table() -> str:
     """Returns a row for each metric."""
-    rows = [
-        (
-            f"{family.name}_total" if family.kind == "counter" else family.name,
-            family.kind,
-            family.labels,
-            family.help,
-        )
-        for family in FAMILIES
-    ]
-    rows.append((SECONDS, "histogram", ("action",), SECONDS_HELP))
+    families: list[Family[Any]] = [*FAMILIES, *SUPERVISOR_FAMILIES]
+    rows = [(each.sample_name, each.kind, each.labels, each.help) for each in families]
     return HEAD + "".join(
         f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {help} |\n"
         for name, kind, labels, help in sorted(rows)

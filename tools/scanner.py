@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from .dev_requirements import requirements
+from .locking import locked
 
 PLACE: Final = Path(sys.prefix) / "sslyze"
 """An environment of its own: sslyze wants an older cryptography than pyOpenSSL does."""
@@ -27,13 +28,16 @@ def need(constrained: bool = True) -> Path:
         Its program.
     """
     program = PLACE / "bin" / "sslyze"
-    if not program.exists():
-        venv.create(PLACE, clear=True, with_pip=True)
-        pip = [str(PLACE / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
-        environment = {**os.environ}
-        if constrained:
-            environment["PIP_CONSTRAINT"] = str(CONSTRAINTS)
-        subprocess.run(
-            [*pip, "install", *requirements("scan")], check=True, stdout=2, env=environment
-        )
+    with locked(PLACE):
+        if not program.exists():
+            _install(constrained)
     return program
+
+
+def _install(constrained: bool) -> None:
+    venv.create(PLACE, clear=True, with_pip=True)
+    pip = [str(PLACE / "bin" / "pip"), "--quiet", "--disable-pip-version-check"]
+    environment = {**os.environ}
+    if constrained:
+        environment["PIP_CONSTRAINT"] = str(CONSTRAINTS)
+    subprocess.run([*pip, "install", *requirements("scan")], check=True, stdout=2, env=environment)

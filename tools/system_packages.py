@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from .locking import locked
+
 PACKAGES: Final = {
     "chromedriver": ("chromium-driver",),
     "chromium": ("chromium", "fonts-dejavu-core"),
@@ -26,6 +28,7 @@ PACKAGES: Final = {
     "nc": ("netcat-openbsd",),
     "nft": ("nftables",),
     "openssl": ("openssl",),
+    "promtool": ("prometheus",),
     "redis-server": ("redis-server",),
     "systemd-analyze": ("systemd",),
     "systemd-socket-activate": ("systemd",),
@@ -65,18 +68,20 @@ def need(*programs: str, place: Path = PLACE) -> None:
             installs them.
     """
     extend_path(place)
-    missing = [name for name in programs if shutil.which(name) is None]
+    missing = _missing(programs)
     if not missing:
         return
     fixed = [name for name in missing if name in NOT_UNPACKED]
     if fixed or shutil.which("apt-get") is None or shutil.which("dpkg") is None:
         raise SystemExit(advice(missing))
     try:
-        unpack(missing, place)
+        with locked(place):
+            # Another process may have unpacked them meanwhile.
+            if left := _missing(missing):
+                unpack(left, place)
     except (OSError, subprocess.CalledProcessError) as error:
         raise SystemExit(f"{advice(missing)}\n(they could not be unpacked: {error})") from None
-    left = [name for name in missing if shutil.which(name) is None]
-    if left:
+    if left := _missing(missing):
         raise SystemExit(advice(left))
 
 
@@ -143,6 +148,10 @@ def unpack(programs: Sequence[str], place: Path = PLACE) -> None:
             wrapper = wrappers / name
             wrapper.write_text(_WRAPPER.format(libraries=libraries, units=units, program=found))
             wrapper.chmod(0o755)
+
+
+def _missing(programs: Iterable[str]) -> list[str]:
+    return [name for name in programs if shutil.which(name) is None]
 
 
 class _Apt:

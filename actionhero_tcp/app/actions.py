@@ -149,6 +149,13 @@ class _ThreadConnection(ActionConnection):
         super().__init__(connection._connection, connection.params)
         self._reactor = reactor
 
+    def join(self, room: str) -> None:
+        self._connection.owner.rooms.check(room)
+        self._reactor.callFromThread(super().join, room)
+
+    def leave(self, room: str) -> None:
+        self._reactor.callFromThread(super().leave, room)
+
     def send(self, message: Mapping[str, object]) -> None:
         # Encoded here: the action may change it before the reactor's thread gets to it.
         line = json_lines.message_line(message)

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ..connection.connection import ActionConnection, Connection
     from ..connection.files import Files
     from ..connection.memory import MemoryBudget
-    from ..rooms.rooms import Rooms
     from ..stats import Stats
     from .actions import Action
     from .application import Application
     from .cache import Cache
+    from .rooms import AppRooms
     from .thread_pool import FairThreadPool
 
 
@@ -39,7 +39,7 @@ class Api(Generic[State]):
         live: Where the configuration comes from; the server's own.
         application: Where the actions come from; the server's own.
         cache: The cache; its methods are awaited.
-        rooms: Who is in which room; ``api.rooms.say(room, message)`` speaks to one.
+        rooms: The rooms: who is in which, taking clients in and out, and speaking to all of one.
         files: The files that clients may fetch.
         stats: Counters of this process.
         connections: The connected clients by id; read only.
@@ -55,7 +55,7 @@ class Api(Generic[State]):
     live: LiveSettings = field(repr=False)
     application: Application = field(repr=False)
     cache: Cache
-    rooms: Rooms
+    rooms: AppRooms
     files: Files
     stats: Stats
     connections: Mapping[str, Connection]

@@ -15,15 +15,10 @@ if TYPE_CHECKING:
     from .runnable import Runnable
 
 
-class Application:
-    """What a server runs for its clients. Development mode replaces it while the server runs.
-
-    Args:
-        loaded: The actions and hooks.
-        hooks: Runs the hooks.
+class ActionSet:
+    """The actions that some clients can call.
 
     Attributes:
-        hooks: See above.
         actions: The actions by name, as they are defined.
         by_name: The actions by name, as they run: with the hooks that are for them.
         by_word: The same, by the bytes that a line begins with.
@@ -35,16 +30,46 @@ class Application:
     by_word: Mapping[bytes, Runnable]
     decoder: RequestDecoder
 
+    def put(self, actions: Mapping[str, Action], hooks: Hooks) -> None:
+        """Replace all actions.
+
+        Args:
+            actions: The actions by name.
+            hooks: Runs the hooks around them.
+        """
+        self.actions = MappingProxyType(actions)
+        self.by_name = {name: hooks.around(action) for name, action in actions.items()}
+        self.decoder = RequestDecoder((actions[name], self.by_name[name]) for name in actions)
+        self.by_word = {name.encode(): each for name, each in self.by_name.items()}
+
+
+class Application(ActionSet):
+    """What a server runs for its clients. Development mode replaces it while the server runs.
+
+    Args:
+        loaded: The actions and hooks.
+        hooks: Runs the hooks.
+
+    Attributes:
+        hooks: See above.
+    """
+
     def __init__(self, loaded: Loaded, hooks: Hooks) -> None:
         self.hooks = hooks
+        self._sets = {generation: ActionSet() for generation in loaded.stand_ins}
         self.replace(loaded)
 
     def replace(self, loaded: Loaded) -> None:
         """Puts these actions and hooks in place of all others."""
         self.hooks.set_hooks(loaded.hooks)
-        self.actions = MappingProxyType(loaded.actions)
-        self.by_name = {name: self.hooks.around(action) for name, action in self.actions.items()}
-        self.decoder = RequestDecoder(
-            (action, self.by_name[name]) for name, action in self.actions.items()
-        )
-        self.by_word = {name.encode(): each for name, each in self.by_name.items()}
+        self.put(loaded.actions, self.hooks)
+        for generation, actions in self._sets.items():
+            actions.put({**loaded.actions, **loaded.stand_ins.get(generation, {})}, self.hooks)
+
+    def for_generation(self, generation: str) -> ActionSet:
+        """Find the actions that clients of a generation of actionHero call.
+
+        Args:
+            generation: Its name. One that has no stock actions of its own gets those of all.
+        """
+        return self._sets.get(generation, self)

@@ -34,6 +34,14 @@ class Cluster(Protocol):
         """
         ...
 
+    def join_room(self, client: str, room: str) -> bool:
+        """Take a client that is connected to another node into a room; see `send`."""
+        ...
+
+    def leave_room(self, client: str, room: str) -> bool:
+        """Take a client that is connected to another node out of a room; see `send`."""
+        ...
+
 
 class NoCluster:
     """The local form: this process is all there is."""
@@ -54,4 +62,12 @@ class NoCluster:
 
     def send(self, client: str, line: bytes) -> bool:
         """See `Cluster.send`."""
+        return False
+
+    def join_room(self, client: str, room: str) -> bool:
+        """See `Cluster.join_room`."""
+        return False
+
+    def leave_room(self, client: str, room: str) -> bool:
+        """See `Cluster.leave_room`."""
         return False

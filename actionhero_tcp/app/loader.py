@@ -24,6 +24,9 @@ from . import hooks, limits, marks
 from .actions import MARK, Action
 from .hooks import Hook, check_names
 
+BUILTIN_PACKAGE: Final = "actionhero_builtin"
+"""The package that the files of the server's own actions belong to."""
+
 PACKAGE: Final = "actionhero_actions"
 """The package that the files of an actions folder belong to, so that they can import one another.
 
@@ -44,10 +47,13 @@ class Loaded:
     Attributes:
         actions: The actions, by name.
         hooks: The hooks, as their files and lines are in order.
+        stand_ins: By the generation of actionHero whose clients call them: actions that take the
+            place of others of their names.
     """
 
     actions: dict[str, Action] = field(default_factory=dict)
     hooks: list[Hook] = field(default_factory=list)
+    stand_ins: dict[str, dict[str, Action]] = field(default_factory=dict)
 
 
 def load(folder: str, package: str = PACKAGE) -> Loaded:
@@ -117,6 +123,21 @@ def _take(function: types.FunctionType, loaded: Loaded) -> None:
     _refuse_lost_limit(function)
 
 
+def load_builtin(folder: str) -> Loaded:
+    """Loads the actions that come with the server, with those for clients of later versions.
+
+    Args:
+        folder: Where they lie. Each subfolder ``_of_NAME`` holds those for a generation of
+            actionHero's clients.
+    """
+    loaded = load(folder, BUILTIN_PACKAGE)
+    for path in sorted(Path(folder).glob("_of_*")):
+        generation = path.name.removeprefix("_of_")
+        found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
+        loaded.stand_ins[generation] = found.actions
+    return loaded
+
+
 def _refuse_lost_limit(function: types.FunctionType) -> None:
     """Refuses a limit of what is neither an action nor runs before actions."""
     if not hasattr(function, limits.MARK) or hasattr(function, MARK):
@@ -137,7 +158,7 @@ def load_folder(folder: str) -> Loaded:
         StartError: See `load`.
     """
     if not os.path.isdir(folder):
-        _log.warn("loaded no actions: there is no folder {folder}", folder=folder)
+        _log.warn("loaded no actions: no such folder: {folder}", folder=os.path.abspath(folder))
         return Loaded()
     loaded = load(folder)
     report(loaded, folder)
@@ -188,9 +209,12 @@ def complete(
             is not; the text names the file and the line.
     """
     whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
+    for generation, actions in builtin.stand_ins.items():
+        whole.stand_ins[generation] = {n: actions[n] for n in actions.keys() - own.actions.keys()}
     if strict:
-        whole.actions = {n: replace(action, strict=True) for n, action in whole.actions.items()}
-    check_names(whole.hooks, whole.actions)
+        for actions in (whole.actions, *whole.stand_ins.values()):
+            actions.update({n: replace(action, strict=True) for n, action in actions.items()})
+    check_names(whole.hooks, {*whole.actions}.union(*whole.stand_ins.values()))
     refuse_verbs(whole.actions.values(), verbs)
     return whole
 

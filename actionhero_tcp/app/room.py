@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..connection.connection import ActionConnection
-    from ..rooms.rooms import Rooms
+    from .rooms import AppRooms
 
 
 class Room:
@@ -20,7 +20,7 @@ class Room:
 
     __slots__ = ("_rooms", "name")
 
-    def __init__(self, rooms: Rooms, name: str) -> None:
+    def __init__(self, rooms: AppRooms, name: str) -> None:
         self._rooms = rooms
         self.name = name
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from .address import Address
 from .outcomes import LostError
 from .protocol import ClientProtocol
 from .requests import Sticky
@@ -31,23 +30,6 @@ class Reply(asyncio.Future[Any]):
         """Set the error, unless the caller has cancelled the call."""
         if not self.done():
             self.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is, and how to speak to it.
-
-    Attributes:
-        where: The host; or with no port ``unix:`` and a path.
-        port: The port.
-        tls: How to speak TLS; None for plain TCP.
-        server_name: The name that the server's certificate must hold.
-    """
-
-    where: str
-    port: int | None
-    tls: ssl.SSLContext | None = None
-    server_name: str | None = None
 
 
 class Connection(asyncio.Protocol):
@@ -184,8 +166,7 @@ async def _open(address: Address, connection: Connection) -> None:
     loop = asyncio.get_running_loop()
     how = {"ssl": address.tls, "server_hostname": address.server_name}
     if address.port is None:
-        path = address.where.removeprefix("unix:")
-        await loop.create_unix_connection(lambda: connection, path, **how)  # type: ignore[arg-type]
+        await loop.create_unix_connection(lambda: connection, address.path, **how)  # type: ignore[arg-type]
     else:
         await loop.create_connection(lambda: connection, address.where, address.port, **how)  # type: ignore[call-overload]
 

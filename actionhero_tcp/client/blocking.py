@@ -9,15 +9,16 @@ from time import monotonic
 from typing import Any
 
 from . import requests
+from .address import address
 from .calls import Calls
+from .download import Download
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
 from .parts import Parts
-from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 from .stream import Stream, Waiting, connected
 
 
-class Client(Calls[Answer]):
+class Client(Calls[Answer, Any]):
     """A client.
 
     It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
@@ -58,26 +59,16 @@ class Client(Calls[Answer]):
         connect_timeout: float = CONNECT_TIMEOUT,
         limits: Limits | None = None,
     ) -> None:
-        if port is None and not where.startswith("unix:"):
-            raise ValueError(f"{where!r} is no unix:/path, and a host needs a port")
-        self._where, self._port = where, port
-        self._name, self._context = "", None
-        if tls is not False:
-            options = TLS() if tls is True else tls
-            self._name = server_name(where if port is not None else "", options)
-            self._context = context(options)
+        super().__init__(limits or Limits())
+        self._address = address(where, port, tls)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
-        self._limits = limits or Limits()
         self._sticky = requests.Sticky()
         self._call = self._ask
         self._stream: Stream | None = None
         self._late = 0
         # One that callbacks, which are called while a call waits, can take again.
         self._lock = RLock()
-        self.on_say: Callable[[dict[str, Any]], object] | None = None
-        self.on_message: Callable[[dict[str, Any]], object] | None = None
-        self.welcome: dict[str, Any] = {}
 
     # The connection
 
@@ -93,7 +84,7 @@ class Client(Calls[Answer]):
             self.welcome = {}
             seconds = self._connect_timeout
             end = monotonic() + seconds
-            stream = connected(self._where, self._port, self._context, self._name, seconds)
+            stream = connected(self._address, seconds)
             self._stream = Stream(stream, self._limits, self._heard)
             try:
                 while not self.welcome:
@@ -157,32 +148,20 @@ class Client(Calls[Answer]):
         do(*arguments)
         return given
 
-    def file(
-        self,
-        name: str,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Any:
-        """Fetches a file; see `client.Client.file`.
-
-        Returns:
-            Its content, or its size where it went to a function.
-        """
-        return self.file_line(requests.action("file", {"fileName": name}), to, timeout=timeout)
-
-    def file_line(
-        self,
-        line: bytes,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Any:
-        """Like `file`, by a request of one's own, with its line end."""
+    def _fetch(self, download: Download, timeout: float | None) -> Any:
         with self._lock:
             stream, waiting = self._open(timeout)
-            stream.conversation.ask_file(line, waiting, to)
-            return stream.wait_for(waiting)
+            download.attach(waiting)
+            stream.conversation.ask_file(download)
+            try:
+                return stream.wait_for(waiting)
+            finally:
+                # A callback may have raised.
+                download.give_up()
+
+    def fetch(self, download: Download, timeout: float | None = None) -> Any:
+        """Like `file`, for a request of one's own."""
+        return self._fetch(download, timeout)
 
     def stream(
         self,
@@ -210,19 +189,20 @@ class Client(Calls[Answer]):
     def _parts(self, line: bytes, timeout: float | None) -> Generator[dict[str, Any], None, None]:
         with self._lock:
             stream, waiting = self._open(timeout)
-            parts = Parts(waiting, self._limits.max_parts, lambda: None)
+            parts = Parts(self._limits.max_parts, _nothing)
+            parts.started, parts.timeout = waiting.started, waiting.timeout
             stream.conversation.ask(line, parts)
         try:
             while True:
                 while (part := parts.take()) is not None:
                     yield part
-                if waiting.done:
+                if parts.done:
                     break
                 with self._lock:
-                    if not waiting.done:
-                        stream.step(waiting)
-            if waiting.error is not None:
-                raise waiting.error
+                    if not parts.done:
+                        stream.step(parts)
+            if parts.error is not None:
+                raise parts.error
         finally:
             parts.drop()
 
@@ -246,10 +226,14 @@ class Client(Calls[Answer]):
 
     def _heard(self, message: dict[str, Any]) -> None:
         if self.welcome:
-            callback = self.on_say if message.get("context") == "user" else self.on_message
+            callback = self._callback_for(message)
             if callback is not None:
                 callback(message)
         elif "error" in message:
             raise LostError(f"the server does not let us in: {message['error']}")
         else:
             self.welcome = message
+
+
+def _nothing() -> None:
+    """Wake nobody."""

@@ -6,25 +6,47 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from . import requests
+from .content import Content, Digest, Progress
+from .download import Download
+from .settings import Limits
 
 Given = TypeVar("Given")
 """What a call gives: an `outcomes.Answer`, or a Deferred or a future of one."""
 
+Fetched = TypeVar("Fetched")
+"""What `file` gives: a file's content or its size, or a Deferred or a future of it."""
 
-class Calls(Generic[Given]):
+
+class Calls(Generic[Given, Fetched]):
     """The calls.
 
     Attributes:
-        welcome: What the server said on connecting.
+        on_say: Called with each message that another client has said in the room.
+        on_message: Called with every other message that is no answer: what the application
+            sends, and the server's goodbye.
+        welcome: The server's first message on the last connection.
     """
 
-    welcome: dict[str, Any]
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.on_say: Callable[[dict[str, Any]], object] | None = None
+        self.on_message: Callable[[dict[str, Any]], object] | None = None
+        self.welcome: dict[str, Any] = {}
+
     _sticky: requests.Sticky
     _call: Callable[[bytes, float | None], Given]
+
+    def _fetch(self, download: Download, timeout: float | None) -> Fetched:
+        """Fetch a file."""
+        raise NotImplementedError
 
     def _then(self, given: Given, do: Callable[..., object], *arguments: object) -> Given:
         """What a call has given, after something is done with its answer there."""
         raise NotImplementedError
+
+    def _callback_for(self, message: dict[str, Any]) -> Callable[[dict[str, Any]], object] | None:
+        """The callback that a message is for."""
+        return self.on_say if message.get("context") == "user" else self.on_message
 
     @property
     def room(self) -> str:
@@ -57,6 +79,40 @@ class Calls(Generic[Given]):
             more = {**params, **more}
         line = requests.action(name, more) if more else requests.bare(name)
         return self._call(line, timeout)
+
+    def file(
+        self,
+        name: str,
+        to: Callable[[bytes], object] | None = None,
+        *,
+        offset: int = 0,
+        digest: Digest | None = None,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> Fetched:
+        """Fetch a file.
+
+        A file that comes whole, or whose beginning `digest` knows, is checked by its SHA-256.
+
+        Args:
+            name: Its path below the server's public folder.
+            to: Called with each part of the content, such as a file's ``write``.
+            offset: The place in the file to begin at, in bytes.
+            digest: A ``hashlib.sha256`` of the bytes in front of `offset`.
+            progress: Called after each part with the bytes of the file so far, the offset
+                included, and its size; None for the size if the server does not say it.
+            timeout: Seconds that may pass without a part.
+
+        Returns:
+            The content, or its size if it went to a function.
+
+        Raises:
+            ValueError: The offset is negative.
+        """
+        if offset < 0:
+            raise ValueError(f"an offset is 0 or more, not {offset}")
+        content = Content(to, self._limits.max_file_bytes, progress, offset)
+        return self._fetch(Download({"fileName": name}, content, digest), timeout)
 
     def status(self, *, timeout: float | None = None) -> Given:
         """How the server is doing."""

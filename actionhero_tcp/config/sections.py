@@ -83,6 +83,12 @@ class General:
         choices=("wait", "refuse"),
         live=True,
     )
+    private_rooms: str = option(
+        "@",
+        "what the names of rooms begin with into which only the application takes clients; empty "
+        "= clients may enter every room",
+        form=(r"\S*", "one word"),
+    )
     server_error_message: str = option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",
@@ -283,7 +289,7 @@ class Limits:
     )
     max_rooms: int = option(
         100,
-        "rooms that one client of the dialect of actionHero 29 is in at once",
+        "rooms that one client is in at once, by `roomAdd` of actionHero 29 or by the application",
         minimum=1,
         live=True,
     )
@@ -442,6 +448,13 @@ class Redis:
         "beyond it do not reach the other processes, and are counted",
         option="redis-max-pending-bytes",
         minimum=65536,
+    )
+    required: bool = option(
+        False,
+        "report the server as not ready (`/readyz`) while Redis is unreachable; otherwise it "
+        "counts as ready, and runs standalone",
+        option="redis-required",
+        live=True,
     )
     secure: bool = option(False, "speak TLS with Redis", option="redis-secure")
     ca_file: str = option(

@@ -55,6 +55,21 @@ class Outlet(Protocol):
         ...
 
 
+class Membership(Protocol):
+    """Takes clients into rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
+
+    def check(self, room: object) -> None:
+        """Check that a room can have this name."""
+
+    def join(self, client: Connection, room: str) -> bool:
+        """Take a client into a room."""
+        ...
+
+    def leave(self, client: Connection, room: str) -> bool:
+        """Take a client out of a room."""
+        ...
+
+
 class Owner(Protocol):
     """Who holds the connection's transport: the protocol, or a stand-in in tests."""
 
@@ -63,6 +78,11 @@ class Owner(Protocol):
 
     def action_done(self) -> None:
         """An action of this connection has ended."""
+
+    @property
+    def rooms(self) -> Membership:
+        """Takes the client into rooms, and out of them."""
+        ...
 
     def hold_for_cluster(self) -> None:
         """Reads no more: too much of what it has asked for is on its way to other processes."""
@@ -105,6 +125,8 @@ class Connection:
         remote_address: The client's address, such as ``127.0.0.1:54321``.
         params: The sticky params, in the order in which they came.
         rooms: The rooms it is in, each with the moment of its joining, in ms since 1970.
+        room: The room that its verbs are about: the latest that is not private, or else the
+            latest; None while it is in none.
         profile: How it is spoken to beside the answers to its requests.
         farewell: What it gets after all answers, before our end is closed; mostly nothing.
         actions: How many actions it has asked for, where its dialect counts them.
@@ -142,6 +164,7 @@ class Connection:
         "remote_address",
         "removed",
         "requests",
+        "room",
         "rooms",
         "waits_for",
     )
@@ -163,6 +186,7 @@ class Connection:
         self.remote_address: str = remote_address
         self.params: dict[str, Any] = {}
         self.rooms: dict[str, int] = {}
+        self.room: str | None = None
         self.attributes: dict[str, Any] = {}
         self.requests: int = 0
         self.pending: set[Pending] = set()
@@ -180,11 +204,6 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} of {self.remote_address}>"
-
-    @property
-    def room(self) -> str | None:
-        """The room it is in (the latest one, should there be several); None while leaving."""
-        return next(reversed(self.rooms), None)
 
     def send(self, message: Mapping[str, object]) -> None:
         """Sends a message of the application to this client, after what was sent before.
@@ -373,13 +392,43 @@ class ActionConnection:
 
     @property
     def room(self) -> str | None:
-        """The room the client is in; None once it is leaving."""
+        """The room that the client's verbs are about; None once it is leaving.
+
+        That is the latest that clients may enter by themselves, or else the latest one.
+        """
         return self._connection.room
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """All rooms that the client is in, in the order in which it came into them."""
+        return tuple(self._connection.rooms)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """State of this client that the application keeps; a client cannot set it."""
         return self._connection.attributes
+
+    def join(self, room: str) -> None:
+        """Take the client into a room, which it may be in beside others.
+
+        Args:
+            room: The room. Where its name begins with ``general.privateRooms``, clients cannot
+                enter it by themselves.
+
+        Raises:
+            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the
+                name is too long.
+            ValueError: The name is not one word.
+        """
+        self._connection.owner.rooms.join(self._connection, room)
+
+    def leave(self, room: str) -> None:
+        """Take the client out of a room, if it is in it.
+
+        Args:
+            room: The room.
+        """
+        self._connection.owner.rooms.leave(self._connection, room)
 
     def send(self, message: Mapping[str, object]) -> None:
         """Sends the client a message beside the response; see `Connection.send`."""

@@ -136,7 +136,8 @@ class Commands:
         longest = self._live.limits.max_room_name_length
         if len(room) > longest:
             raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
-        if room in connection.rooms:
+        self._rooms.refuse_private(room)
+        if room == connection.room:
             return _in_room(number, room)
         hooks = self._hooks.of(ON_ROOM_CHANGE)
         if hooks:
@@ -146,8 +147,7 @@ class Commands:
         return self._move(connection, number, room)
 
     def _move(self, connection: Connection, number: int, room: str) -> bytes:
-        self._rooms.leave_all(connection)
-        self._rooms.join(connection, room)
+        self._rooms.move(connection, room)
         return _in_room(number, room)
 
     async def _move_if_allowed(
@@ -163,14 +163,15 @@ class Commands:
             return HookedVerb(
                 "say", hooks, partial(self._say_if_allowed, connection, number, message)
             )
-        for room in connection.rooms:
-            self._rooms.say_from(connection, room, message)
+        if connection.room is not None:
+            self._rooms.say_from(connection, connection.room, message)
         return _OK % number
 
     async def _say_if_allowed(
         self, connection: Connection, number: int, message: str, api: Any, face: ActionConnection
     ) -> Response:
-        for room in tuple(connection.rooms):
+        room = connection.room
+        if room is not None:
             allowed = await self._hooks.say(api, face, room, message)
             with self._write_batch:
                 self._rooms.say_from(connection, room, allowed)

@@ -23,7 +23,7 @@ from .hooked_verb import HookedVerb
 from .verb import Verb
 
 if TYPE_CHECKING:
-    from ..app.application import Application
+    from ..app.application import ActionSet
     from ..app.hook_runner import Hooks
     from ..config.settings import LiveSettings
     from ..connection.write_batch import WriteBatch
@@ -53,7 +53,7 @@ class Commands29:
         live: What one client may use.
         hooks: The hooks around `roomAdd` and `say`.
         write_batch: What is said after a hook had to wait goes out at its end.
-        application: The actions that `documentation` shows.
+        actions: The actions that `documentation` shows.
 
     Attributes:
         verbs: The verbs.
@@ -66,13 +66,13 @@ class Commands29:
         live: LiveSettings,
         hooks: Hooks,
         write_batch: WriteBatch,
-        application: Application,
+        actions: ActionSet,
     ) -> None:
         self._rooms = rooms
         self._live = live
         self._hooks = hooks
         self._write_batch = write_batch
-        self._application = application
+        self._actions = actions
         param, name, room = "a param and its value", "the name of a param", "the name of a room"
         rows: Iterable[tuple[Any, tuple[str, ...], str, str]] = (
             (self._quit, ("quit", "exit"), "", "say goodbye and hang up"),
@@ -153,7 +153,7 @@ class Commands29:
         return lines.data(details, lines.message_id(connection.params), number)
 
     def _documentation(self, connection: Connection, number: int, _: str) -> bytes:
-        found = documentation(self._application.actions)
+        found = documentation(self._actions.actions)
         return lines.data(found, lines.message_id(connection.params), number)
 
     # Rooms
@@ -162,7 +162,7 @@ class Commands29:
         room, id = _word(argument), lines.message_id(connection.params)
         if room in connection.rooms:
             raise ClientError(f"connection already in this room ({room})")
-        if not room or not self._exists(room):
+        if not room or self._rooms.is_private(room) or not self._exists(room):
             raise ClientError("room does not exist")
         most = self._live.limits.max_rooms
         if len(connection.rooms) >= most:

@@ -17,7 +17,7 @@ from ..wire.profile import PROFILE_2012
 from .dialect import Response
 
 if TYPE_CHECKING:
-    from ..app.application import Application
+    from ..app.application import ActionSet
     from ..config.settings import LiveSettings
     from ..connection.connection import Connection
     from .request import Request
@@ -37,7 +37,7 @@ class Dialect2012:
 
     Args:
         verbs: The verbs, by their words.
-        application: The actions.
+        actions: The actions.
         live: What one client may use, and the defaults of ``limit`` and ``offset``.
 
     Attributes:
@@ -47,11 +47,9 @@ class Dialect2012:
 
     profile = PROFILE_2012
 
-    def __init__(
-        self, verbs: Mapping[bytes, Verb], application: Application, live: LiveSettings
-    ) -> None:
+    def __init__(self, verbs: Mapping[bytes, Verb], actions: ActionSet, live: LiveSettings) -> None:
         self.verbs = verbs
-        self._application = application
+        self._actions = actions
         self._live = live
 
     # Reading
@@ -59,7 +57,7 @@ class Dialect2012:
     def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
         """See `Dialect.read`."""
         if line[0] != _OPENING_BRACE:
-            action = self._application.by_word.get(word)
+            action = self._actions.by_word.get(word)
             if action is None:
                 return self._look_closer(request, line)
             if rest:
@@ -68,7 +66,7 @@ class Dialect2012:
             request.params = self._sticky_params(request.connection, action.name)
             return action
         # In JSON: the params are its own, and do not stick.
-        found = self._application.decoder.read(line, self._live.limits.max_json_depth)
+        found = self._actions.decoder.read(line, self._live.limits.max_json_depth)
         if found is None:
             return self._read_json(request, line)
         runnable, arguments, params = found
@@ -91,11 +89,11 @@ class Dialect2012:
                 raise ClientError('"params" must be an object')
             params = {}
         request.params = self._completed(params)
-        runnable = self._application.by_name.get(name)
+        runnable = self._actions.by_name.get(name)
         if runnable is None:
             raise _unknown(name)
         if "params" not in document and len(document) > 1:
-            self._application.actions[name].inputs.refuse_beside(document)
+            self._actions.actions[name].inputs.refuse_beside(document)
         return runnable
 
     def _completed(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +120,7 @@ class Dialect2012:
         if verb is not None:
             request.name = verb.name
             return verb.answer(request.connection, request.number, rest)
-        if meant[0] == _OPENING_BRACE or word in self._application.by_word:
+        if meant[0] == _OPENING_BRACE or word in self._actions.by_word:
             return self.read(request, meant, word, rest)
         request.name = word.decode()
         self._refuse_unknown(request.connection, request.name, rest)

@@ -14,7 +14,7 @@ from ..wire.profile import Profile
 from .dialect import Response
 
 if TYPE_CHECKING:
-    from ..app.application import Application
+    from ..app.application import ActionSet
     from ..config.settings import LiveSettings
     from .request import Request
     from .verb import Verb
@@ -37,7 +37,7 @@ class Dialect29:
 
     Args:
         verbs: The verbs, by their words.
-        application: The actions.
+        actions: The actions.
         live: What one client may use.
         profile: See `Dialect.profile`.
 
@@ -49,13 +49,13 @@ class Dialect29:
     def __init__(
         self,
         verbs: Mapping[bytes, Verb],
-        application: Application,
+        actions: ActionSet,
         live: LiveSettings,
         profile: Profile,
     ) -> None:
         self.verbs = verbs
         self.profile = profile
-        self._application = application
+        self._actions = actions
         self._live = live
 
     # Reading
@@ -71,7 +71,7 @@ class Dialect29:
             request.name = "quit"
             return self.verbs[_QUIT].answer(connection, request.number, b"")
         connection.actions += 1
-        if word not in self._application.by_word:
+        if word not in self._actions.by_word:
             document = self._document(line)
             if document is not None:
                 return self._run_json(request, line, document)
@@ -117,11 +117,11 @@ class Dialect29:
         most = general.simultaneous_actions
         if general.pending_actions_policy == REFUSE and len(connection.pending) >= most:
             raise LimitError("simultaneousActions", TOO_MANY_PENDING)
-        runnable = self._application.by_name.get(name)
+        runnable = self._actions.by_name.get(name)
         version = request.params.get("apiVersion")
         if runnable is None or (version and version not in _VERSIONS):
             raise UnknownActionError(UNKNOWN)
-        action = self._application.actions[name]
+        action = self._actions.actions[name]
         if action.strict:
             declared = {each.name for each in action.inputs.declared}
             request.params = {

@@ -18,6 +18,7 @@ from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
+from ..app.rooms import AppRooms
 from ..app.thread_pool import FairThreadPool, Threads
 from ..config.sections import Config
 from ..connection.digests import Digests
@@ -42,8 +43,7 @@ from ..server.context import ServerContext
 from ..server.factory import ActionHeroFactory
 from ..server.listeners import certificates_of, listeners_of
 from ..server.platform import Platform
-from ..server.proxied import TrustedProxies
-from ..server.reload import Parts, Reload
+from ..server.reload import Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
@@ -117,7 +117,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     """
     launch = launch or Launch()
     core = Core.of(config, platform.reactor)
-    rooms = Rooms(core.write_batch, config.general.announce_limit)
+    rooms = Rooms(core.write_batch, core.live)
     hooks = Hooks(core.filter, core.live, core.reactor)
     commands = Commands(rooms, core.live, hooks, core.write_batch)
     modules, loaded = _load(config, commands, launch.own)
@@ -134,14 +134,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
         }
     dialects |= diagnostics
     observer = _observer(core, api, log)
-    context = _context(core, api, hooks, dialects[config.tcp_server.dialect], log, observer)
+    context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
     }
-    certificates = certificates_of(config)
-    proxies = TrustedProxies(config.tcp_server.trusted_proxies)
-    parts = Parts(core.live, rooms, stores.cache, context.admission, proxies, certificates)
-    reload = Reload(config, launch.read or (lambda: config), parts.prepare)
+    certificates = certificates_of(core.live)
+    reload = Reload(core.live, launch.read or (lambda: config), context.admission.check)
     monitor = _monitor(core, loaded)
     development = None
     if modules is not None:
@@ -158,11 +156,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        # Of workers the supervisor has it.
-        *(
-            web_of_server(context, lambda: service.not_ready(), factory.buildProtocol, certificates)
-            if launch.worker is None
-            else []
+        *web_of_server(
+            context,
+            lambda: service.not_ready(),
+            factory.buildProtocol,
+            certificates,
+            launch.worker,
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
@@ -175,7 +174,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
     handed = handover.endpoints(sockets, worker.FIRST_CHANNEL, core.reactor) if sockets else []
-    listeners = listeners_of(config, proxies, certificates, core.reactor, handed)
+    listeners = listeners_of(config, certificates, core.reactor, handed)
     service = ActionHeroService(factory, listeners, platform, logs, resources, reload)
     return Composition(service, context, lifecycle, reload, monitor, development)
 
@@ -184,7 +183,7 @@ def _load(
     config: Config, commands: Commands, own: Loaded | None
 ) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load(BUILTIN_ACTIONS, "actionhero_builtin")
+    builtin = loader.load_builtin(BUILTIN_ACTIONS)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
@@ -202,18 +201,19 @@ def _api(
     core: Core, application: Application, rooms: Rooms, stores: Stores, threads: Threads
 ) -> Api:
     general = core.config.general
+    cluster = stores.cluster or NoCluster()
     return Api(
         live=core.live,
         application=application,
         cache=stores.cache,
-        rooms=rooms,
+        rooms=AppRooms(rooms, core.live, core.connections, cluster),
         files=Files(general.flat_file_directory, general.directory_file_type, Digests()),
         stats=core.stats,
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,
         threads=FairThreadPool(threads, core.reactor, core.live),
         memory=core.memory,
-        cluster=stores.cluster or NoCluster(),
+        cluster=cluster,
     )
 
 
@@ -227,6 +227,7 @@ def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver |
 def _context(
     core: Core,
     api: Api,
+    rooms: Rooms,
     hooks: Hooks,
     dialect: Dialect,
     log: RequestLog | None,
@@ -238,7 +239,7 @@ def _context(
         router=Router(dialect, runner, core.stats, observer),
         runner=runner,
         api=api,
-        rooms=api.rooms,
+        rooms=rooms,
         hooks=hooks,
         stats=core.stats,
         write_batch=core.write_batch,

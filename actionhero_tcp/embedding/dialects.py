@@ -36,11 +36,12 @@ def dialects_of(
         application: The actions.
     """
     server, live = core.config.tcp_server, core.live
-    verbs = Commands29(rooms, live, hooks, core.write_batch, application)
+    actions = application.for_generation("29")
+    verbs = Commands29(rooms, live, hooks, core.write_batch, actions)
     profile = profile_29(server.delimiter, server.max_data_length)
     return {
         "2012": Dialect2012(commands.table, application, live),
-        "29": Dialect29(verbs.table, application, live, profile),
+        "29": Dialect29(verbs.table, actions, live, profile),
     }
 
 

@@ -37,7 +37,7 @@ class Server:
     process can have several.
 
     Args:
-        actions: functions that are ``@action``; without these and ``hooks`` the actions folder of
+        actions: Functions that are ``@action``; without these and ``hooks`` the actions folder of
             the configuration is loaded.
         hooks: Functions that are hooks.
         config: The path of a config file, what such a file holds, or a ``Config``; None for the

@@ -19,6 +19,7 @@ from ..redis.endpoint import TlsFiles
 from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
 from ..redis.link import RedisLink
+from ..redis.local_clients import LocalClients
 from ..redis.rights import Rights
 
 if TYPE_CHECKING:
@@ -47,12 +48,9 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     Raises:
         StartError: The address of Redis is wrong, or the extra is not installed.
     """
-    limits, redis, reactor = core.config.limits, core.config.redis, core.reactor
+    redis, reactor = core.config.redis, core.reactor
     if not redis.is_on:
-        account = core.memory.account()
-        return Stores(
-            LocalCache(reactor, account, limits.max_cache_entries, limits.max_cache_bytes)
-        )
+        return Stores(LocalCache(reactor, core.memory.account(), core.live))
     connections, write_batch = core.connections, core.write_batch
     keys, address = Keys(redis.prefix), _address(core.config)
     files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
@@ -60,14 +58,10 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     in_flight = _in_flight(core)
     broker = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     rooms.join_cluster(broker)
-
-    def deliver(client: str, line: bytes) -> None:
-        if client in connections:
-            connections[client].outbox.say(line)
-
-    cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, deliver)
+    clients = LocalClients(connections)
+    cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, clients)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
-    cache = RedisCache(link, keys, core.memory.account(), limits.max_cache_entries)
+    cache = RedisCache(link, keys, core.memory.account(), core.live)
     return Stores(cache, cluster)
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import StartError
 from ..server.resource import Resource
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from ..config.sections import Config
     from ..net.tls import Certificates
     from ..server.context import ServerContext
+    from ..web.families import Workers
     from ..web.health import Reasons
+    from ..web.reports import WorkerReports
     from ..web.websocket import BuildProtocol
+    from ..workers.worker import WorkerSpec
+
+MAX_PORT: Final = 65535
 
 
 def web_of_server(
@@ -20,14 +30,19 @@ def web_of_server(
     reasons: Reasons,
     build_protocol: BuildProtocol,
     certificates: Certificates | None,
+    worker: WorkerSpec | None = None,
 ) -> list[Resource]:
     """Returns the web port of a server; an empty list where it is off.
+
+    A worker has its own one, whose number is that of the configuration and the worker's, and
+    answers what its supervisor asks for all workers.
 
     Args:
         context: What the connections of the server share.
         reasons: Says why the server is not ready.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
         certificates: What TLS shows; None where the server speaks none.
+        worker: What this process is as a worker; None where it is none.
 
     Raises:
         StartError: Its packages are not installed, or HTTPS has no certificate.
@@ -36,46 +51,92 @@ def web_of_server(
     settings = config.web
     if not settings.port:
         return []
+    if worker is not None:
+        settings = replace(settings, port=settings.port + worker.number)
     try:
         from ..web.events import RecentEvents
+        from ..web.families import Source
+        from ..web.metrics import ServerRegistry
         from ..web.port import WebPort, access_of
         from ..web.tree import server_tree
 
         access = access_of(settings)
         events = RecentEvents() if settings.page else None
-        tree = server_tree(access, context, reasons, build_protocol, events)
+        registry = ServerRegistry(Source(context, certificates))
+        tree = server_tree(access, context, reasons, registry, build_protocol, events)
     except ImportError as error:
         raise StartError(
             f"web.port is set, but {error.name} is not installed: pip install 'actionhero-tcp[web]'"
         ) from None
     shown = _certificates(config, certificates)
     port = WebPort(settings, access, tree, shown, context.clock, events)
-    return [Resource(port.start, port.stop)]
+    resources = [Resource(port.start, port.stop)]
+    if worker is not None and worker.report_channel is not None:
+        answers = reporter(worker.report_channel, reasons, registry, context.clock)
+        resources.append(Resource(answers))
+    return resources
+
+
+def reporter(
+    channel: int, reasons: Reasons, registry: CollectorRegistry, reactor: Any
+) -> Callable[[], None]:
+    """Returns what has a worker answer its supervisor.
+
+    Args:
+        channel: The descriptor of its end of the channel.
+        reasons: Says why the worker is not ready.
+        registry: Its metrics.
+        reactor: The reactor.
+    """
+    from ..web.merged_metrics import as_values
+    from ..web.reports import HEALTH, METRICS, Reporter, adopt
+
+    answers = {HEALTH: reasons, METRICS: lambda: as_values(registry.collect())}
+
+    def start() -> None:
+        adopt(reactor, socket.socket(fileno=channel), Reporter(answers))
+
+    return start
 
 
 def web_of_supervisor(
-    config: Config, reasons: Reasons, certificates: Certificates | None, reactor: Any
-) -> list[Resource]:
-    """Returns the web port of a supervisor, which serves the health of all workers.
+    config: Config,
+    workers: Callable[[], Workers],
+    certificates: Certificates | None,
+    reactor: Any,
+) -> tuple[list[Resource], WorkerReports | None]:
+    """Returns the web port of a supervisor, which answers for all workers.
 
     Args:
         config: The configuration.
-        reasons: Says which workers are not ready.
+        workers: Returns its workers.
         certificates: What TLS shows; None where the server speaks none.
         reactor: The reactor.
 
-    Raises:
-        StartError: HTTPS has no certificate.
-    """
-    if not config.web.port:
-        return []
-    from ..web.health import health_tree
-    from ..web.port import WebPort, access_of
+    Returns:
+        The web port, and who asks the workers; nothing where the web port is off.
 
+    Raises:
+        StartError: HTTPS has no certificate, or there are not as many ports as workers.
+    """
+    settings = config.web
+    if not settings.port:
+        return [], None
+    if settings.port + config.general.workers > MAX_PORT:
+        raise StartError(
+            f"web.port is {settings.port}: {config.general.workers} workers need as many ports "
+            f"after it, up to {MAX_PORT}"
+        )
+    # What is missing here the rehearsal of a worker has said.
+    from ..web.port import WebPort, access_of
+    from ..web.reports import WorkerReports
+    from ..web.supervision import supervisor_tree
+
+    reports = WorkerReports(reactor)
     shown = _certificates(config, certificates)
-    tree = health_tree(reasons)
-    port = WebPort(config.web, access_of(config.web), tree, shown, reactor)
-    return [Resource(port.start, port.stop)]
+    tree = supervisor_tree(workers, reports)
+    port = WebPort(settings, access_of(settings), tree, shown, reactor)
+    return [Resource(port.start, port.stop)], reports
 
 
 def _certificates(config: Config, certificates: Certificates | None) -> Certificates | None:

@@ -20,9 +20,9 @@ def set_backlog(port: Any, backlog: int) -> None:
         port: A listening port of Twisted.
         backlog: As many; the kernel takes `most_waiting` where that is less.
     """
-    listen = getattr(getattr(port, "socket", None), "listen", None)
+    listening = getattr(port, "socket", None)
+    listen = getattr(listening, "set_backlog", None) or getattr(listening, "listen", None)
     if listen is not None:
-        # A channel between a supervisor and its worker is no socket that listens.
         with suppress(OSError):
             listen(backlog)
 

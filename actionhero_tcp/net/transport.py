@@ -39,6 +39,12 @@ DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS 
 """So is one that has not acknowledged for so long what it was sent: while something is on its
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
+KNOWS_BUFFERS: Final = all(
+    hasattr(FileDescriptor(), name) for name in ("dataBuffer", "_tempDataLen")
+)
+"""Whether this Twisted's transports show what they have buffered; `writer_at_once` has to ask one
+that is not `WriteAtOnce`. Where they do not, that writes as they do."""
+
 
 def _connection_lost() -> ConnectionLost:
     return CONNECTION_LOST
@@ -53,11 +59,13 @@ class WriteAtOnce(_Base):
     Attributes:
         send_now: Has the kernel take some bytes, and tells how many it took; None where something
             waits for it already, or the connection is on its way out.
+        buffered_bytes: How many bytes wait for the kernel to take them.
         taken_bytes: How many bytes the kernel has taken of those that had to wait for it.
         on_buffered: Called with the number of bytes that wait for the kernel whenever it has
             grown, and with 0 when none do; under TLS these are TLS's own as well.
     """
 
+    buffered_bytes = 0
     taken_bytes = 0
     on_buffered: Callable[[int], object] | None = None
     _open = True
@@ -65,11 +73,6 @@ class WriteAtOnce(_Base):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.send_now: Callable[[bytes], int] | None = self.socket.send
-
-    @property
-    def buffered_bytes(self) -> int:
-        """How many bytes wait for the kernel to take them."""
-        return len(self.dataBuffer) - self.offset + self._tempDataLen
 
     def write(self, data: bytes) -> None:
         """Sends the data, as much of it as the kernel takes, at once."""
@@ -93,6 +96,8 @@ class WriteAtOnce(_Base):
 
     def _buffer(self, data: bytes) -> None:
         """Keeps what the kernel does not take now, in Twisted's own way."""
+        if self.connected:
+            self.buffered_bytes += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
         if self.on_buffered is not None:
             self.on_buffered(self.buffered_bytes)
@@ -110,6 +115,7 @@ class WriteAtOnce(_Base):
         sent = super().writeSomeData(data)
         if isinstance(sent, int):
             self.taken_bytes += sent
+            self.buffered_bytes -= sent
         return sent
 
     def startWriting(self) -> None:
@@ -186,7 +192,7 @@ def writer_at_once(transport: Any) -> Callable[[bytes], object]:
             own ``write``.
     """
     write: Callable[[bytes], object] = transport.write
-    if not isinstance(transport, tcp.Connection) or transport.TLS:
+    if not isinstance(transport, tcp.Connection) or transport.TLS or not KNOWS_BUFFERS:
         return write
 
     def write_now(data: bytes) -> None:
@@ -274,11 +280,11 @@ def _in_kernel(handle: Any) -> int:
 
 
 def is_drained(transport: Any) -> bool:
-    """Whether the kernel has taken everything that was written."""
+    """Whether the kernel has taken everything that was written; of transports of other kinds than
+    `WriteAtOnce` nobody knows, and it is taken for granted.
+    """
     bottom = lowest(transport)
-    if isinstance(bottom, FileDescriptor):
-        return not bottom.dataBuffer and not bottom._tempDataLen
-    return True
+    return not isinstance(bottom, WriteAtOnce) or not bottom.buffered_bytes
 
 
 def hang_up(transport: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +19,8 @@ from ..errors import StartError
 from ..workers import worker
 
 PROGRAM = "twistd actionhero"
+
+_UNKNOWN = re.compile(r"option --(\S+) not recognized")
 
 
 def _coerce(info: FieldInfo) -> Callable[[str], Any]:
@@ -106,9 +110,16 @@ class Options(usage.Options):
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             text = str(error).removeprefix("Parameter type enforcement failed: ")
+            text += self._near(text)
             raise SystemExit(f"{PROGRAM}: {text} (--help lists the options)") from None
         except StartError as error:
             raise SystemExit(f"{PROGRAM}: {error}") from None
+
+    def _near(self, text: str) -> str:
+        """Returns a hint at the option that an unknown one is most like; empty for other errors."""
+        unknown = _UNKNOWN.search(text)
+        near = unknown and get_close_matches(unknown[1], [x.rstrip("=") for x in self.longOpt], 1)
+        return f"; did you mean --{near[0]}?" if near else ""
 
     def parseArgs(self, *arguments: str) -> None:
         """Takes no arguments."""

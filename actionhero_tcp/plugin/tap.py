@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from ..config import sections as configuration
 from ..config.sections import Config
+from ..config.settings import LiveSettings
 from ..daemon import systemd
 from ..daemon.parent_process import ParentProcess
 from ..daemon.systemd import Notifier
@@ -27,7 +28,7 @@ from ..logs.server_log import ServerLog
 from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
-from ..server.listeners import certificates_of, shared_listeners
+from ..server.listeners import certificates_of, settings_of, shared_listeners
 from ..server.listening import stop_seconds
 from ..server.platform import Platform
 from ..server.service import ActionHeroService
@@ -117,9 +118,9 @@ def _supervisor(options: Options, platform: Platform, server_log: ServerLog | No
     worker.rehearse(command, config, len(listeners))
     folder = os.getcwd() if twistd.get("rundir", ".") != "." else None
     logs = Loggers(reactor, server_log, seconds=config.limits.close_timeout)
-    plan = WorkerPlan(config, options.read, command, folder)
-    certificates = certificates_of(config) if config.web.secure else None
-    web = web_of_supervisor(config, lambda: supervisor.not_ready(), certificates, reactor)
+    certificates = certificates_of(LiveSettings(settings_of(config))) if config.web.secure else None
+    web, reports = web_of_supervisor(config, lambda: supervisor, certificates, reactor)
+    plan = WorkerPlan(config, options.read, command, folder, reports)
     supervisor = Supervisor(plan, listeners, platform, logs, web)
     return supervisor
 

@@ -8,7 +8,7 @@ the order in which Redis got it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
@@ -17,9 +17,19 @@ from twisted.python.failure import Failure
 from ..errors import printable
 from ..rooms.broker import Match
 from . import message
+from .catch_up import CatchUp
 from .in_flight import InFlight
 from .keys import Keys
-from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, SAID, WITHDRAWN, is_same_process
+from .message import (
+    ANNOUNCED,
+    ARRIVED,
+    JOINED,
+    LEFT,
+    SAID,
+    SAID_EXCEPT,
+    WITHDRAWN,
+    is_same_process,
+)
 from .protocol import Command
 from .roster import Listener, Roster
 
@@ -132,6 +142,7 @@ class RedisBus:
         self._listener = listener
         self._clients = clients
         self._in_flight = in_flight
+        self._catch_up: CatchUp[Entry] = CatchUp(link.catch_up, self._forget)
         self._rooms: dict[str, _Room] = {}
         self._unopened: dict[str, None] = {}
         # Whether what opens a room is counted as on its way.
@@ -201,7 +212,13 @@ class RedisBus:
             if self._link.is_reachable:
                 self._link.unsubscribe(self._keys.said(room))
 
-    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+    def say(
+        self,
+        room: str,
+        line: bytes,
+        match: Match | None = None,
+        exclude: Collection[str] = (),
+    ) -> None:
         """See `Bus.say`."""
         if self.node is None:
             self.lost += 1
@@ -209,11 +226,15 @@ class RedisBus:
         state = self._rooms.get(room)
         if state is not None and state.is_only_here:
             return
-        size, speaker = COMMAND_BYTES + len(line), self._write_batch.client
+        head = self._said
+        if exclude:
+            head = message.head(self.node, SAID_EXCEPT, list(exclude))
+        elif match:
+            head = message.head(self.node, SAID, list(match))
+        size, speaker = COMMAND_BYTES + len(head) + len(line), self._write_batch.client
         if not self._in_flight.add(speaker, size, is_message=True):
             self.lost += 1
             return
-        head = message.head(self.node, SAID, list(match)) if match else self._said
         if state is None or state.waiting is None:
             self._put_said(_Said(room, head, speaker, line, size))
         else:
@@ -308,6 +329,8 @@ class RedisBus:
             words = happening[2]
             match = (words[0], words[1]) if words else None
             self._listener.hear(room, message.line_of(data), match)
+        elif happening[1] == SAID_EXCEPT:
+            self._listener.hear(room, message.line_of(data), None, happening[2])
         elif state.waiting is not None and not state.roster.known:
             # A subscription that is about to end still tells of it, but not of what follows.
             return
@@ -492,7 +515,7 @@ class RedisBus:
             if errors:
                 # Which of them have failed nobody knows.
                 self.lost += sum(_says(entry[0]) for entry in outgoing)
-            self._forget(outgoing)
+            self._catch_up.executed(outgoing, sum(entry[2] for entry in outgoing))
 
         self._link.send([entry[0] for entry in outgoing], done)
 
@@ -520,4 +543,5 @@ def _says(command: Command) -> int:
     if not isinstance(text, bytes):
         return 0
     happening = message.parse(text)
-    return text.count(b"\r\n") if happening is not None and happening[1] == SAID else 0
+    is_said = happening is not None and happening[1] in (SAID, SAID_EXCEPT)
+    return text.count(b"\r\n") if is_said else 0

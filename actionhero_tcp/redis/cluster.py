@@ -9,7 +9,6 @@ back under another incarnation of its id.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -18,6 +17,7 @@ from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
 from .broker import EXPIRY_SECONDS, RedisBus
+from .local_clients import JOIN, LEAVE, NodeClients
 
 if TYPE_CHECKING:
     from ..stats import Stats
@@ -109,7 +109,7 @@ class Cluster:
         bus: The rooms over Redis.
         clock: Calls later.
         stats: Counts the requests of this process, and learns those of all.
-        deliver: Sends a line to a client of this process, by its id.
+        clients: The clients of this process.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class Cluster:
         bus: RedisBus,
         clock: Clock,
         stats: Stats,
-        deliver: Callable[[str, bytes], object],
+        clients: NodeClients,
     ) -> None:
         self._process = process
         self._link = link
@@ -128,7 +128,7 @@ class Cluster:
         self._bus = bus
         self._clock = clock
         self._stats = stats
-        self._deliver = deliver
+        self._clients = clients
         self._incarnation = 0
         self._node = ""
         self._earlier = ""
@@ -172,6 +172,7 @@ class Cluster:
 
     def on_connected(self) -> None:
         """Redis is here."""
+        self._stats.redis_connects += 1
         if not self._leaving:
             self._beat(joining=True)
 
@@ -188,16 +189,19 @@ class Cluster:
         if room is not None:
             self._bus.heard(room, message)
         else:
-            client, _, line = message.partition(b"\n")
-            if line.endswith(b"\r\n"):
-                self._deliver(client.decode("utf-8", "replace"), line)
+            self._on_order(message)
 
     def send(self, client: str, line: bytes) -> bool:
         """Sends a line to a client, whichever node it is with; see `app.cluster.Cluster.send`."""
-        found = self._link.call("HGET", self._keys.clients, client)
-        found.addCallback(self._send_to, client, line)
-        found.addErrback(lambda _: None)
-        return True
+        return self._order(client, line)
+
+    def join_room(self, client: str, room: str) -> bool:
+        """Take a client into a room; see `app.cluster.Cluster.join_room`."""
+        return self._order(client, b"%b %b" % (JOIN, room.encode()))
+
+    def leave_room(self, client: str, room: str) -> bool:
+        """Take a client out of a room; see `app.cluster.Cluster.leave_room`."""
+        return self._order(client, b"%b %b" % (LEAVE, room.encode()))
 
     def leave(self) -> Deferred[Any]:
         """Leaves the cluster, and nothing behind; to be called when no client is left."""
@@ -210,10 +214,27 @@ class Cluster:
         left.addBoth(lambda _: self._link.stop())
         return left
 
-    def _send_to(self, node: bytes | None, client: str, line: bytes) -> None:
+    def _on_order(self, message: bytes) -> None:
+        """Another node asks for something to be done with a client of this one."""
+        first, _, order = message.partition(b"\n")
+        client = first.decode("utf-8", "replace")
+        change, _, room = order.partition(b" ")
+        if order.endswith(b"\r\n"):
+            self._clients.send(client, order)
+        elif change in (JOIN, LEAVE):
+            self._clients.change_rooms(client, change, room.decode("utf-8", "replace"))
+
+    def _order(self, client: str, order: bytes) -> bool:
+        """Asks the node of a client to do something with it."""
+        found = self._link.call("HGET", self._keys.clients, client)
+        found.addCallback(self._order_from, client, order)
+        found.addErrback(lambda _: None)
+        return True
+
+    def _order_from(self, node: bytes | None, client: str, order: bytes) -> None:
         if node is not None:
             process = node.decode("utf-8", "replace").partition(".")[0]
-            message = client.encode() + b"\n" + line
+            message = client.encode() + b"\n" + order
             self._link.send([("PUBLISH", self._keys.node(process), message)])
 
     def _beat(self, joining: bool = False) -> None:
@@ -224,15 +245,20 @@ class Cluster:
             joining = True
             self._incarnation += 1
             self._node = f"{self._process}.{self._incarnation}"
-        keys, requests = self._keys, self._stats.requests
+        keys, requests, sent_at = self._keys, self._stats.requests, self._clock.seconds()
         beat = self._link.control(
             *("EVAL", _BEAT, 4),
             *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
             *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._process, requests),
             *(int(joining), EXPIRY_SECONDS),
         )
+        beat.addCallback(self._answered, sent_at)
         beat.addCallback(self._told, self._node, joining, requests)
         beat.addErrback(self._not_told)
+
+    def _answered(self, reply: list[Any], sent_at: float) -> list[Any]:
+        self._stats.redis_latency.observe(self._clock.seconds() - sent_at)
+        return reply
 
     def _told(self, reply: list[Any], node: str, joining: bool, requests: int) -> None:
         if self._leaving or node != self._node:

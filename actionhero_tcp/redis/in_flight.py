@@ -2,7 +2,7 @@
 
 A client is held, that is not read from, while Redis is behind with more of its commands than its
 share. So a flood is held back at its source, and what others say finds room. Should many clients
-together fill the half of what there is room for, each of them is held after its next command.
+together fill an eighth of what there is room for, each of them is held after its next command.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ SHARE_BYTES: Final = 256 * 1024
 RELEASE: Final = 0.5
 """A client that is held is read from again below this part of its share."""
 
-FULL: Final = 0.5
-"""Above this part of the room that there is, every client is held after its next command."""
+FULL: Final = 0.125
+"""Above this part of the room that there is, every client is held after its next command. By
+default these are 4 MiB: a node hears what it publishes, and Redis closes the connection of a
+subscriber that is behind by 8 MB for a minute."""
 
 
 class InFlight:

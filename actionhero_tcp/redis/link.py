@@ -201,6 +201,14 @@ class RedisLink:
         """Ends a subscription."""
         self._subscriber.call("UNSUBSCRIBE", channel).addErrback(lambda _: None)
 
+    def catch_up(self) -> Deferred[Any]:
+        """Waits until the subscriber has read all that was published before.
+
+        Returns:
+            A Deferred that fails where Redis becomes unreachable.
+        """
+        return self._subscriber.call("PING")
+
     # Called by the connections
 
     def connection_changed(self) -> None:

@@ -18,13 +18,15 @@ ANNOUNCED: Final = "announced"
 WITHDRAWN: Final = "withdrawn"
 """Left without having been announced."""
 SAID: Final = "said"
+SAID_EXCEPT: Final = "saidExcept"
+"""Said by the application to all but some clients, whose ids are the words."""
 
 _MEMBERSHIP: Final = (JOINED, LEFT, ARRIVED, ANNOUNCED, WITHDRAWN)
 
 
 Happening = tuple[str, str, list[str]]
 """What came from elsewhere: the process, what it is, and the clients;
-of what was said the match, if there is one."""
+of what was said the match, if there is one, or the clients that do not get it."""
 
 
 def head(node: str | None, event: str, words: list[str]) -> bytes:
@@ -56,6 +58,8 @@ def parse(message: bytes) -> Happening | None:
         return None
     if event == SAID:
         well = len(words) in (0, 2) and line.endswith(b"\r\n")
+    elif event == SAID_EXCEPT:
+        well = line.endswith(b"\r\n")
     else:
         well = event in _MEMBERSHIP
     return (node, event, words) if well else None

@@ -17,8 +17,10 @@ more, all lists are read anew with the next heartbeat."""
 class Listener(Protocol):
     """Who hears what comes from other processes: the rooms, or a stand-in in tests."""
 
-    def hear(self, room: str, line: bytes, match: Match | None) -> None:
-        """Something was said elsewhere."""
+    def hear(
+        self, room: str, line: bytes, match: Match | None, exclude: Collection[str] = ()
+    ) -> None:
+        """Something was said elsewhere, for those who match and are not excluded."""
 
     def hear_entered(self, room: str, client: str) -> None:
         """A client elsewhere has entered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 Match = tuple[str, str]
@@ -33,13 +33,20 @@ class Bus(Protocol):
     def left(self, room: str, client: str, announced: bool) -> None:
         """A client of this process is in the room no more; see `joined`."""
 
-    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+    def say(
+        self,
+        room: str,
+        line: bytes,
+        match: Match | None = None,
+        exclude: Collection[str] = (),
+    ) -> None:
         """Something was said in the room; members of this process have heard it.
 
         Args:
             room: The room.
             line: What the members of the other processes get.
             match: Who of them; None for all.
+            exclude: The ids of those that do not get it, where there is no match.
         """
 
     def members(self, room: str) -> Iterable[str]:
@@ -73,7 +80,13 @@ class LocalBus:
     def left(self, room: str, client: str, announced: bool) -> None:
         """See `Bus.left`."""
 
-    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+    def say(
+        self,
+        room: str,
+        line: bytes,
+        match: Match | None = None,
+        exclude: Collection[str] = (),
+    ) -> None:
         """See `Bus.say`."""
 
     def members(self, room: str) -> Iterable[str]:

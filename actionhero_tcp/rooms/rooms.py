@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from ..connection.connection import ActionConnection, Connection, Outlet, state_of
 from ..connection.outbox import say_at_once
-from ..errors import LimitError
+from ..errors import ClientError, LimitError
 from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
 
 if TYPE_CHECKING:
+    from ..config.settings import LiveSettings
     from ..connection.write_batch import WriteBatch
     from ..wire.profile import Profile
 
@@ -39,19 +40,20 @@ class Rooms:
     that a client of this protocol is in one is the business of its verbs.
 
     Args:
-        turn: What is said in one turn goes out in one write for each member.
-        announce_limit: Rooms with more members than this do not announce who comes and goes.
+        write_batch: Messages of one write batch go out in one write for each member.
+        live: The settings in force. Rooms with more members than ``announceLimit`` do not announce
+            who comes and goes; only the application takes clients into rooms whose names begin
+            with ``privateRooms``, where that is not empty.
 
     Attributes:
-        announce_limit: The same; a reload may replace it.
         broadcasts: How many messages were delivered to members of this process.
         deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
     """
 
-    def __init__(self, write_batch: WriteBatch, announce_limit: int) -> None:
+    def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
         self._write_batch = write_batch
-        self.announce_limit = announce_limit
+        self._live = live
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
         # Memberships of clients for which room messages are written in a form of their own.
         self._adapted = 0
@@ -70,6 +72,23 @@ class Rooms:
     def __contains__(self, room: str) -> bool:
         return room in self._rooms
 
+    def is_private(self, room: str) -> bool:
+        """Whether only the application takes clients into a room."""
+        prefix = self._live.general.private_rooms
+        return bool(prefix) and room.startswith(prefix)
+
+    def refuse_private(self, room: str) -> None:
+        """Check that a client may enter a room by itself.
+
+        Raises:
+            ClientError: It may not.
+        """
+        if self.is_private(room):
+            raise ClientError(
+                f"only the application lets clients into rooms that begin with "
+                f"{self._live.general.private_rooms}"
+            )
+
     def join(self, connection: Connection | ActionConnection, room: str) -> None:
         """Takes a connection into a room, whose other members hear of it once it is announced.
 
@@ -80,6 +99,7 @@ class Rooms:
             return
         self._rooms.setdefault(room, {})[connection] = connection.outbox
         connection.rooms[room] = int(time.time() * 1000)
+        connection.room = self._current_room(connection)
         self._adapted += not connection.profile.is_plain
         if connection.announced:
             self._announce(room, connection.id, ENTERED, connection)
@@ -103,6 +123,7 @@ class Rooms:
             self._announce(room, connection.id, LEFT, connection)
         del members[connection]
         del connection.rooms[room]
+        connection.room = self._current_room(connection)
         self._adapted -= not connection.profile.is_plain
         if not members:
             del self._rooms[room]
@@ -113,6 +134,20 @@ class Rooms:
         connection = state_of(connection)
         for room in tuple(connection.rooms):
             self.leave(connection, room)
+
+    def move(self, connection: Connection, room: str) -> None:
+        """Takes a connection out of its rooms into another one; it stays in private rooms."""
+        for other in tuple(connection.rooms):
+            if other != room and not self.is_private(other):
+                self.leave(connection, other)
+        self.join(connection, room)
+
+    def _current_room(self, connection: Connection) -> str | None:
+        """The latest room of a connection that is not private, or else the latest one."""
+        for room in reversed(connection.rooms):
+            if not self.is_private(room):
+                return room
+        return next(reversed(connection.rooms), None)
 
     def remove(self, connection: Connection) -> None:
         """Takes a connection out of all its rooms for good: it is closing, or gone."""
@@ -173,22 +208,30 @@ class Rooms:
         since = {member.id: member.rooms[room] for member in islice(here, most)}
         return [(id, since.get(id) or self.bus.seen_at(room, id)) for id in ids], count
 
-    def say(self, room: str, message: object) -> None:
-        """Says something to all members of a room, in the name of the server.
+    def broadcast(
+        self,
+        room: str,
+        message: object,
+        context: str = "user",
+        exclude: Collection[str] = (),
+    ) -> None:
+        """Send a message to the members of a room, in the name of the server.
 
         Members get ``{"message":…,"room":…,"from":0,"context":"user","sentAt":ms}``.
 
         Args:
             room: The room; where nobody is in it, nobody hears.
             message: A string, or any other JSON value.
+            context: The message's context.
+            exclude: The ids of members that do not get it.
 
         Raises:
             UnserializableError: The message is no JSON.
         """
-        line = _said(message, room, 0, "user")
+        line = _said(message, room, 0, context)
         with self._write_batch:
-            self._deliver_in_form(line, room, None)
-            self.bus.say(room, line)
+            self._deliver_in_form(line, room, None, exclude)
+            self.bus.say(room, line, None, exclude)
 
     def say_from(self, speaker: Connection, room: str, message: str) -> None:
         """Says what one client said to the others in a room.
@@ -210,9 +253,11 @@ class Rooms:
 
     # What the bus tells; see `redis.bus.Listener`.
 
-    def hear(self, room: str, line: bytes, match: Match | None) -> None:
+    def hear(
+        self, room: str, line: bytes, match: Match | None, exclude: Collection[str] = ()
+    ) -> None:
         """Something was said elsewhere."""
-        self._deliver_in_form(line, room, match)
+        self._deliver_in_form(line, room, match, exclude)
 
     def hear_entered(self, room: str, client: str) -> None:
         """A client elsewhere has entered."""
@@ -233,6 +278,11 @@ class Rooms:
         """The ids of the members of a room that are with this process."""
         return [connection.id for connection in self._rooms.get(room, ())]
 
+    @property
+    def memberships_here(self) -> int:
+        """How many members the rooms have with this process; a client counts in each of its."""
+        return sum(map(len, self._rooms.values()))
+
     def unannounced_here(self, room: str) -> set[str]:
         """The ids of those of them that the other members have not heard of yet."""
         return {member.id for member in self._rooms.get(room, ()) if not member.announced}
@@ -242,15 +292,24 @@ class Rooms:
         for outbox in outboxes:
             outbox.say(line)
 
-    def _deliver_in_form(self, line: bytes, room: str, match: Match | None) -> None:
-        """Delivers a line to all members of a room, to each in the form of its dialect."""
-        if not self._adapted:
+    def _deliver_in_form(
+        self, line: bytes, room: str, match: Match | None, exclude: Collection[str] = ()
+    ) -> None:
+        """Delivers a line to members of a room, to each in the form of its dialect.
+
+        Args:
+            line: The line, in the form of the first dialect.
+            room: The room.
+            match: The attribute that members need to get it; None for all.
+            exclude: The ids of members that do not get it.
+        """
+        if not self._adapted and not exclude:
             self._deliver(line, self._listeners(room, match, None))
             return
         members = self._rooms.get(room, {})
         forms: dict[Profile, list[Outlet]] = {}
         for member, outbox in members.items():
-            if match is None or _matches(member, *match):
+            if member.id not in exclude and (match is None or _matches(member, *match)):
                 forms.setdefault(member.profile, []).append(outbox)
         self.broadcasts += 1
         for profile, outboxes in forms.items():
@@ -280,7 +339,10 @@ class Rooms:
         """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
-        if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
+        if (
+            listeners
+            and len(members) + self.bus.count(room) + more <= self._live.general.announce_limit
+        ):
             line = _said(message, room, client, "user")
             self._deliver(line, self._listeners_of_moves(room, who))
 

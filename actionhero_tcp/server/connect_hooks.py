@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from twisted.python.failure import Failure
 from ..app import coroutines
 from ..clock import Timer, stop
 from ..connection.connection import ActionConnection, Connection
-from ..errors import ClientError, printable_lines
+from ..errors import ClientError, printable, printable_lines
 from ..wire import json_lines
 
 if TYPE_CHECKING:
@@ -36,34 +37,53 @@ class ConnectHooksOwner(Protocol):
 class ArrivingConnection(ActionConnection):
     """The connection as `@on_connect` sees it: what it does waits until the client is welcomed."""
 
-    __slots__ = ("_closing", "_held")
+    __slots__ = ("_held",)
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection, {})
-        self._held: list[bytes] | None = []
-        self._closing = False
+        self._held: list[Callable[[], object]] | None = []
+
+    def join(self, room: str) -> None:
+        """Take the client into a room, behind its welcome."""
+        if self._held is None:
+            super().join(room)
+        else:
+            self._connection.owner.rooms.check(room)
+            self._held.append(partial(super().join, room))
+
+    def leave(self, room: str) -> None:
+        """Take the client out of a room, behind its welcome."""
+        if self._held is None:
+            super().leave(room)
+        else:
+            self._held.append(partial(super().leave, room))
 
     def send(self, message: Mapping[str, object]) -> None:
         """Sends the client a message, behind its welcome."""
         if self._held is None:
             super().send(message)
         else:
-            self._held.append(json_lines.message_line(message))
+            line = json_lines.message_line(message)
+            self._held.append(partial(self._connection.outbox.send, line))
 
     def close(self) -> None:
         """Closes the connection, once the client has its welcome and what was sent."""
         if self._held is None:
             super().close()
         else:
-            self._closing = True
+            self._held.append(super().close)
 
     def release(self) -> None:
         """Does what has waited; the client has its welcome."""
         held, self._held = self._held or [], None
-        for line in held:
-            self._connection.outbox.send(line)
-        if self._closing:
-            self.close()
+        for call in held:
+            try:
+                call()
+            except ClientError as error:
+                _log.error(
+                    "a hook of on_connect took a client into too many rooms: {reason}",
+                    reason=printable(str(error)),
+                )
 
 
 class ConnectHooks:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet import fdesc, tcp, unix
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from ..errors import StartError
+from ..net.held_socket import held_unix_port
 from ..net.tls import ignore_alpn_of
 from .proxied import ProxiedEndpoint
 
 if TYPE_CHECKING:
     from ..net.tls import Certificates
     from .factory import ActionHeroFactory
-    from .proxied import TrustedProxies
 
 
 UNIX_MODE: Final = "660"
@@ -99,40 +97,10 @@ class InheritedUNIXEndpoint:
 
     def listen(self, factory: Any) -> Deferred[Any]:
         """Listens; gives a Deferred of the port."""
-        fdesc.setNonBlocking(self._descriptor)
-        make: Any = InheritedUNIXPort._fromListeningDescriptor
-        port = make(self._reactor, self._descriptor, factory)
-        os.close(self._descriptor)
-        port.startListening()
-        return succeed(port)
+        return succeed(held_unix_port(self._descriptor, factory, self._reactor))
 
 
-class InheritedUNIXPort(unix.Port):
-    """A listening UNIX socket whose file, mode and backlog are another process's business.
-
-    Twisted's own port sets the mode of the file, which it may not where the file is
-    root's, and shortens the backlog. When it stops it removes the file, and shuts the
-    socket down for everyone who holds it: nobody could connect any more.
-    """
-
-    _shouldShutdown = False
-
-    def startListening(self) -> None:
-        """Listens, as Twisted's port does, but leaves the socket as it is."""
-        tcp._reservedFD.reserve()
-        self.factory.doStart()  # type: ignore[union-attr]
-        self.socket, self._preexistingSocket = self._preexistingSocket, None
-        self.fileno = self.socket.fileno  # type: ignore[union-attr, method-assign]
-        self.numberAccepts = 100
-        self.connected = True
-        self.startReading()  # type: ignore[no-untyped-call]
-
-    def connectionLost(self, reason: Any) -> None:
-        """Stops listening; the file stays."""
-        tcp.Port.connectionLost(self, reason)
-
-
-def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:
+def described(text: str, reactor: Any, handed: Any = None) -> Any:
     """The endpoint of a Twisted server endpoint description; Twisted's ``haproxy:`` is not used.
 
     That one takes headers from anybody, waits for them without a time limit, and hides the
@@ -140,7 +108,6 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
 
     Args:
         text: The description.
-        proxies: Whose PROXY headers are believed.
         reactor: The reactor.
         handed: In a worker: the endpoint that its supervisor shares out instead of this one.
 
@@ -154,7 +121,7 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
         known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
     endpoint = handed or _parsed(text, description, reactor)
-    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+    return ProxiedEndpoint(endpoint) if proxied else endpoint
 
 
 def shared(text: str, reactor: Any) -> Any:

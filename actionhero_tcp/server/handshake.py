@@ -120,6 +120,7 @@ class Handshake:
     def handshake_completed(self) -> None:
         """The TLS handshake is done."""
         self.stop()
+        self._context.stats.handshakes[tls.version_of(self._transport)] += 1
         self._come_in()
 
     def stop(self) -> None:

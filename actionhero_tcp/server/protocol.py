@@ -31,6 +31,7 @@ from .back_pressure import BackPressure
 from .line_reader import LineReader
 
 if TYPE_CHECKING:
+    from ..connection.connection import Membership
     from .clients import Clients
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
@@ -169,6 +170,11 @@ class ActionHeroProtocol(LineReceiver):
         if self.state is not State.OPEN:
             # The action's answer is written at the end of this write batch.
             self._context.write_batch.afterwards(self.drained)
+
+    @property
+    def rooms(self) -> Membership:
+        """See `connection.Owner.rooms`."""
+        return self._context.api.rooms
 
     def hold_for_cluster(self) -> None:
         """See `connection.Owner.hold_for_cluster`."""

@@ -84,7 +84,13 @@ class ActionHeroService(ListeningService):
         """Returns why no clients should be sent here; an empty list where they may come."""
         if self._stopping:
             return ["draining"]
-        return [] if self._serves and self._listens_everywhere else ["starting"]
+        if not (self._serves and self._listens_everywhere):
+            return ["starting"]
+        context = self.factory.context
+        error = context.api.cluster.error
+        if error and context.live.config.redis.required:
+            return [f"Redis unreachable: {error}"]
+        return []
 
     def stopService(self) -> Deferred[None]:
         """Stops accepting, says goodbye, lets what runs finish, flushes and closes.

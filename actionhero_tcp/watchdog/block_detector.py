@@ -209,6 +209,7 @@ class BlockDetector:
         if age < self._seconds:
             return
         self._stats.blocked += 1
+        self._stats.blocked_seconds += age
         self._end_call(stall, age, end)
         if not stall.logged:
             self._tell(stall.call, age, end, alone=False)

@@ -151,11 +151,14 @@ class Monitor:
         )
         self._thread = Thread(target=self._look, args=(stalls, clock), name="watch", daemon=True)
         self._thread.start()
-        self._beat(stalls)
+        self._beat(stalls, time.monotonic())
 
-    def _beat(self, stalls: BlockDetector) -> None:
-        stalls.beat(time.monotonic())
-        self._timer = self._reactor.callLater(stalls.interval, self._beat, stalls)
+    def _beat(self, stalls: BlockDetector, due: float) -> None:
+        now = time.monotonic()
+        self._stats.loop_lag.observe(max(0.0, now - due))
+        stalls.beat(now)
+        due = now + stalls.interval
+        self._timer = self._reactor.callLater(stalls.interval, self._beat, stalls, due)
 
     def _look(self, stalls: BlockDetector, cpu_clock: int) -> None:
         """What the thread does."""

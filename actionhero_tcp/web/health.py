@@ -35,10 +35,19 @@ class Readiness(Leaf):
 
     def render_GET(self, request: Request) -> bytes:
         """Answers a JSON object."""
-        reasons = self._reasons()
-        if reasons:
-            request.setResponseCode(503)
-        return as_json(request, {"ready": not reasons, "reasons": reasons})
+        return ready_answer(request, self._reasons())
+
+
+def ready_answer(request: Request, reasons: list[str]) -> bytes:
+    """Returns the body of ``/readyz``, and sets its status.
+
+    Args:
+        request: The request.
+        reasons: Why the server is not ready; empty where it is.
+    """
+    if reasons:
+        request.setResponseCode(503)
+    return as_json(request, {"ready": not reasons, "reasons": reasons})
 
 
 def health_tree(reasons: Reasons) -> WebResource:

@@ -6,8 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import NOT_DONE_YET, Request
+
+_log = Logger()
 
 
 class WebResource(Resource):
@@ -98,6 +103,31 @@ def as_json(request: Request, answer: object) -> bytes:
     """Returns a JSON body, and sets its type."""
     request.setHeader("Content-Type", "application/json")
     return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def answer_later(request: Request, body: Deferred[bytes]) -> int:
+    """Answers a request once its body is known; what a ``render_…`` method may return.
+
+    Args:
+        request: The request.
+        body: Its body, or a failure, which is logged and answered with status 500.
+    """
+    gone = request.notifyFinish()
+    gone.addErrback(lambda _: None)
+
+    def failed(failure: Failure) -> bytes:
+        _log.failure("a request to the web port failed", failure=failure)
+        return Refusal(500, "internal error; the server's log has it").render(request)
+
+    def finish(content: bytes) -> None:
+        if not gone.called:
+            request.setHeader("Content-Length", str(len(content)))
+            request.write(content)
+            request.finish()
+
+    body.addErrback(failed)
+    body.addCallback(finish)
+    return NOT_DONE_YET
 
 
 def last_argument(request: Request, name: str) -> str:

@@ -9,12 +9,14 @@ from .access import Access
 from .commands import CloseConnection
 from .events import RecentEvents
 from .health import Reasons, health_tree
-from .metrics import MetricsResource, ServerCollector
+from .metrics import MetricsResource
 from .resources import JSONResource, TextFile, WebResource
 from .site import Protected
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from ..server.context import ServerContext
     from .websocket import BuildProtocol
 
@@ -31,6 +33,7 @@ def server_tree(
     access: Access,
     context: ServerContext,
     reasons: Reasons,
+    registry: CollectorRegistry,
     build_protocol: BuildProtocol,
     events: RecentEvents | None,
 ) -> WebResource:
@@ -40,11 +43,12 @@ def server_tree(
         access: Decides who may do what.
         context: What the connections of the server share.
         reasons: Says why the server is not ready.
+        registry: The metrics.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
         events: The last events of the log, for the live page; None for no page.
     """
     tree = health_tree(reasons)
-    tree.add("metrics", MetricsResource(ServerCollector(context)))
+    tree.add("metrics", MetricsResource(registry))
     if context.live.config.web.web_socket:
         # wsproto comes with an extra, and is needed only where this is on.
         from .websocket import WebSocketEndpoint, WebSocketFactory

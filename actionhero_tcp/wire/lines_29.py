@@ -116,18 +116,17 @@ _BY_SERVER: Final = b',"from":0,"context":'
 
 
 def server_message(line: bytes) -> bytes:
-    """A room message in this dialect: the server's own are from ``"0"``, of the context ``user``.
+    """A room message in this dialect: the server's own are from ``"0"``.
 
     Args:
         line: The message in the form of the first dialect.
     """
     message, mark, tail = line.rpartition(_BY_SERVER)
-    _, comma, sent_at = tail.partition(b",")
     # A client's text cannot hold the mark, for its quotes are escaped; JSON of the application
     # can, but then the last one is ours.
-    if not mark or not comma or b'"from":' in sent_at:
+    if not mark or b'"from":' in tail:
         return line
-    return b'%b,"from":"0","context":"user",%b' % (message, sent_at)
+    return b'%b,"from":"0","context":%b' % (message, tail)
 
 
 class SplitterOfReturns(LineSplitter):

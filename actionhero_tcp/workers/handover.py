@@ -16,14 +16,14 @@ import socket
 import termios
 from ast import literal_eval
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from twisted.internet import protocol, tcp
 from twisted.internet.defer import Deferred, succeed
 
-from ..server.endpoints import InheritedUNIXPort
+from ..net.held_socket import Held, HeldUNIXPort
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -185,7 +185,7 @@ def _unread(end: socket.socket) -> int:
     return count[0]
 
 
-class Channel:
+class Channel(Held):
     """A worker's end, as a listening socket: to accept is to take what was handed over.
 
     Args:
@@ -193,7 +193,7 @@ class Channel:
         address: Where the supervisor listens.
 
     Attributes:
-        ended: Called when there is no other end any more.
+        ended: Whether there is no other end any more.
     """
 
     def __init__(self, descriptor: int, address: Any) -> None:
@@ -202,7 +202,7 @@ class Channel:
         self._address = address
         self.fileno = self._socket.fileno
         self.close = self._socket.close
-        self.ended: Callable[[], object] = lambda: None
+        self.ended = False
 
     def getsockname(self) -> Any:
         """Where the supervisor listens."""
@@ -218,7 +218,7 @@ class Channel:
             MAX_ADDRESS_BYTES, socket.CMSG_LEN(_DESCRIPTOR.size), socket.MSG_CMSG_CLOEXEC
         )
         if not message:
-            self.ended()
+            self.ended = True
             raise BlockingIOError(errno.EAGAIN, "the supervisor is gone")
         if not rest:
             raise OSError(errno.EMFILE, "no descriptor is left for a client")
@@ -229,23 +229,43 @@ class Channel:
 class _TakesAll(tcp.Port):
     """What it was handed before it stops to listen belongs to it: nobody else has that."""
 
-    _shouldShutdown = False
+    def doRead(self) -> None:
+        """Takes what there is."""
+        super().doRead()  # type: ignore[no-untyped-call]
+        channel: Any = self.socket if self.connected else None
+        if channel is not None and channel.ended:
+            self.stopReading()  # type: ignore[no-untyped-call]
 
     def loseConnection(self, *arguments: Any) -> Any:
         """Takes what there is, and stops."""
         if self.connected and not self.disconnecting:
             self.numberAccepts = ALL
-            self.doRead()  # type: ignore[no-untyped-call]
+            self.doRead()
         return super().loseConnection(*arguments)  # type: ignore[no-untyped-call]
 
     stopListening = loseConnection
 
 
 class TCPPort(_TakesAll):
-    """Listens to a channel for TCP connections."""
+    """Listens to a channel for TCP connections.
+
+    Args:
+        channel: The channel.
+        factory: Gets the connections.
+        reactor: The reactor.
+    """
+
+    def __init__(self, channel: Channel, factory: Any, reactor: Any) -> None:
+        host, number = channel.getsockname()[:2]
+        super().__init__(number, factory, interface=host, reactor=reactor)
+        self._channel = channel
+
+    def createInternetSocket(self) -> Any:
+        """The channel, which stands for the supervisor's socket."""
+        return self._channel
 
 
-class UNIXPort(_TakesAll, InheritedUNIXPort):
+class UNIXPort(_TakesAll, HeldUNIXPort):
     """Listens to a channel for connections over a UNIX socket."""
 
 
@@ -267,15 +287,9 @@ class HandedEndpoint:
 
     def listen(self, factory: Any) -> Deferred[Any]:
         """Listens; gives a Deferred of the port."""
-        port: Any
-        if self._family == socket.AF_UNIX:
-            port = UNIXPort(self._address, factory, reactor=self._reactor)
-        else:
-            host, number = self._address[:2]
-            port = TCPPort(number, factory, interface=host, reactor=self._reactor)
         channel = Channel(self._descriptor, self._address)
-        channel.ended = port.stopReading
-        port._preexistingSocket = channel
+        make = UNIXPort if self._family == socket.AF_UNIX else TCPPort
+        port: Any = make(channel, factory, self._reactor)
         port.startListening()
         return succeed(port)
 

@@ -11,7 +11,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone
@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 _log = Logger()
 
 
+class Reports(Protocol):
+    """Who asks workers, on a channel to each; a `WorkerReports`."""
+
+    def add(self, number: int, end: socket.socket) -> None:
+        """A worker was started; our end of its channel is to be closed here."""
+
+    def remove(self, number: int) -> None:
+        """It has ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
     """What the workers are.
@@ -46,12 +56,14 @@ class WorkerPlan:
         read: Reads the configuration for a reload.
         command: The command that starts one, by its number.
         folder: Their working folder; None for this process' own.
+        reports: Asks them for their health and metrics; None where nobody does.
     """
 
     config: Config
     read: Callable[[], Config]
     command: Callable[[int], Sequence[str]]
     folder: str | None = None
+    reports: Reports | None = None
 
 
 class Supervisor(ListeningService):
@@ -63,6 +75,10 @@ class Supervisor(ListeningService):
         platform: The process around it.
         logs: The server's own log.
         resources: What starts and stops with it.
+
+    Attributes:
+        count: How many workers there should be.
+        restarts: How many took the place of one that ended.
     """
 
     def __init__(
@@ -80,7 +96,9 @@ class Supervisor(ListeningService):
         self._config = plan.config
         self._plan = plan
         self._reactor = platform.reactor
-        self._numbers = range(1, plan.config.general.workers + 1)
+        self.count = plan.config.general.workers
+        self.restarts = 0
+        self._numbers = range(1, self.count + 1)
         self._workers: dict[int, Worker] = {}
         self._backoffs = {number: Backoff() for number in self._numbers}
         self._starts: dict[int, Timer] = {}
@@ -92,17 +110,23 @@ class Supervisor(ListeningService):
         super().startService()
         for resource in self._resources:
             resource.start()
-        _log.info("{name} starts {count} workers", name=self.name, count=len(self._numbers))
+        _log.info("{name} starts {count} workers", name=self.name, count=self.count)
         for number in self._numbers:
             # The reactor has to run, to take notice of those that end.
             self._start_later(number, 0.0)
+
+    @property
+    def ready(self) -> int:
+        """How many workers take clients."""
+        return sum(worker.is_ready for worker in self._workers.values())
 
     def not_ready(self) -> list[str]:
         """Returns why no clients should be sent here; an empty list where they may come."""
         if self._stopped is not None:
             return ["draining"]
-        ready, count = sum(w.is_ready for w in self._workers.values()), len(self._numbers)
-        return [] if ready == count else [f"{ready} of {count} workers are ready"]
+        if self.ready == self.count:
+            return []
+        return [f"{self.ready} of {self.count} workers are ready"]
 
     def stopService(self) -> Deferred[None]:
         """Stops accepting, and has the workers stop.
@@ -191,11 +215,14 @@ class Supervisor(ListeningService):
             OSError: The system has no process or descriptor left for it.
         """
         channels: list[tuple[socket.socket, socket.socket]] = []
+        reports = self._plan.reports
         try:
             channels.extend(pair() for _ in self.ports)
+            if reports is not None:
+                channels.append(socket.socketpair())
             sockets = [(port.addressFamily, port.socket.getsockname()) for port in self.ports]
             place = WorkerSpec(number, self._config, sockets, self.notifier.watchdog)
-            ends = [ours for ours, _ in channels]
+            ends = [ours for ours, _ in channels[: len(self.ports)]]
             worker = Worker(place, ends, self._reactor, self._changed, self._ended)
             descriptors: dict[int, str | int] = {0: "w", 1: 1, 2: 2, NOTIFY_DESCRIPTOR: "r"}
             for place_number, (_, theirs) in enumerate(channels, FIRST_CHANNEL):
@@ -216,6 +243,8 @@ class Supervisor(ListeningService):
             for _, theirs in channels:
                 theirs.close()
         self._workers[number] = worker
+        if reports is not None:
+            reports.add(number, channels[-1][0])
 
     def _changed(self, worker: Worker) -> None:
         """A worker is ready, or is not any more."""
@@ -229,7 +258,7 @@ class Supervisor(ListeningService):
         """Tells systemd how they are, once all are ready."""
         if self._stopped is not None or any(w.is_reloading for w in self._workers.values()):
             return
-        ready, count = sum(w.is_ready for w in self._workers.values()), len(self._numbers)
+        ready, count = self.ready, self.count
         if ready == count and not self._has_been_ready:
             self._has_been_ready = True
             _log.info("{name} has started, with {count} workers", name=self.name, count=count)
@@ -241,6 +270,8 @@ class Supervisor(ListeningService):
         """A worker has ended."""
         number = worker.number
         del self._workers[number]
+        if self._plan.reports is not None:
+            self._plan.reports.remove(number)
         self._dispatcher.remove(worker)
         if self._stopped is not None:
             self._finish_if_alone()
@@ -257,6 +288,7 @@ class Supervisor(ListeningService):
             end=_end(reason),
             delay=delay,
         )
+        self.restarts += 1
         self._start_later(number, delay)
         self._workers_changed()
 

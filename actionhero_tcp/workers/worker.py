@@ -2,7 +2,8 @@
 
 A worker is `twistd` with the options of its supervisor, and with a few things arranged before:
 the supervisor writes a `WorkerSpec` to its standard input, descriptor 3 is a pipe on which the
-worker tells how it is, and the descriptors from 4 on are its channels.
+worker tells how it is, and the descriptors from 4 on are its channels: one for each port, and
+where there is a web port one more, for what the supervisor asks.
 """
 
 from __future__ import annotations
@@ -56,6 +57,13 @@ class WorkerSpec:
     config: Config
     sockets: Sequence[tuple[int, Any]] = ()
     watchdog: float = 0.0
+
+    @property
+    def report_channel(self) -> int | None:
+        """The descriptor on which the supervisor asks for health and metrics; None for none."""
+        if self.number == REHEARSAL or not self.config.web.port:
+            return None
+        return FIRST_CHANNEL + len(self.sockets)
 
     def encode(self) -> bytes:
         """This as `decode` reads it."""
@@ -179,7 +187,8 @@ def main() -> None:
     place = WorkerSpec.decode(sys.stdin.buffer.read())
     if place.number != REHEARSAL:
         os.set_blocking(NOTIFY_DESCRIPTOR, False)
-        for descriptor in range(NOTIFY_DESCRIPTOR, FIRST_CHANNEL + len(place.sockets)):
+        end = FIRST_CHANNEL + len(place.sockets) + (place.report_channel is not None)
+        for descriptor in range(NOTIFY_DESCRIPTOR, end):
             os.set_inheritable(descriptor, False)
     from twisted.scripts.twistd import run
 

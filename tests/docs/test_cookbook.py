@@ -79,9 +79,9 @@ class AuthenticationTests(RecipeTestCase):
         used = {"error": "this token is used, or too old; log in", "code": 401}
         late = self.join(running)
         self.assertEqual(used, self.answer(late, "resume", token=login["token"]))
+        self.stop(running)
         self.assertNotIn("lovelace", running.log)
         self.assertNotIn(login["token"], running.log)
-        self.stop(running)
 
 
 class ClockTests(SynchronousTestCase):
@@ -320,7 +320,7 @@ class WeatherTests(RecipeTestCase):
         for city in ("Nowhere", "Babel", "Atlantis"):
             self.assertEqual(self.unknown, self.answer(client, self.action, city=city))
         for told in (f"no weather of 'Nowhere': {self.bad_status}", "no weather of 'Atlantis': "):
-            support.wait_for(lambda told=told: told in running.log, "the log")
+            running.wait_for_log(told)
         self.stop(running)
 
     def test_nobody_is_there(self) -> None:

@@ -44,12 +44,15 @@ STOP = "= the server gets SIGTERM"
 MARKER = b"paramView noSuchParam"
 
 _WHOLE = re.compile(
-    rb'"(connectedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|memoryConsumption|numberOfObjects|'
+    rb'"(connectedAt|createdAt|expireTimestamp|joinedAt|sentAt|sleepStarted|sleepEnded|sleepDelta|'
+    rb"memoryConsumption|numberOfObjects|"
     rb"numberOfGlobalSocketRequests|numberOfLocalSocketRequests|numberOfLocalActiveSocketClients|"
     rb"heldBytes|blocked)"
     rb'":[0-9]+'
 )
-_FRACTION = re.compile(rb'"(randomNumber|uptimeSeconds)":[0-9]+(\.[0-9]+)?(e-[0-9]+)?')
+_FRACTION = re.compile(
+    rb'("randomNumber":|"uptimeSeconds":|Your random number is )[0-9]+(\.[0-9]+)?(e-[0-9]+)?'
+)
 _COUNTS = re.compile(rb'"(closed|limits)":\{[^{}]*\}')
 _ID = re.compile(rb"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _STEP = re.compile(r"([A-Z]?)([<>]) ?(.*)")
@@ -121,7 +124,7 @@ def raw(text: str) -> bytes:
 def masked(line: bytes) -> bytes:
     """A line without the values that vary; these have to be of the right form."""
     line = _WHOLE.sub(rb'"\1":0', line)
-    line = _FRACTION.sub(rb'"\1":0.0', line)
+    line = _FRACTION.sub(rb"\g<1>0.0", line)
     line = _COUNTS.sub(rb'"\1":{}', line)
     return _ID.sub(b"id", line)
 
@@ -168,13 +171,14 @@ class Replay:
     def run(self, transcript: Transcript) -> None:
         """Replays it, line for line; raises AssertionError where the server does otherwise."""
         try:
-            self._run(transcript.steps)
-            self._finish()
-        finally:
-            for peer in self.peers.values():
-                peer.close()
+            self.play(transcript.steps)
+        except BaseException:
+            self._close()
+            raise
+        self.finish()
 
-    def _run(self, steps: list[Step]) -> None:
+    def play(self, steps: list[Step]) -> None:
+        """Replays some lines; the clients stay."""
         waiting: list[bytes] = []
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             if step.direction == "=":
@@ -217,8 +221,18 @@ class Replay:
     def _with_real_ids(self, data: bytes) -> bytes:
         return _ID.sub(lambda match: self._real_ids[match[0]], data)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Checks that no client got more than the transcript shows, and has them leave."""
+        try:
+            self._leave()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        for peer in self.peers.values():
+            peer.close()
+
+    def _leave(self) -> None:
         staying = {name: peer for name, peer in self.peers.items() if peer.open}
         for name, peer in staying.items():
             peer.send([MARKER])

@@ -10,17 +10,20 @@ from typing import Any
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.web.metrics import FAMILIES, SECONDS
+from actionhero_tcp.web.families import FAMILIES, HISTOGRAM, SUPERVISOR_FAMILIES
 from tests.support import ROOT
 from tools import metrics_reference
 
 DEPLOY = ROOT / "deploy"
 
 LABELS = {
-    **{f.name + ("_total" if f.kind == "counter" else ""): {*f.labels} for f in FAMILIES},
-    f"{SECONDS}_bucket": {"action", "le"},
-    f"{SECONDS}_sum": {"action"},
-    f"{SECONDS}_count": {"action"},
+    **{f.sample_name: {*f.labels} for f in (*FAMILIES, *SUPERVISOR_FAMILIES)},
+    **{
+        f"{f.name}_{part}": {*f.labels, "le"}
+        for f in FAMILIES
+        if f.kind == HISTOGRAM
+        for part in ("bucket", "sum", "count")
+    },
 }
 """The labels of each sample, by its name."""
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import ExitStack
 
 from tests.faults.harness import FaultTestCase
-from tests.support import Daemon, wait_for
+from tests.support import wait_for
 from tests.support.integration import request
 from tests.support.nodes import Member, Nodes
 from tests.support.redis_server import RedisServer
@@ -88,8 +88,8 @@ class RedisAsPeopleRunItTests(FaultTestCase):
             member.ask("say hello")
             wait_for(lambda: "+publish" in self.error(member), "a missing right")
             self.assertIn("randomNumber", member.ask("randomNumber"))
-            log = self.log(cluster.running[0])
             # The second time Redis' own words come first.
+            log = cluster.running[0].wait_for_log("Redis unreachable", 3)
             self.assertEqual(3, log.count("Redis unreachable"), log)
             cluster.assert_well()
         self.note(
@@ -109,7 +109,7 @@ class RedisAsPeopleRunItTests(FaultTestCase):
             wait_for(lambda: services.greeted >= 4 * len(GREETINGS), "attempts")
             self.assertTrue(self.error(member))
             self.assertIn("randomNumber", member.ask("randomNumber"))
-            log = self.log(cluster.running[0])
+            log = cluster.running[0].log
             self.assertLess(log.count("Redis unreachable"), 6)
             cluster.assert_well()
             status = json.dumps(member.ask(request("status")))
@@ -132,7 +132,3 @@ class RedisAsPeopleRunItTests(FaultTestCase):
         )
         found: str = member.status["redis"]["error"]
         return found
-
-    def log(self, node: Daemon) -> str:
-        """All that the node has logged."""
-        return node.log

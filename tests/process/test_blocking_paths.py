@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from tests.support import Daemon, wait_for
+from tests.support import Daemon
 from tests.support.integration import OwnDaemonTestCase, Talker, secure
 
 ACTION = """
@@ -30,7 +30,7 @@ class FifoTests(OwnDaemonTestCase):
 
     def wait_for_log(self, running: Daemon, text: str) -> None:
         """Waits until the log says something."""
-        wait_for(lambda: text in running.log, text)
+        running.wait_for_log(text)
 
     def test_the_config_file(self) -> None:
         running = self.start("--config=config.json", files={"config.json": "{}"})

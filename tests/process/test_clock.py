@@ -8,7 +8,7 @@ import signal
 import subprocess
 from typing import Final
 
-from tests.support import PATIENCE, TWISTD, Daemon, wait_for
+from tests.support import PATIENCE, TWISTD, Daemon
 from tests.support.integration import OwnDaemonTestCase, request
 from tests.support.wall_clock import WallClock
 
@@ -40,7 +40,7 @@ class ClockTests(OwnDaemonTestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         running = Daemon(process, folder, 0)
-        wait_for(lambda: "has started" in running.log, "a start")
+        running.wait_for_log("has started")
         found = re.search(r"listening on 127\.0\.0\.1:(\d+)", running.log)
         assert found is not None
         running.port = int(found[1])

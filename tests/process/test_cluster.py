@@ -38,6 +38,43 @@ class SharedNodesTestCase(SynchronousTestCase):
         self.nodes.assert_well()
 
 
+class PrivateRoomTests(SharedNodesTestCase):
+    """Rooms into which the application takes clients, from whatever node."""
+
+    def test_an_action_takes_clients_of_other_nodes_in_and_out(self) -> None:
+        members = self.nodes.members(1, self.room)
+        asker, private = members[0], "@" + self.room[:20]
+        for member in members:
+            answer = asker.ask(request("enrol", client=member.name, room=private))
+            self.assertIs(True, answer["known"], answer)
+            self.assertIn("only the application", member.ask(f"roomChange {private}")["error"])
+
+        def commands(member: Member) -> list[str]:
+            member.catch_up()
+            return [each["message"] for each in member.heard if each["context"] == "command"]
+
+        def all_hear() -> bool:
+            asker.ask(request("command", room=private, text="there?"))
+            return all("there?" in commands(member) for member in members)
+
+        # A client is in a room of another node a moment after it was asked for.
+        wait_for(all_hear, "all to be in the private room")
+        last = members[-1]
+        asker.ask(request("command", room=private, text="but one", but=last.name))
+        asker.ask(request("command", room=private, text="all"))
+        for member in members:
+            wait_for(lambda m=member: "all" in commands(m), "the command")
+            expected = 0 if member is last else 1
+            self.assertEqual(expected, commands(member).count("but one"))
+        asker.ask(request("dismiss", client=last.name, room=private))
+        # What the node of the client has announced, it has done.
+        wait_for(lambda: LEFT in members[1].words(last), "the last one to leave")
+        asker.ask(request("command", room=private, text="without the last"))
+        wait_for(lambda: "without the last" in commands(members[1]), "the command")
+        self.assertNotIn("without the last", commands(last))
+        self.assertEqual(sorted(m.name for m in members), last.members)
+
+
 class ConversationTests(SharedNodesTestCase):
     """What clients of different nodes have of each other."""
 

@@ -226,7 +226,7 @@ class NewcomerTests(OwnDaemonTestCase):
 
     def test_logs_where_it_listens(self) -> None:
         running = self.start()
-        self.assertIn(f"listening on 127.0.0.1:{running.port}", running.log)
+        running.wait_for_log(f"listening on 127.0.0.1:{running.port}")
 
     def test_plays_the_documented_session(self) -> None:
         play_documented_session(self, self.join(self.start()))
@@ -479,7 +479,7 @@ class SessionTests(DaemonTestCase):
         client.ask("quit")
         self.assertEqual(client.rest(), b"")
         client.close()
-        wait_for(lambda: f"disconnect client={own_id}" in self.daemon.log, "the request log")
+        self.daemon.wait_for_log(f"disconnect client={own_id}")
         about = [line for line in self.daemon.log.splitlines() if f"client={own_id}" in line]
         connect, details, nope, _, bye, disconnect = about
         self.assertRegex(connect, r"^\S+Z connect client=\w+ from=127\.0\.0\.1:\d+$")
@@ -582,7 +582,7 @@ class ActionTests(DaemonTestCase):
                 response(number, error="The server experienced an internal error"),
             )
         for text in ("ValueError: because", "ValueError: later", "ValueError: in a thread"):
-            wait_for(lambda text=text: text in self.daemon.log, text)
+            self.daemon.wait_for_log(text)
 
     def test_what_is_no_json_object_is_an_error(self) -> None:
         client = self.join()
@@ -592,7 +592,7 @@ class ActionTests(DaemonTestCase):
                 response(number, error="The server experienced an internal error"),
             )
             told = f"the action {name}"
-            wait_for(lambda told=told: told in self.daemon.log, "the log")
+            self.daemon.wait_for_log(told)
 
     def test_cancelled_when_its_client_resets(self) -> None:
         client = self.join()
@@ -631,19 +631,19 @@ class ActionTests(DaemonTestCase):
         client.send(b"say \xff\x1b\n")
         client.message()
         self.check_log(client)
-        self.assertIn("ValueError: a\\x1b[31m\\x07", self.daemon.log)
+        self.daemon.wait_for_log("ValueError: a\\x1b[31m\\x07")
 
     def test_control_characters_of_a_field_do_not_reach_the_log(self) -> None:
         client = self.join()
         self.assertEqual(client.ask_json("refusesWith", key=EVIL), response(1, error="never"))
         self.check_log(client)
-        self.assertIn("as it is: a\\x1b[31m", self.daemon.log)
+        self.daemon.wait_for_log("as it is: a\\x1b[31m")
 
     def check_log(self, client: Talker) -> None:
         """What the test has had logged holds no control character and no forged line."""
         own_id = client.id()
         client.close()
-        wait_for(lambda: f"disconnect client={own_id}" in self.daemon.log, "the request log")
+        self.daemon.wait_for_log(f"disconnect client={own_id}")
         log = self.daemon.log[self.log_start :]
         self.assertEqual(set(NOT_FOR_A_LOG.findall(log)), set())
         self.assertEqual([line for line in log.split("\n") if line.startswith("FORGED")], [])
@@ -811,7 +811,7 @@ class ListeningTests(OwnDaemonTestCase):
         client = self.connect_unix(running.folder / "here.sock", name)
         own_id = client.id()
         client.close()
-        wait_for(lambda: f"disconnect client={own_id}" in running.log, "the request log")
+        running.wait_for_log(f"disconnect client={own_id}")
         self.assertIn("FORGED", running.log)
         self.assertEqual([x for x in running.log.split("\n") if x.startswith("FORGED")], [])
         self.assertNotIn("\x1b", running.log)

@@ -89,9 +89,9 @@ class DevelopmentTests(OwnDaemonTestCase):
 
         return wait_for(ask, f"another answer to {line}")
 
-    def logged(self, text: str) -> int:
-        """How often the log says something."""
-        return self.daemon.log.count(text)
+    def assert_logged(self, count: int, text: str) -> None:
+        """The log comes to say something so often, and not more often."""
+        self.assertEqual(count, self.daemon.wait_for_log(text, count).count(text))
 
     def test_a_client_stays_through_twenty_changes_and_never_gets_an_error(self) -> None:
         client = self.begin({"actions/hello.py": hello(0)})
@@ -118,8 +118,8 @@ class DevelopmentTests(OwnDaemonTestCase):
                     self.assertEqual(asked, answer["messageCount"])
                     self.assertEqual({"context", "v", "messageCount"}, set(answer))
         self.assertEqual(1, other.ask("hello")["messageCount"])
-        self.assertEqual(20, self.logged("loaded: actions/hello.py"))
-        self.assertEqual(1, self.logged("loaded 1 actions and 0 hooks from "))
+        self.assert_logged(20, "loaded: actions/hello.py")
+        self.assert_logged(1, "loaded 1 actions and 0 hooks from ")
         self.stop(self.daemon)
 
     def test_a_fault_is_told_to_who_asks_until_it_is_mended(self) -> None:
@@ -131,8 +131,8 @@ class DevelopmentTests(OwnDaemonTestCase):
         self.assertEqual(fault, client.ask("nope")["fault"])
         self.assertNotIn("fault", client.ask("randomNumber"))
         self.write("actions/other.py", HEAD)
-        wait_for(lambda: self.logged("loaded: actions/other.py"), "another file")
-        self.assertEqual(1, self.logged(f"{self.daemon.folder}/{fault}; what was there"))
+        self.daemon.wait_for_log("loaded: actions/other.py")
+        self.assert_logged(1, f"{self.daemon.folder}/{fault}; what was there")
         self.write("actions/hello.py", hello(2))
         answer = self.until(client, "hello", lambda answer: "fault" not in answer)
         self.assertEqual(2, answer["v"])
@@ -173,7 +173,7 @@ class DevelopmentTests(OwnDaemonTestCase):
         client, other = self.begin({"actions/slow.py": SLOW % 1}), self.join(self.daemon)
         self.assertEqual({"begun": True, "context": "api"}, client.ask("slow"))
         self.write("actions/slow.py", SLOW % 2)
-        wait_for(lambda: self.logged("loaded: actions/slow.py"), "a new version")
+        self.daemon.wait_for_log("loaded: actions/slow.py")
         client.send(b"go\n")
         first, second = sorted(client.messages(2), key=lambda line: line["messageCount"])
         self.assertEqual([1, "OK"], [first["slow"], second["status"]])
@@ -185,7 +185,7 @@ class DevelopmentTests(OwnDaemonTestCase):
         client = self.begin({})
         self.write("actions/blocking.py", BLOCKING)
         self.until(client, "freshlyMade", lambda answer: "error" not in answer)
-        wait_for(lambda: self.logged("by the action freshlyMade"), "what blocks")
+        self.daemon.wait_for_log("by the action freshlyMade")
 
     def test_a_changed_config_file_is_in_force_and_what_needs_a_restart_is_named(self) -> None:
         config = {"general": {"welcomeMessage": "one", "serverName": "old"}}
@@ -201,13 +201,13 @@ class DevelopmentTests(OwnDaemonTestCase):
         self.assertEqual("one", welcome())
         path.write_text('{"general": {"welcomeMessage": "two", "serverName": "new"}}')
         wait_for(lambda: welcome() == "two", "another welcome")
-        self.assertEqual(1, self.logged("these changes need a restart: general.serverName"))
+        self.assert_logged(1, "these changes need a restart: general.serverName")
         path.write_text('{"general": {"welcomeMessage": "two"')
-        wait_for(lambda: self.logged("the reload has changed nothing"), "an error")
+        self.daemon.wait_for_log("the reload has changed nothing")
         self.assertEqual("two", welcome())
         path.write_text('{"general": {"welcomeMessage": "three", "serverName": "old"}}')
         wait_for(lambda: welcome() == "three", "another welcome")
-        self.assertEqual(1, self.logged("these changes need a restart"))
+        self.assert_logged(1, "these changes need a restart")
         self.stop(running)
 
     def test_it_is_for_one_process(self) -> None:

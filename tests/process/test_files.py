@@ -286,9 +286,9 @@ class CutTests(OwnDaemonTestCase):
             file.truncate(MEGABYTE)
         with self.assertRaises(ConnectionResetError):
             client.rest()
-        wait_for(lambda: 'reason="file cut short"' in running.log, "the end of the connection")
-        self.assertIn("file cut short for client", running.log)
-        self.assertIn("big: the file became", running.log)
+        running.wait_for_log('reason="file cut short"')
+        running.wait_for_log("file cut short for client")
+        running.wait_for_log("big: the file became")
         self.stop(running)
 
     def test_a_folder_behind_a_link_can_be_replaced(self) -> None:
@@ -326,7 +326,7 @@ class StoppingTests(OwnDaemonTestCase):
         running = self.start("--write-timeout=0.3", files={"public/large.bin": LARGE})
         client = self.join(running, receive_buffer=4096)
         ask_file(client, "large.bin")
-        wait_for(lambda: 'reason="write timeout"' in running.log, "the client's end")
+        running.wait_for_log('reason="write timeout"')
         self.assertTrue(client.is_dropped())
         self.stop(running)
 

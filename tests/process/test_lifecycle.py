@@ -85,13 +85,13 @@ class HeldTestCase(OwnDaemonTestCase):
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         running = Daemon(process, folder, 0)
-        wait_for(lambda: "OPENING" in running.log, "the hook")
+        running.wait_for_log("OPENING")
         return running
 
     def let_go(self, running: Daemon) -> None:
         """Lets it start, and waits until it has."""
         (running.folder / "held").unlink()
-        wait_for(lambda: "has started" in running.log, "the start")
+        running.wait_for_log("has started")
 
 
 class StartTests(HeldTestCase, ToldTestCase):
@@ -107,10 +107,11 @@ class StartTests(HeldTestCase, ToldTestCase):
         self.assertEqual("1", self.manager.state()["READY"])
         client = self.join(running)
         self.assertEqual([running.process.pid], client.ask("pool")["pool"])
-        order = [running.log.index(word) for word in ("OPEN ", "listening on", "has started")]
+        log = running.wait_for_log("has started")
+        order = [log.index(word) for word in ("OPEN ", "listening on", "has started")]
         self.assertEqual(sorted(order), order)
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reloaded the certificates" in running.log, "the reload")
+        running.wait_for_log("reloaded the certificates")
         self.stop(running)
         self.assertEqual(1, running.log.count("OPENING"))
 
@@ -126,7 +127,7 @@ class StartTests(HeldTestCase, ToldTestCase):
     def test_a_reload_meanwhile_does_not_make_it_ready(self) -> None:
         running = self.begin("--port=0", folder=self.folder({"actions/pool.py": POOL}))
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reloaded the certificates" in running.log, "the reload")
+        running.wait_for_log("reloaded the certificates")
         self.assertNotIn("READY=1", "".join(self.manager.rest()))
         self.let_go(running)
         self.assertEqual("1", self.manager.state()["READY"])
@@ -162,7 +163,7 @@ class StartTests(HeldTestCase, ToldTestCase):
         self.assertIsNone(starting.poll())
         (folder / "held").unlink()
         self.assertEqual(0, starting.wait(PATIENCE))
-        self.assertIn("has started", log.read_text())
+        wait_for(lambda: "has started" in log.read_text(), "the start in the log")
         os.kill(pid, signal.SIGTERM)
         wait_for(lambda: not is_alive(pid), "its end")
         self.assertIn("CLOSED", log.read_text())

@@ -151,7 +151,7 @@ class BadHeaderTests(ProxiedTestCase):
     def test_the_log_says_what_was_wrong(self) -> None:
         client = self.come(b"PROXY TCP4 \x1b[2J 192.0.2.2 1 2\r\n")
         self.assert_dropped("bad PROXY header", client)
-        self.assertIn(r"'\\x1b[2J' is no address for TCP4", self.daemon.log)
+        self.daemon.wait_for_log(r"'\\x1b[2J' is no address for TCP4")
         self.assertNotIn("\x1b", self.daemon.log)
 
     def test_one_that_hangs_up_in_the_header(self) -> None:

@@ -18,7 +18,6 @@ from tests.process import (
     test_watch,
     test_workers,
 )
-from tests.support import wait_for
 from tests.support.integration import OwnDaemonTestCase, request
 
 ACTIONS = """
@@ -106,7 +105,7 @@ class EpollTests(OwnDaemonTestCase):
         client = self.join(running)
         self.assertEqual("The server experienced an internal error", client.ask("sleeps")["error"])
         told = "start with: twistd --reactor uvloop actionhero"
-        wait_for(lambda: told in running.log, "the log")
+        running.wait_for_log(told)
 
 
 class AsyncioTests(OwnDaemonTestCase):
@@ -131,7 +130,7 @@ class AsyncioTests(OwnDaemonTestCase):
         client = self.join(running)
         answer = client.ask_json("waits", seconds=60)
         self.assertEqual("waits did not finish within 0.1 seconds", answer["error"])
-        wait_for(lambda: "after asyncio" in running.log, "the hook")
+        running.wait_for_log("after asyncio")
         self.assertLess(running.log.index("cleaned up"), running.log.index("after asyncio"))
 
     def test_a_client_that_is_gone_and_a_stop_cancel_an_action(self) -> None:
@@ -141,7 +140,7 @@ class AsyncioTests(OwnDaemonTestCase):
             client.send(request("waits", seconds=60).encode() + b"\n")
             client.ask("randomNumber")
         gone.reset()
-        wait_for(lambda: "after asyncio" in running.log, "the hook")
+        running.wait_for_log("after asyncio")
         running.process.send_signal(signal.SIGTERM)
         status = stays.message()
         while "status" not in status:
@@ -155,9 +154,9 @@ class AsyncioTests(OwnDaemonTestCase):
         running = self.start()
         self.join(running)
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "reloaded" in running.log, "a reload")
+        running.wait_for_log("reloaded")
         running.process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: "opened the logs" in running.log, "the logs")
+        running.wait_for_log("opened the logs")
         self.stop(running)
 
 

@@ -285,7 +285,7 @@ class SlowConsumerTests(OwnDaemonTestCase):
         self.assertEqual(heard["from"], deaf_id)
         self.assertEqual(listener.message()["message"], f"{count} {words}")
         self.assertTrue(deaf.is_dropped())
-        wait_for(lambda: 'reason="slow consumer"' in running.log, "the reason in the log")
+        running.wait_for_log('reason="slow consumer"')
         self.assertIn(deaf_id, next(x for x in running.log.split("\n") if "slow consumer" in x))
         self.assertEqual(listener.ask("roomView")["roomStatus"]["membersCount"], 2)
         listener.close()

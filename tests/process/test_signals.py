@@ -85,7 +85,7 @@ class ReloadTests(OwnDaemonTestCase):
         first = self.serial_number(running)
         (running.folder / "certs/server-cert.pem").write_text("no certificate")
         self.reload(running, "the reload has changed nothing")
-        self.assertIn("server-cert.pem: this is no certificate in PEM format", running.log)
+        running.wait_for_log("server-cert.pem: this is no certificate in PEM format")
         self.assertEqual(first, self.serial_number(running))
         self.stop(running)
 
@@ -98,13 +98,13 @@ class ReloadTests(OwnDaemonTestCase):
         (folder / "config.json").write_text(text)
         self.reload(running)
         self.assertIn("at most 4 characters", client.ask("roomChange abcde")["error"])
-        self.assertIn("changed: limits.maxRoomNameLength", running.log)
+        running.wait_for_log("changed: limits.maxRoomNameLength")
         # The command line wins over the file, as at the start.
         self.assertNotIn("limits.maxParams", running.log)
         self.assertNotIn("need a restart", running.log)
         (folder / "config.json").write_text('{"limits": {"maxRoomNameLength": "x"}}')
         self.reload(running, "the reload has changed nothing")
-        self.assertIn("limits.maxRoomNameLength must be a whole number", running.log)
+        running.wait_for_log("limits.maxRoomNameLength must be a whole number")
         self.assertIn("at most 4 characters", client.ask("roomChange abcde")["error"])
         self.stop(running)
 
@@ -155,7 +155,7 @@ class StopTests(OwnDaemonTestCase):
         running, client = self.busy()
         running.process.send_signal(signal.SIGTERM)
         self.assertEqual(GOODBYE, client.line())
-        wait_for(lambda: "is stopping" in running.log, "the begin of the stop")
+        running.wait_for_log("is stopping")
         # Not so soon after the first that it is taken for the same.
         self.assertRaises(subprocess.TimeoutExpired, running.process.wait, 0.5)
         running.process.send_signal(signal.SIGTERM)
@@ -276,9 +276,9 @@ class ClientCertificateTests(OwnDaemonTestCase):
                 client = self.knock(certificate)
                 self.assertNotEqual(WELCOME, client.line())
         for reason in ("no client certificate", "unknown client certificate"):
-            wait_for(lambda reason=reason: f'reason="{reason}"' in self.running.log, reason)
-        self.assertNotIn(" connect client=", self.running.log)
+            self.running.wait_for_log(f'reason="{reason}"')
         self.stop(self.running)
+        self.assertNotIn(" connect client=", self.running.log)
 
 
 class CheckTests(OwnDaemonTestCase):

@@ -181,7 +181,7 @@ class StateTests(ToldTestCase):
     def test_a_systemd_that_does_not_listen_keeps_it_from_nothing(self) -> None:
         self.manager.socket.close()
         running = self.start()
-        self.assertIn("systemd cannot be told", running.log)
+        running.wait_for_log("systemd cannot be told")
         self.assertEqual(self.join(running).ask("paramsView")["params"], {})
         self.stop(running)
 
@@ -247,7 +247,7 @@ class ActivationTests(ActivationTestCase):
             self.assertEqual(77, waiting_room(held))
             self.assertEqual(WELCOME, self.call(held).line())
             running.process.send_signal(signal.SIGHUP)
-            wait_for(lambda log=running: "reload" in log.log, "the reload")
+            running.wait_for_log("reload")
             self.assertEqual(77, waiting_room(held))
             self.stop(running)
 
@@ -359,7 +359,7 @@ class SecureTests(ActivationTestCase):
     def test_a_socket_of_systemd(self) -> None:
         held = self.hold_tcp()
         running = self.activate([held], f"--listen={INET}", *self.pair)
-        self.assertIn(f"({INET}, with TLS)", running.log)
+        running.wait_for_log(f"({INET}, with TLS)")
         self.check_secure(self.call(held))
 
     def test_a_plain_client_gets_nothing(self) -> None:

@@ -657,7 +657,7 @@ class ChainAndStopTests(OwnDaemonTestCase):
         stream = context.wrap_socket(connect(running), server_hostname="localhost")
         self.addCleanup(stream.close)
         self.assertEqual(Talker(stream).line(), WELCOME)
-        self.assertIn("TLS", running.log)
+        running.wait_for_log("TLS")
 
     def test_a_plain_port_stays_plain(self) -> None:
         running = self.start()

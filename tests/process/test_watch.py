@@ -79,6 +79,9 @@ def countsInThread(api, connection):
 
 FILES = {"actions/all.py": ACTIONS}
 
+LONG_COUNT = 60_000_000
+"""To sum up so many numbers takes a second or so."""
+
 THREADS = 10
 OF_ONE_CLIENT = THREADS - 1
 """As many does the reactor's pool have."""
@@ -128,18 +131,13 @@ class BlockedTests(DaemonTestCase):
         wait_for(lambda: re.search(so_far, self.daemon.log), "hangs in the log")
         path.touch()
         self.assertEqual("OK", client.message()["status"])
-        wait_for(lambda: "the reactor goes on after" in self.daemon.log, "its end")
+        self.daemon.wait_for_log("the reactor goes on after")
         log = self.daemon.log[self.log_start :]
         self.assertEqual(1, log.count("by the action hangs"))
         wait_for(lambda: client.ask("counts")["blocked"], "its count")
 
     def test_one_that_computes_in_c_is_logged(self) -> None:
-        client, count = self.join(), 10_000_000
-        while "by the action computes" not in self.daemon.log:
-            client.ask_json("computes", count=count)
-            client.ask("waits")
-            count *= 2
-        log = self.daemon.log[self.log_start :]
+        log = self.asked_until_logged(self.join(), "computes", count=LONG_COUNT)
         self.assertRegex(log, r"by the action computes" + place("computes"))
 
 
@@ -162,8 +160,8 @@ class ThreadTests(OwnDaemonTestCase):
         answers = client.messages(20)
         self.assertEqual(list(range(1, 21)), sorted(m["messageCount"] for m in answers))
         self.assertEqual({True}, {m["free"] for m in answers})
-        self.assertNotIn("by the action", running.log)
         self.stop(running)
+        self.assertNotIn("by the action", running.log)
 
     def test_one_whose_time_is_up_while_it_waits_for_a_thread_does_not_run(self) -> None:
         running = self.start("--announce-limit=0", "--action-timeout=1", files=FILES)
@@ -192,8 +190,8 @@ class WatchTests(OwnDaemonTestCase):
         self.assertRaises(TimeoutError, self.wait_for_a_byte, client)
         running.process.send_signal(signal.SIGCONT)
         client.message()
-        self.assertNotIn("blocked", without_requests(running.log))
         self.stop(running)
+        self.assertNotIn("blocked", without_requests(running.log))
 
     def wait_for_a_byte(self, client: Talker) -> None:
         client.stream.settimeout(1)

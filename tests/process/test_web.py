@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import ssl
+import subprocess
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -16,9 +19,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import BytesMessage, CloseConnection, Request, TextMessage
 
-from tests.support import PATIENCE, Daemon, daemon, wait_for
+from tests.support import PATIENCE, ROOT, Daemon, daemon, wait_for
 from tests.support.integration import make_pair
+from tests.support.redis_server import RedisServer
 from tests.support.web import web_daemon
+from tools.system_packages import need, which
 
 
 def answer(stream: socket.socket, line: str) -> dict[str, Any]:
@@ -63,7 +68,7 @@ class Socket:
         self._socket.close()
 
 
-class WebTests(SynchronousTestCase):
+class WebTestCase(SynchronousTestCase):
     """A daemon with a web port."""
 
     running: Daemon
@@ -83,6 +88,19 @@ class WebTests(SynchronousTestCase):
             response = connection.getresponse()
             return response, response.read()
 
+    def samples(self) -> dict[Any, float]:
+        """The values of all metrics, by their names and labels."""
+        text = self.get("/metrics")[1].decode()
+        return {
+            (sample.name, *sample.labels.items()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+
+class WebTests(WebTestCase):
+    """A server of one process."""
+
     def test_health(self) -> None:
         self.start()
         self.assertEqual(b"alive\n", self.get("/livez")[1])
@@ -94,17 +112,28 @@ class WebTests(SynchronousTestCase):
         with self.running.connect() as stream:
             answer(stream, "randomNumber")
             answer(stream, "detailsView")
-            text = self.get("/metrics")[1].decode()
-        values = {
-            (sample.name, *sample.labels.values()): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+            values = self.samples()
         self.assertEqual(1, values["actionhero_connections",])
-        self.assertEqual(1, values["actionhero_actions_total", "randomNumber", "ok"])
-        self.assertEqual(1, values["actionhero_verbs_total", "detailsView"])
+        self.assertEqual(
+            1, values["actionhero_actions_total", ("action", "randomNumber"), ("outcome", "ok")]
+        )
+        self.assertEqual(1, values["actionhero_verbs_total", ("verb", "detailsView")])
         self.assertGreater(values["actionhero_sent_bytes_total",], 100)
         self.assertGreater(values["actionhero_received_bytes_total",], 20)
+
+    def test_promtool_has_nothing_to_say(self) -> None:
+        need("promtool")
+        self.start()
+        with self.running.connect() as stream:
+            answer(stream, "randomNumber")
+            text = self.get("/metrics")[1]
+        ended = subprocess.run(
+            [which("promtool"), "check", "metrics"], input=text, capture_output=True
+        )
+        self.assertEqual((0, b"", b""), (ended.returncode, ended.stdout, ended.stderr))
+        rules = [which("promtool"), "check", "rules", str(ROOT / "deploy/prometheus-rules.yaml")]
+        ended = subprocess.run(rules, capture_output=True)
+        self.assertEqual(0, ended.returncode, ended.stdout + ended.stderr)
 
     def test_a_browser_and_a_tcp_client_in_one_room(self) -> None:
         self.start()
@@ -162,7 +191,7 @@ class WebTests(SynchronousTestCase):
         self.start()
         taken = self.port
         with daemon(f"--web-port={taken}") as other:
-            wait_for(lambda: "no web port" in other.log, "a warning")
+            other.wait_for_log("no web port")
             with other.connect() as stream:
                 self.assertEqual("OK", answer(stream, "detailsView")["status"])
             self.assertNotIn("Traceback", other.log)
@@ -179,14 +208,89 @@ class WebTests(SynchronousTestCase):
             self.running.process.send_signal(signal.SIGTERM)
             self.running.process.wait(PATIENCE)
 
+    def test_without_redis_it_is_not_ready_where_that_is_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        redis.start()
+        self.start(f"--redis={redis.url}", "--redis-required")
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "readiness")
+        redis.kill()
+        wait_for(lambda: self.get("/readyz")[0].status == 503, "the loss of Redis")
+        (reason,) = json.loads(self.get("/readyz")[1])["reasons"]
+        self.assertTrue(reason.startswith("Redis unreachable: "), reason)
+        redis.start()
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "Redis")
+
+    def test_without_redis_it_is_ready_where_that_is_not_required(self) -> None:
+        need("redis-server")
+        redis = RedisServer()
+        self.addCleanup(redis.close)
+        self.start(f"--redis={redis.url}")
+        wait_for(lambda: "Redis unreachable" in self.running.log, "a try")
+        self.assertEqual(200, self.get("/readyz")[0].status)
+
     def test_what_a_browser_says_is_in_no_log_unescaped(self) -> None:
         self.start()
         with closing(Socket(self.port)) as browser:
             browser.next()
             browser.say("\x1b[31mred")
             self.assertIn("not a known action", browser.next()["error"])
-        wait_for(lambda: "disconnect" in self.running.log, "the end of the connection")
+        self.running.wait_for_log("disconnect")
         self.assertNotIn("\x1b", self.running.log)
+
+
+class WorkersTests(WebTestCase):
+    """A supervisor that answers for its workers."""
+
+    def start_workers(self, *options: str) -> None:
+        """Two workers that are alone: nobody listens where their Redis should be."""
+        self.start("--workers=2", "--redis=redis://127.0.0.1:1", *options)
+        self.running.wait_for_log("with 2 workers")
+
+    def test_it_is_ready_and_counts_for_all_of_them(self) -> None:
+        self.start_workers()
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "readiness")
+        with ExitStack() as stack:
+            clients = [stack.enter_context(self.running.connect()) for _ in range(4)]
+            for client in clients:
+                answer(client, "randomNumber")
+            values = self.samples()
+        labels = [("worker", "1"), ("worker", "2")]
+        counts = [values["actionhero_connections", label] for label in labels]
+        self.assertEqual(4, sum(counts))
+        self.assertEqual(2, values["actionhero_workers",])
+        need("promtool")
+        ended = subprocess.run(
+            [which("promtool"), "check", "metrics"],
+            input=self.get("/metrics")[1],
+            capture_output=True,
+        )
+        self.assertEqual((0, b"", b""), (ended.returncode, ended.stdout, ended.stderr))
+
+    def test_one_that_is_killed_is_counted_and_replaced(self) -> None:
+        self.start_workers()
+        pid = int(re.findall(r"worker 1 \(PID (\d+)\) is ready", self.running.log)[0])
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: self.samples()["actionhero_worker_restarts_total",] == 1, "the count")
+        wait_for(lambda: self.get("/readyz")[0].status == 200, "readiness")
+
+    def test_a_worker_without_the_redis_that_is_required(self) -> None:
+        self.start_workers("--redis-required")
+        response, body = self.get("/readyz")
+        self.assertEqual(503, response.status)
+        for number, reason in enumerate(json.loads(body)["reasons"], 1):
+            self.assertTrue(reason.startswith(f"worker {number}: Redis unreachable: "), reason)
+
+    def test_one_that_is_stuck_does_not_hold_up_the_answer(self) -> None:
+        self.start_workers()
+        pid = int(re.findall(r"worker 2 \(PID (\d+)\) is ready", self.running.log)[0])
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            reasons = json.loads(self.get("/readyz")[1])["reasons"]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        self.assertEqual(["worker 2: it does not answer"], reasons)
 
 
 class SecureTests(SynchronousTestCase):

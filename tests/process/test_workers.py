@@ -129,7 +129,7 @@ class WorkersTestCase(OwnDaemonTestCase):
 
     def wait_until_ready(self, running: Daemon, count: int) -> None:
         """Waits until all workers are ready for the first time."""
-        wait_for(lambda: f"with {count} workers" in running.log, "workers")
+        running.wait_for_log(f"with {count} workers")
 
     def ask_who(self, client: Talker) -> int:
         """Which process serves a client."""
@@ -259,7 +259,7 @@ class DeathTests(WorkersTestCase):
         clients = self.each(running, 3)
         victim = pids(running)[2]
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: "was ended by SIGKILL" in running.log, "a death in the log")
+        running.wait_for_log("was ended by SIGKILL")
         self.assertTrue(clients[victim].is_dropped())
         for pid, client in clients.items():
             if pid != victim:
@@ -269,9 +269,9 @@ class DeathTests(WorkersTestCase):
             self.assertNotEqual(victim, self.ask_who(self.join(running)))
         wait_for(lambda: pids(running)[2] != victim, "a new worker")
         self.assertIn(pids(running)[2], self.each(running, 3))
-        self.assertIn("takes its place in 0 s", running.log)
-        self.assertNotIn("Traceback", running.log)
+        running.wait_for_log("takes its place in 0 s")
         self.stop(running)
+        self.assertNotIn("Traceback", running.log)
         self.assert_all_gone(running)
 
     def test_one_that_is_told_to_stop_says_goodbye_and_is_replaced(self) -> None:
@@ -511,7 +511,7 @@ class SignalTests(WorkersTestCase):
         for name in ("server-key.pem", "server-cert.pem"):
             os.replace(running.folder / "new" / name, running.folder / "certs" / name)
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: running.log.count("reloaded the certificates") == 3, "three reloads")
+        running.wait_for_log("reloaded the certificates", 3)
         after = self.all_shown(running)
         self.assertEqual(set(before), set(after), "the same processes")
         self.assertEqual(1, len(set(after.values())))
@@ -526,15 +526,15 @@ class SignalTests(WorkersTestCase):
             '{"limits": {"maxParams": 1}, "general": {"serverName": "other"}}'
         )
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: running.log.count("changed: limits.maxParams") == 2, "two reloads")
-        self.assertIn("need a restart: general.serverName", running.log)
+        running.wait_for_log("changed: limits.maxParams", 2)
+        running.wait_for_log("need a restart: general.serverName")
         for client in clients.values():
             client.ask("paramAdd a=1")
             self.assertIn("at most 1 params", client.ask("paramAdd b=1")["error"])
         # What is wrong now is nothing to one that takes the place of another.
         (folder / "config.json").write_text("{")
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "the reload has changed nothing" in running.log, "a complaint")
+        running.wait_for_log("the reload has changed nothing")
         victim = pids(running)[1]
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: pids(running)[1] != victim, "a new worker")
@@ -578,7 +578,7 @@ class SystemdTests(ToldTestCase, WorkersTestCase, ActivationTestCase):
         running.process.send_signal(signal.SIGHUP)
         self.assertIn("RELOADING", self.manager.state())
         self.assertEqual(ready, self.manager.state())
-        wait_for(lambda: running.log.count("reloaded the certificates") == 2, "both reloads")
+        running.wait_for_log("reloaded the certificates", 2)
         self.stop(running)
         self.assertEqual(["STOPPING"], [m.partition("=")[0] for m in self.manager.rest()])
 
@@ -589,7 +589,7 @@ class SystemdTests(ToldTestCase, WorkersTestCase, ActivationTestCase):
         os.kill(victim, signal.SIGSTOP)
         self.addCleanup(lambda: is_alive(victim) and os.kill(victim, signal.SIGKILL))
         wait_for(lambda: pids(running)[1] != victim, "a new worker")
-        self.assertIn("gave no sign of life for 2 s and is killed", running.log)
+        running.wait_for_log("gave no sign of life for 2 s and is killed")
         self.assertIn("WATCHDOG=1", self.manager.rest())
         self.stop(running)
 

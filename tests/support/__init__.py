@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck, settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
@@ -32,6 +32,7 @@ from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.dispatch.time_limits import TimeLimit
 from actionhero_tcp.embedding.composition import Composition, build
 from actionhero_tcp.logs.param_filter import ParamFilter
+from actionhero_tcp.net import tls
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -81,10 +82,29 @@ class ListOutlet:
         return [json.loads(line) for line in b"".join(self.said).splitlines()]
 
 
+class StubMembership:
+    """Whoever takes clients into rooms; remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def check(self, room: object) -> None:
+        self.asked.append(("check", room))
+
+    def join(self, client: Connection, room: str) -> bool:
+        self.asked.append(("join", client, room))
+        return True
+
+    def leave(self, client: Connection, room: str) -> bool:
+        self.asked.append(("leave", client, room))
+        return True
+
+
 class StubOwner:
     """Whoever holds the transport; remembers what it was told."""
 
     def __init__(self) -> None:
+        self.rooms = StubMembership()
         self.closed: list[str] = []
         self.settlements = 0
 
@@ -220,6 +240,12 @@ class Soon:
 def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
     """The settings in force that have these values, by (section, field)."""
     return LiveSettings(Settings(sections.build(values or {})))
+
+
+def make_certificates(files: Iterable[object]) -> tls.Certificates:
+    """Certificates of these files: a key, its certificate, and perhaps authorities."""
+    context = tls.load(*map(str, files))
+    return tls.Certificates(lambda: context)
 
 
 def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
@@ -374,6 +400,27 @@ class Daemon:
         """What it has written to standard output and standard error."""
         return (self.folder / "log.txt").read_text()
 
+    def wait_for_log(self, text: str, count: int = 1) -> str:
+        """Wait until the log holds a text; a thread writes it, after the event.
+
+        Lines of the server's log keep their order among themselves, as those of the request
+        log do. A line of one log says nothing about the other log.
+
+        Args:
+            text: What to look for.
+            count: How often it has to be there at least.
+
+        Returns:
+            The log.
+        """
+        return cast(
+            str,
+            wait_for(
+                lambda: log if (log := self.log).count(text) >= count else "",
+                f"{count} x {text!r} in the log",
+            ),
+        )
+
     def connect(self) -> socket.socket:
         """A new TCP connection to it, with a time limit."""
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
@@ -384,14 +431,20 @@ class Daemon:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(condition: Any, what: str) -> Any:
-    """Waits until a condition gives something true, and gives that."""
-    end = time.monotonic() + PATIENCE
+def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+    """Waits until a condition gives something true, and gives that.
+
+    Args:
+        condition: Is called again and again.
+        what: What is waited for, for the error.
+        patience: Seconds to wait at most.
+    """
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if result := condition():
             return result
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+    raise AssertionError(f"waited {patience:g} s in vain for {what}")
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.cache import MAX_EXPIRE_MS, MAX_VALUE_BYTES, Cache, CacheEntry
+from actionhero_tcp.config.settings import LiveSettings
 from actionhero_tcp.errors import UnserializableError
-from tests.support import PATIENCE, PROPERTY
+from tests.support import PATIENCE, PROPERTY, make_live
 
 KEYS = st.sampled_from("abcdef")
 JSON = st.recursive(
@@ -49,6 +50,18 @@ class CacheTestCase(SynchronousTestCase):
     """
 
     cache: Cache
+    live: LiveSettings
+
+    def setUp(self) -> None:
+        self.live = make_live()
+        self.fresh()
+
+    def bound(self, max_entries: int, max_bytes: int | None = None) -> None:
+        """Sets how much the cache may hold, as a reload does."""
+        values: dict[tuple[str, str], Any] = {("limits", "max_cache_entries"): max_entries}
+        if max_bytes is not None:
+            values["limits", "max_cache_bytes"] = max_bytes
+        self.live.swap(make_live(values).current)
 
     def fresh(self, max_entries: int = 3) -> None:
         """Begins with an empty cache that holds so many entries."""
@@ -61,9 +74,6 @@ class CacheTestCase(SynchronousTestCase):
     def wait(self) -> None:
         """Lets a little time go by, for the cache."""
         raise NotImplementedError
-
-    def setUp(self) -> None:
-        self.fresh()
 
     def run_now(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What a coroutine returns that waits for nothing."""
@@ -135,6 +145,12 @@ class Suite:
 
     def test_gives_nothing_for_an_unknown_key(self: Any) -> None:
         self.assertIsNone(self.entry("a"))
+
+    def test_counts_loads_that_found_something_and_that_did_not(self: Any) -> None:
+        self.save("a")
+        for key in "aab":
+            self.entry(key)
+        self.assertEqual((2, 1), (self.cache.hits, self.cache.misses))
 
     def test_none_is_a_value(self: Any) -> None:
         self.save("a", None)
@@ -300,7 +316,7 @@ class Suite:
     def test_a_bound_that_becomes_lower_holds_from_the_next_save_on(self: Any) -> None:
         for key in "abc":
             self.save(key)
-        self.cache.max_entries = 1
+        self.bound(1)
         self.save("d")
         self.assertEqual("d", self.keys())
 

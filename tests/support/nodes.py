@@ -30,6 +30,21 @@ def announce(api, connection, *, room: str, text: str):
 
 
 @action
+def enrol(api, connection, *, client: str, room: str):
+    return {"known": api.rooms.join(client, room)}
+
+
+@action
+def dismiss(api, connection, *, client: str, room: str):
+    return {"known": api.rooms.leave(client, room)}
+
+
+@action
+def command(api, connection, *, room: str, text: str, but: str = ""):
+    api.rooms.broadcast(room, text, context="command", exclude=but)
+
+
+@action
 def whisper(api, connection, *, to: str, text: str):
     return {"sent": api.send_socket_message(to, {"whisper": text})}
 """

@@ -21,7 +21,7 @@ from actionhero_tcp.redis.in_flight import InFlight
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.protocol import Batch, RedisError
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import Soon, make_account, make_connection
+from tests.support import Soon, make_account, make_connection, make_live
 
 KEYS = Keys("test:")
 
@@ -91,6 +91,9 @@ class RedisModel:
     def do_subscribe(self, link: ModelLink, key: bytes, words: list[bytes]) -> None:
         link.channels.add(key)
 
+    def do_ping(self, _: ModelLink, key: bytes, words: list[bytes]) -> bytes:
+        return b"PONG"
+
     def do_unsubscribe(self, link: ModelLink, key: bytes, words: list[bytes]) -> None:
         link.channels.discard(key)
 
@@ -155,6 +158,10 @@ class ModelLink:
     def subscribe(self, channel: str) -> Deferred[Any]:
         """See `RedisLink.subscribe`."""
         return self._send("subscriber", ("SUBSCRIBE", channel))
+
+    def catch_up(self) -> Deferred[Any]:
+        """See `RedisLink.catch_up`."""
+        return self._send("subscriber", ("PING", ""))
 
     def unsubscribe(self, channel: str) -> None:
         """See `RedisLink.unsubscribe`."""
@@ -229,7 +236,8 @@ class Node:
         self.name = name
         self.soon = Soon()
         self.write_batch = write_batch = WriteBatch(self.soon)
-        self.rooms = Rooms(write_batch, announce_limit)
+        self.live = make_live({("general", "announce_limit"): announce_limit})
+        self.rooms = Rooms(write_batch, self.live)
         self.link = ModelLink(model)
         self.clients: dict[str, Connection] = {}
         self.holds: list[str] = []

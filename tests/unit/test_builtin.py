@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,3 +126,91 @@ class BuiltinTests(SynchronousTestCase):
         )
         for action in actions:
             self.assertEqual(["name", "description", "inputs", "outputExample"], list(action))
+
+
+class Builtin29Tests(SynchronousTestCase):
+    """The stock actions as clients of the dialect of actionHero 29 get them."""
+
+    def setUp(self) -> None:
+        self.service, self.reactor = support.make_service({("tcp_server", "dialect"): "29"})
+        self.client = support.Client(self.service, self.reactor)
+
+    def ask(self, action: str, /, **params: object) -> dict[str, Any]:
+        """The fields of an answer that are the action's own."""
+        answer = self.client.ask(json.dumps({"action": action, "params": params}))
+        self.assertEqual(["context", "messageId", "messageCount"], list(answer)[-3:])
+        return {name: answer[name] for name in list(answer)[:-3]}
+
+    def test_random_number(self) -> None:
+        answer = self.ask("randomNumber")
+        self.assertEqual(["randomNumber", "stringRandomNumber"], list(answer))
+        number = answer["randomNumber"]
+        self.assertEqual(f"Your random number is {number}", answer["stringRandomNumber"])
+
+    def test_cache_test(self) -> None:
+        results = self.ask("cacheTest", key="key", value=1234)["cacheTestResults"]
+        created = results["loadResp"].pop("createdAt")
+        self.assertGreater(created, 1_600_000_000_000)
+        self.assertEqual(
+            {
+                "saveResp": True,
+                "sizeResp": 1,
+                "loadResp": {"key": "cacheTest_key", "value": "1234"},
+                "deleteResp": True,
+            },
+            results,
+        )
+
+    def test_cache_test_refuses_what_is_short(self) -> None:
+        for key, value in (("ab", "value"), ("key", 12)):
+            answer = self.ask("cacheTest", key=key, value=value)
+            self.assertEqual({"error": "inputs should be at least 3 letters long"}, answer)
+        error = "value is a required parameter for this action"
+        self.assertEqual({"error": error}, self.ask("cacheTest", key="key"))
+
+    def test_sleep_test_takes_a_second(self) -> None:
+        self.client.raw()
+        self.client.send(b"sleepTest\n")
+        self.reactor.advance(0.999)
+        self.assertEqual([], self.client.lines())
+        self.reactor.advance(0.002)
+        (answer,) = self.client.lines()
+        self.assertEqual(1000, answer["sleepDuration"])
+
+    def test_status(self) -> None:
+        answer = self.ask("status")
+        self.assertEqual(
+            [
+                *("id", "actionheroVersion", "name", "description", "version", "uptime"),
+                *("consumedMemoryMB", "resqueTotalQueueLength", "nodeStatus", "problems"),
+            ],
+            list(answer),
+        )
+        self.assertEqual(("Node Healthy", []), (answer["nodeStatus"], answer["problems"]))
+        self.assertGreater(answer["consumedMemoryMB"], 1)
+
+    def test_status_of_a_server_in_trouble(self) -> None:
+        async def size(cache: Any) -> int:
+            raise CacheError("Redis is away")
+
+        self.patch(LocalCache, "size", size)
+        answer = self.ask("status")
+        self.assertEqual("Node Unhealthy", answer["nodeStatus"])
+        self.assertEqual(["Redis is away"], answer["problems"])
+
+    def test_a_room_that_is_created_can_be_entered(self) -> None:
+        self.assertEqual("room does not exist", self.client.ask("roomAdd den")["error"])
+        self.assertEqual({"name": "den", "didCreate": True}, self.ask("createChatRoom", name="den"))
+        self.assertEqual(
+            {"name": "den", "didCreate": False}, self.ask("createChatRoom", name="den")
+        )
+        self.assertIs(True, self.client.ask("roomAdd den")["data"])
+
+    def test_names_that_no_room_can_have(self) -> None:
+        for name in ("two words", "x" * 65):
+            self.assertIn("a room's name", self.ask("createChatRoom", name=name)["error"])
+
+    def test_the_documentation_shows_them(self) -> None:
+        shown = self.client.ask("documentation")["data"]
+        self.assertIn("createChatRoom", shown)
+        self.assertIn("stringRandomNumber", shown["randomNumber"]["1"]["outputExample"])

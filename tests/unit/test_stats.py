@@ -7,7 +7,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp import stats
-from actionhero_tcp.stats import Stats
+from actionhero_tcp.stats import Histogram, Stats
 
 
 class StatsTests(SynchronousTestCase):
@@ -46,6 +46,14 @@ class StatsTests(SynchronousTestCase):
         counters.opened()
         self.assertEqual((1, 4), (counters.connections, counters.connected_ever))
         self.assertEqual({"quit": 2, "lost": 1}, dict(counters.closed))
+
+    def test_a_histogram_counts_by_duration(self) -> None:
+        histogram = Histogram()
+        for seconds in (0.0, 0.00005, 0.002, 31.0):
+            histogram.observe(seconds)
+        self.assertEqual((4, 31.00205), (histogram.count, histogram.seconds))
+        self.assertEqual([2, 1, 1], [count for count in histogram.buckets if count])
+        self.assertEqual((2, 1), (histogram.buckets[0], histogram.buckets[-1]))
 
     def test_uptime_counts_from_its_making(self) -> None:
         now = 100.0

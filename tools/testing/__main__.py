@@ -29,6 +29,9 @@ PROGRAMS: Final = (
 )
 """What the tests outside of ``tests/unit`` start."""
 
+LARGE_PROGRAMS: Final = ("chromedriver", "chromium", "promtool")
+"""What one file of tests starts, and is unpacked for it alone where not all tests are run."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run what the command line asks for.
@@ -60,7 +63,7 @@ def collect(names: Sequence[str]) -> list[Job]:
     """
     jobs = find(names or ["tests"])
     if any(not job.file.startswith("tests/unit/") for job in jobs):
-        need(*PROGRAMS)
+        need(*PROGRAMS, *(LARGE_PROGRAMS if not names else ()))
     if not names:
         jobs += lints()
     return durations.longest_first(jobs)

@@ -6,12 +6,15 @@ import sys
 from collections.abc import Iterable
 from typing import BinaryIO, Final
 
-from ...client import requests
 from ...client.blocking import Client
 from ...client.outcomes import AnswerError, CallError, LostError
+from ...client.settings import Limits
 from ...errors import printable
+from .file_requests import file_request
 from .server_address import ServerAddress
-from .shown import compact, file_message, is_file_request
+from .shown import compact, file_message
+
+LIMITS: Final = Limits()
 
 FAILED: Final = 1
 """The exit status where an answer was an error, or did not come in time."""
@@ -33,7 +36,7 @@ def converse(place: ServerAddress, timeout: float, lines: Iterable[bytes], out: 
         The exit status.
     """
     where = place.host or f"unix:{place.path}"
-    client = Client(where, place.port, tls=place.tls or False, timeout=timeout)
+    client = Client(where, place.port, tls=place.tls or False, timeout=timeout, limits=LIMITS)
     status = 0
     try:
         client.connect()
@@ -55,10 +58,8 @@ def _answer(client: Client, text: str, out: BinaryIO) -> int:
     message: object
     status = 0
     try:
-        if is_file_request(text):
-            message = file_message(client.file_line(requests.raw(text)))
-        else:
-            message = client.line(text)
+        download = file_request(text, LIMITS)
+        message = client.line(text) if download is None else file_message(client.fetch(download))
     except LostError:
         raise
     except AnswerError as error:

@@ -14,6 +14,7 @@ from ...client.protocol import ClientProtocol
 from ...client.settings import Limits
 from . import shown
 from .completion import Action, read_actions
+from .file_requests import file_request
 from .server_address import ServerAddress
 
 
@@ -40,7 +41,8 @@ class Session(asyncio.Protocol):
         self._transport: Any = None
         self._error: LostError | None = None
         self._said_goodbye = False
-        self._conversation = ClientProtocol(self, Limits())
+        self._limits = Limits()
+        self._conversation = ClientProtocol(self, self._limits)
         self.actions: list[Action] = []
         self.welcomed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[LostError | None] = loop.create_future()
@@ -51,11 +53,12 @@ class Session(asyncio.Protocol):
         """Sends a line that somebody has typed."""
         typed = Typed(self._loop.time(), self._timeout, self._typed)
         try:
-            request = requests.raw(line)
-            if shown.is_file_request(line):
-                self._conversation.ask_file(request, typed, None)
+            download = file_request(line, self._limits)
+            if download is None:
+                self._conversation.ask(requests.raw(line), typed)
             else:
-                self._conversation.ask(request, typed)
+                download.attach(typed)
+                self._conversation.ask_file(download)
         except (CallError, ValueError) as error:
             self._show(shown.failed(error))
         self._flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
@@ -39,18 +40,23 @@ class SetBacklogTests(TestCase):
             path = f"{folder}/socket"
             port: Any = await serverFromString(reactor, f"unix:{path}").listen(Factory())
             backlog.set_backlog(port, 200)
-            clients = [socket.socket(socket.AF_UNIX) for _ in range(150)]
-            for client in clients:
+            for _ in range(150):
+                client = socket.socket(socket.AF_UNIX)
                 self.addCleanup(client.close)
                 client.setblocking(False)
-                client.connect(path)
+                # It would be refused with EAGAIN.
+                self.assertEqual(0, client.connect_ex(path))
             await port.stopListening()
 
     def test_a_port_that_has_no_socket_is_left_alone(self) -> None:
-        for port in (object(), type("Port", (), {"socket": object()})()):
+        for port in (SimpleNamespace(), SimpleNamespace(socket="none")):
+            before = dict(vars(port))
             backlog.set_backlog(port, 1)
+            self.assertEqual(before, vars(port))
 
     def test_a_socket_that_cannot_listen_is_left_alone(self) -> None:
         one, other = socket.socketpair()
         with one, other:
-            backlog.set_backlog(type("Port", (), {"socket": one})(), 1)
+            backlog.set_backlog(SimpleNamespace(socket=one), 1)
+            one.sendall(b"x")
+            self.assertEqual(b"x", other.recv(1))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from actionhero_tcp.testing import certificates
-from tests.support import PATIENCE, TWISTD, wait_for
+from tests.support import PATIENCE, TWISTD
 from tests.support.integration import OwnDaemonTestCase
 
 
@@ -19,9 +19,9 @@ class DateTests(OwnDaemonTestCase):
         options = (f"--key-file={key}", f"--cert-file={cert}", "--secure")
         expected = f"{cert}: the certificate of CN=localhost expires on "
         running = self.start(*options)
-        self.assertEqual(1, running.log.count(expected))
+        self.assertEqual(1, running.wait_for_log(expected).count(expected))
         running.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: running.log.count(expected) == 2, "the warning at the reload")
+        running.wait_for_log(expected, 2)
         self.stop(running)
         checked = subprocess.run(
             [str(TWISTD), "actionhero", "--check-config", *options],

@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.app.api import Api
 from actionhero_tcp.app.application import Application
 from actionhero_tcp.app.cache import LocalCache
+from actionhero_tcp.app.cluster import NoCluster
 from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.app.loader import Loaded
+from actionhero_tcp.app.rooms import AppRooms
 from actionhero_tcp.app.thread_pool import FairThreadPool
 from actionhero_tcp.config.sections import Config, Limits
 from actionhero_tcp.config.settings import Settings
@@ -36,8 +38,10 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             live=self.live,
             application=self.application,
-            cache=LocalCache(clock, make_account()),
-            rooms=Rooms(WriteBatch(lambda call: None), 10),
+            cache=LocalCache(clock, make_account(), self.live),
+            rooms=AppRooms(
+                Rooms(WriteBatch(lambda call: None), self.live), self.live, {}, NoCluster()
+            ),
             files=Files(".", "index.html"),
             stats=Stats(),
             connections={c.id: c for c in (self.client, self.other)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.testing import Clock
@@ -47,3 +48,16 @@ class ApplicationTests(SynchronousTestCase):
         self.assertEqual(1, len(self.application.hooks.of(ON_SAY)))
         self.application.replace(Loaded())
         self.assertEqual([], self.application.hooks.of(ON_SAY))
+
+    def test_a_generation_has_actions_in_place_of_others(self) -> None:
+        stand_in = replace(self.act, description="another")
+        new = replace(self.act, name="new")
+        loaded = Loaded({"act": self.act}, stand_ins={"29": {"act": stand_in, "new": new}})
+        application = Application(loaded, self.application.hooks)
+        actions = application.for_generation("29")
+        self.assertIs(stand_in, actions.by_word[b"act"])
+        self.assertEqual(["act", "new"], list(actions.actions))
+        self.assertEqual(["act"], list(application.actions))
+        self.assertIs(application, application.for_generation("2012"))
+        application.replace(Loaded({"act": self.act}))
+        self.assertIs(self.act, actions.by_name["act"])

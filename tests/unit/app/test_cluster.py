@@ -14,3 +14,5 @@ class NoClusterTests(SynchronousTestCase):
         alone = NoCluster()
         self.assertEqual(([], "", {}), (alone.peers, alone.error, alone.status()))
         self.assertIs(False, alone.send("a" * 32, b"line"))
+        self.assertIs(False, alone.join_room("a" * 32, "r"))
+        self.assertIs(False, alone.leave_room("a" * 32, "r"))

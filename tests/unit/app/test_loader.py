@@ -160,7 +160,7 @@ class ReportTests(LoaderTestCase):
 
     def test_a_missing_folder_is_a_warning(self) -> None:
         self.assertEqual({}, loader.load_folder("/nope").actions)
-        self.assertEqual([("warn", "loaded no actions: there is no folder /nope")], self.said())
+        self.assertEqual([("warn", "loaded no actions: no such folder: /nope")], self.said())
 
 
 class LoadTests(LoaderTestCase):
@@ -373,6 +373,16 @@ class PartTests(LoaderTestCase):
         self.assertIs(builtin.actions["b"], whole.actions["b"])
         self.assertRaises(StartError, loader.complete, builtin, ["b"], own)
 
+    def test_a_user_replaces_what_stands_in_for_a_generation(self) -> None:
+        self.write("one.py", HEAD + function("a") + function("b"))
+        self.write("_of_9/two.py", HEAD + function("b") + function("c"))
+        builtin = loader.load_builtin(str(self.folder))
+        self.assertEqual(["a", "b"], sorted(builtin.actions))
+        self.write("one.py", HEAD + function("b"))
+        whole = loader.complete(builtin, ["say"], loader.load(str(self.folder)), strict=True)
+        self.assertEqual(["c"], list(whole.stand_ins["9"]))
+        self.assertTrue(whole.stand_ins["9"]["c"].strict)
+
 
 class WholeTests(LoaderTestCase):
     """The folder of a daemon's user."""
@@ -408,6 +418,3 @@ class WholeTests(LoaderTestCase):
     def test_verbs_are_compared_as_they_are_written(self) -> None:
         self.write("one.py", HEAD + function("Say", '{"loud": True}'))
         self.assertTrue(self.client().ask("Say")["loud"])
-
-    def test_no_verbs_are_no_reason(self) -> None:
-        loader.refuse_verbs([], ["say"])

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import stat
 import threading
 from pathlib import Path
 
@@ -63,7 +64,9 @@ class BeneathTests(SynchronousTestCase):
     def test_a_folder_can_be_opened(self) -> None:
         for path in (".", "a", "a/", "a/.", "a/b/.."):
             with beneath.folder(str(self.root)) as root:
-                os.close(beneath.open_beneath(root, path))
+                descriptor = beneath.open_beneath(root, path)
+                self.assertTrue(stat.S_ISDIR(os.fstat(descriptor).st_mode), path)
+                os.close(descriptor)
 
     def test_links_that_stay_inside(self) -> None:
         self.link("to-file", "page")

@@ -58,14 +58,6 @@ class StateTests(SynchronousTestCase):
         client = make_connection()
         self.assertEqual(f"<Connection {client.id} of 127.0.0.1:4321>", repr(client))
 
-    def test_its_room_is_the_latest(self) -> None:
-        client = make_connection()
-        client.rooms["one"] = None
-        client.rooms["two"] = None
-        self.assertEqual("two", client.room)
-        del client.rooms["two"]
-        self.assertEqual("one", client.room)
-
     def test_can_be_referred_to_weakly(self) -> None:
         client = make_connection()
         self.assertIs(client, weakref.ref(client)())
@@ -279,9 +271,18 @@ class ActionConnectionTests(SynchronousTestCase):
         self.assertEqual({"a": 1}, self.seen.params)
 
     def test_knows_the_room_of_the_moment(self) -> None:
-        self.assertIsNone(self.seen.room)
-        self.client.rooms["one"] = None
-        self.assertEqual("one", self.seen.room)
+        self.assertEqual((None, ()), (self.seen.room, self.seen.rooms))
+        self.client.rooms.update(one=1, two=2)
+        self.client.room = "one"
+        self.assertEqual(("one", ("one", "two")), (self.seen.room, self.seen.rooms))
+
+    def test_enters_and_leaves_rooms_by_its_owner(self) -> None:
+        self.seen.join("one")
+        self.seen.leave("two")
+        self.assertEqual(
+            [("join", self.client, "one"), ("leave", self.client, "two")],
+            self.client.owner.rooms.asked,
+        )
 
     def test_sets_the_connections_attributes(self) -> None:
         self.seen.attributes["user"] = "ada"

@@ -14,7 +14,7 @@ from actionhero_tcp.dispatch.dialect_2012 import _QUIT
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import PROPERTY, make_commands, make_connection
+from tests.support import PROPERTY, make_commands, make_connection, make_live
 
 OK = b'{"context":"response","status":"OK","messageCount":7}\r\n'
 PARAM_OK = b'{"status":"OK","context":"response","messageCount":7}\r\n'
@@ -29,7 +29,7 @@ class CommandsTestCase(SynchronousTestCase):
     """Has the verbs, and two clients in the default room."""
 
     def setUp(self) -> None:
-        self.rooms = Rooms(WriteBatch(lambda call: None), 1000)
+        self.rooms = Rooms(WriteBatch(lambda call: None), make_live())
         self.commands = make_commands(
             self.rooms,
             {
@@ -359,6 +359,31 @@ class RoomTests(CommandsTestCase):
             b'"members":[],"membersCount":0},"messageCount":7}\r\n',
             self.ask("roomView"),
         )
+
+    def test_a_private_room_cannot_be_entered_and_is_not_left(self) -> None:
+        self.rooms.join(self.ada, "@team")
+        self.refused(
+            "roomChange @team", "only the application lets clients into rooms that begin with @"
+        )
+        self.refused(
+            "roomChange @other", "only the application lets clients into rooms that begin with @"
+        )
+        self.assertNotIn("@other", self.rooms)
+        self.assertIn("lobby", json.loads(self.ask("roomView"))["room"])
+        self.ask("roomChange den")
+        self.assertEqual(["@team", "den"], list(self.ada.rooms))
+
+    def test_say_goes_to_the_room_that_the_client_is_in_and_to_no_private_one(self) -> None:
+        self.rooms.join(self.ada, "@team")
+        self.rooms.join(self.bob, "@team")
+        self.bob.outbox.said.clear()
+        self.ask("say hello")
+        self.assertEqual(["lobby"], [message["room"] for message in self.bob.outbox.heard])
+        for client in (self.ada, self.bob):
+            self.rooms.leave(client, "lobby")
+        self.bob.outbox.said.clear()
+        self.ask("say psst")
+        self.assertEqual(["@team"], [message["room"] for message in self.bob.outbox.heard])
 
     def test_say(self) -> None:
         self.assertEqual(OK, self.ask("say hello there"))

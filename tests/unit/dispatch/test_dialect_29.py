@@ -65,6 +65,25 @@ class Dialect29Tests(RouterTestCase):
             self.assertEqual(self.ask("paramsView")["data"], params, line)
         self.assertNotIn("data", self.ask("paramView nope"))
 
+    def test_a_private_room_does_not_exist_for_who_wants_to_enter(self) -> None:
+        rooms = self.service.factory.context.api.rooms
+        rooms.create("@staff")
+        self.assertEqual(self.error("roomAdd @staff"), "room does not exist")
+        self.assertEqual(self.error("say @staff hello"), "connection not in this room (@staff)")
+        connection = self.client.protocol.connection
+        assert connection is not None
+        rooms.join(connection, "@staff")
+        self.assertEqual(self.ask("roomView @staff")["data"]["membersCount"], 1)
+
+    def test_the_application_says_something_in_a_context(self) -> None:
+        connection = self.client.protocol.connection
+        assert connection is not None
+        rooms = self.service.factory.context.api.rooms
+        rooms.join(connection, "@staff")
+        rooms.broadcast("@staff", "go", context="command")
+        (message,) = self.client.lines()
+        self.assertEqual((message["from"], message["context"]), ("0", "command"))
+
     def test_params_of_json_stick(self) -> None:
         self.ask("paramAdd old=1")
         answer = self.ask('{"params":{"a":[1],"action":"x"},"action":"echo"}')

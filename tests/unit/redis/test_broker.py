@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.redis import broker, roster
 from actionhero_tcp.rooms.rooms import ENTERED, LEFT
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_connection, make_live
 from tests.support.redis_model import KEYS, Node, RedisModel, heard, settle
 
 
@@ -190,10 +190,20 @@ class ConversationTests(BusTestCase):
     def test_the_application_speaks_to_a_room_that_has_no_members_here(self) -> None:
         bob = self.b.client("r")
         self.agree()
-        self.a.rooms.say("r", {"a": 1})
+        self.a.rooms.broadcast("r", {"a": 1})
         self.a.soon.run()
         self.agree()
         self.assertEqual([{"a": 1}], heard(bob))
+
+    def test_what_the_application_says_keeps_from_whom_it_excludes(self) -> None:
+        ada, bob, cleo = self.a.client("r"), self.b.client("r"), self.b.client("r")
+        self.agree()
+        for each in (ada, bob, cleo):
+            heard(each)
+        self.a.rooms.broadcast("r", "psst", exclude={ada.id, bob.id, "gone"})
+        self.a.soon.run()
+        self.agree()
+        self.assertEqual(([], [], ["psst"]), (heard(ada), heard(bob), heard(cleo)))
 
     def test_a_process_subscribes_to_a_room_while_it_has_a_member_there(self) -> None:
         ada, bob = self.a.client("r"), self.a.client("r", "s")
@@ -235,7 +245,7 @@ class ConversationTests(BusTestCase):
 
     def test_a_large_room_is_not_told_who_comes_and_goes(self) -> None:
         for node in self.nodes:
-            node.rooms.announce_limit = 3
+            node.live.swap(make_live({("general", "announce_limit"): 3}).current)
         ada, bob, cleo = self.a.client("r"), self.b.client("r"), self.b.client("r")
         self.agree()
         heard(ada)
@@ -414,7 +424,7 @@ class PendingTests(BusTestCase):
         # An action that speaks for the application counts as that of its client.
         with self.a.write_batch:
             self.a.write_batch.client = cleo.id
-            self.a.rooms.say("s", "x" * 300_000)
+            self.a.rooms.broadcast("s", "x" * 300_000)
         self.assertEqual([ada.id, cleo.id], self.a.holds)
         self.agree()
         self.assertEqual([], self.a.holds)

@@ -111,12 +111,25 @@ class Bus:
         self.told.append(f"heard {room} {message!r}")
 
 
+class Clients:
+    """The clients of the node; remembers what was done with them."""
+
+    def __init__(self, delivered: list[tuple[object, ...]]) -> None:
+        self.delivered = delivered
+
+    def send(self, client: str, line: bytes) -> None:
+        self.delivered.append((client, line))
+
+    def change_rooms(self, client: str, change: bytes, room: str) -> None:
+        self.delivered.append((client, change, room))
+
+
 class ClusterTestCase(SynchronousTestCase):
     """Has a node."""
 
     def setUp(self) -> None:
         self.link, self.bus, self.clock, self.stats = Reconnector(), Bus(), Clock(), Stats()
-        self.delivered: list[tuple[str, bytes]] = []
+        self.delivered: list[tuple[object, ...]] = []
         self.node = Cluster(
             "me",
             self.link,  # type: ignore[arg-type]
@@ -124,7 +137,7 @@ class ClusterTestCase(SynchronousTestCase):
             self.bus,  # type: ignore[arg-type]
             self.clock,
             self.stats,
-            lambda client, line: self.delivered.append((client, line)),
+            Clients(self.delivered),
         )
 
     def beat(self) -> tuple[Any, ...]:
@@ -212,6 +225,21 @@ class JoiningTests(ClusterTestCase):
         self.stats.requests = 8
         self.assertEqual(18, self.stats.global_requests)
         self.assertEqual(["begin me.1"], self.bus.told)
+
+    def test_it_measures_how_long_redis_takes_to_answer(self) -> None:
+        self.join()
+        self.clock.advance(BEAT_SECONDS)
+        self.beat()
+        self.clock.advance(0.5)
+        self.told("me.1")
+        latency = self.stats.redis_latency
+        self.assertEqual((2, 0.5), (latency.count, latency.seconds))
+
+    def test_it_counts_how_often_redis_became_reachable(self) -> None:
+        self.join()
+        self.node.on_disconnected()
+        self.node.on_connected()
+        self.assertEqual(2, self.stats.redis_connects)
 
     def test_peers_are_named_once_each_and_without_itself(self) -> None:
         self.join("b.1", "b.2", "me.0", "a.7")
@@ -471,7 +499,19 @@ class MessageTests(ClusterTestCase):
         self.node.on_message(KEYS.node("me").encode(), b'0f\n{"a":1}\r\n')
         self.assertEqual([("0f", b'{"a":1}\r\n')], self.delivered)
 
+    def test_a_change_of_rooms_goes_to_the_node_that_has_the_client(self) -> None:
+        self.join()
+        self.assertIs(True, self.node.join_room("0f", "@\u2603"))
+        self.assertIs(True, self.node.leave_room("0f", "@\u2603"))
+        for _, reply in self.link.calls:
+            reply.callback(b"b.3")
+        orders = [b"0f\njoin @\xe2\x98\x83", b"0f\nleave @\xe2\x98\x83"]
+        self.assertEqual([("PUBLISH", KEYS.node("b"), order) for order in orders], self.link.told)
+        for order in orders:
+            self.node.on_message(KEYS.node("me").encode(), order)
+        self.assertEqual([("0f", b"join", "@\u2603"), ("0f", b"leave", "@\u2603")], self.delivered)
+
     def test_junk_on_its_channel_is_ignored(self) -> None:
-        for junk in (b"", b"\n", b"0f", b"0f\n", b"0f\n{}", b"\xff\xfe\n{}"):
+        for junk in (b"", b"\n", b"0f", b"0f\n", b"0f\n{}", b"\xff\xfe\n{}", b"0f\nenter r"):
             self.node.on_message(KEYS.node("me").encode(), junk)
         self.assertEqual([], self.delivered)

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.redis.in_flight import SHARE_BYTES, InFlight
 from tests.support import make_account, make_budget
 
-MOST = 10 * SHARE_BYTES
+MOST = 32 * SHARE_BYTES
 
 
 class InFlightTests(SynchronousTestCase):
@@ -34,8 +34,10 @@ class InFlightTests(SynchronousTestCase):
         self.assertEqual([], self.held)
         self.assertEqual(SHARE_BYTES // 2, self.in_flight.held_bytes)
 
-    def test_all_are_held_after_their_next_command_where_half_the_room_is_taken(self) -> None:
-        self.in_flight.add(None, MOST // 2)
+    def test_all_are_held_after_their_next_command_where_an_eighth_of_the_room_is_taken(
+        self,
+    ) -> None:
+        self.in_flight.add(None, MOST // 8)
         self.in_flight.add("a", 1)
         self.assertEqual(["a"], self.held)
         self.in_flight.remove({"a": 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -18,7 +18,9 @@ class Rooms:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def hear(self, room: str, line: bytes, match: Match | None) -> None:
+    def hear(
+        self, room: str, line: bytes, match: Match | None, exclude: Collection[str] = ()
+    ) -> None:
         raise AssertionError("a roster says nothing")
 
     def hear_entered(self, room: str, client: str) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.config.settings import LiveSettings
 from actionhero_tcp.connection.connection import ActionConnection, Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
-from actionhero_tcp.errors import UnserializableError
+from actionhero_tcp.errors import ClientError, UnserializableError
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.rooms.broker import Match
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_connection, make_live
 
 
 class Team(str, enum.Enum):  # noqa: UP042
@@ -52,7 +53,13 @@ class Bus:
     def left(self, room: str, client: str, announced: bool) -> None:
         self.told.append(("left", room, client, announced))
 
-    def say(self, room: str, line: bytes, match: Match | None = None) -> None:
+    def say(
+        self,
+        room: str,
+        line: bytes,
+        match: Match | None = None,
+        exclude: Collection[str] = (),
+    ) -> None:
         self.told.append(("said", room, line, match))
 
     def members(self, room: str) -> list[str]:
@@ -62,13 +69,19 @@ class Bus:
         return len(self.members(room))
 
 
+def announcing(most: int) -> LiveSettings:
+    """Settings in which rooms of more members do not announce who comes and goes."""
+    return make_live({("general", "announce_limit"): most})
+
+
 class RoomsTestCase(SynchronousTestCase):
     """Has rooms, and three clients who are in none."""
 
     def setUp(self) -> None:
         self.soon: list[Callable[[], None]] = []
         self.write_batch = WriteBatch(self.soon.append)
-        self.rooms = Rooms(self.write_batch, 1000)
+        self.live = make_live()
+        self.rooms = Rooms(self.write_batch, self.live)
         self.ada, self.bob, self.cleo = (make_connection() for _ in range(3))
         self.patch(rooms.time, "time", lambda: 1352686207.0625)
 
@@ -249,35 +262,35 @@ class AnnouncingTests(RoomsTestCase):
         self.assertIs(self.ada.outbox.said[0], self.bob.outbox.said[0])
 
     def test_rooms_up_to_the_limit_announce(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada)
         self.rooms.join(self.bob, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([rooms.ENTERED, rooms.LEFT], self.heard(self.ada))
 
     def test_rooms_past_the_limit_do_not_announce(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada, self.bob)
         self.rooms.join(self.cleo, "r")
         self.rooms.leave(self.cleo, "r")
         self.assertEqual(([], []), (self.heard(self.ada), self.heard(self.bob)))
 
     def test_a_room_that_is_small_again_announces_again(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada, self.bob, self.cleo)
         self.rooms.leave(self.cleo, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([rooms.LEFT], self.heard(self.ada))
 
     def test_a_limit_of_0_announces_nothing(self) -> None:
-        self.rooms = Rooms(self.write_batch, 0)
+        self.rooms = Rooms(self.write_batch, announcing(0))
         self.join("r", self.ada)
         self.rooms.join(self.bob, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([], self.heard(self.ada))
 
     def test_a_limit_does_not_silence_what_is_said(self) -> None:
-        self.rooms = Rooms(self.write_batch, 0)
+        self.rooms = Rooms(self.write_batch, announcing(0))
         self.join("r", self.ada, self.bob)
         self.rooms.say_from(self.ada, "r", "hi")
         self.assertEqual(["hi"], self.heard(self.bob))
@@ -422,32 +435,32 @@ class SayTests(RoomsTestCase):
         self.join("s", self.cleo)
 
     def test_is_heard_in_this_form(self) -> None:
-        self.rooms.say("r", "hello")
+        self.rooms.broadcast("r", "hello")
         expected = (
             b'{"message":"hello","room":"r","from":0,"context":"user","sentAt":1352686207062}\r\n'
         )
         self.assertEqual(([expected], [expected]), (self.ada.outbox.said, self.bob.outbox.said))
 
     def test_is_not_heard_in_other_rooms(self) -> None:
-        self.rooms.say("r", "hello")
+        self.rooms.broadcast("r", "hello")
         self.assertEqual([], self.heard(self.cleo))
 
     def test_is_encoded_once(self) -> None:
-        self.rooms.say("r", "hello")
+        self.rooms.broadcast("r", "hello")
         self.assertIs(self.ada.outbox.said[0], self.bob.outbox.said[0])
 
     def test_may_be_any_json_value(self) -> None:
         for message in ({"a": [1, None]}, [], 5, None, True):
-            self.rooms.say("s", message)
+            self.rooms.broadcast("s", message)
             self.assertEqual(message, self.heard(self.cleo)[-1])
 
     def test_must_be_json(self) -> None:
         for message in (object(), float("nan"), {None: 1}, {1j}):
-            self.assertRaises(UnserializableError, self.rooms.say, "r", message)
+            self.assertRaises(UnserializableError, self.rooms.broadcast, "r", message)
         self.assertEqual([], self.heard(self.ada))
 
     def test_nobody_hears_it_in_an_empty_room(self) -> None:
-        self.rooms.say("nowhere", "hello")
+        self.rooms.broadcast("nowhere", "hello")
         self.assertNotIn("nowhere", self.rooms)
         self.assertEqual(([], []), (self.heard(self.ada), self.heard(self.cleo)))
 
@@ -456,7 +469,7 @@ class SayTests(RoomsTestCase):
         self.write_batch.afterwards(lambda: steps.append("end"))
         self.ada.outbox.say = lambda data: steps.append("ada")
         self.bob.outbox.say = lambda data: steps.append("bob")
-        self.rooms.say("r", "hello")
+        self.rooms.broadcast("r", "hello")
         self.assertEqual(["ada", "bob", "end"], steps)
 
 
@@ -473,7 +486,7 @@ class UnannouncedTests(RoomsTestCase):
 
     def test_they_are_members_at_once(self) -> None:
         self.assertEqual([self.ada.id, self.bob.id], self.rooms.members("r"))
-        self.rooms.say("r", "hello")
+        self.rooms.broadcast("r", "hello")
         self.assertEqual(["hello"], self.heard(self.bob))
 
     def test_the_others_hear_when_they_are_announced(self) -> None:
@@ -510,6 +523,79 @@ class UnannouncedTests(RoomsTestCase):
             ],
             self.bus.told,
         )
+
+
+class PrivateTests(RoomsTestCase):
+    """Rooms into which only the application takes clients."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rooms = Rooms(self.write_batch, self.live)
+
+    def test_they_are_told_by_their_names(self) -> None:
+        self.assertEqual(
+            [True, True, False, False], [self.rooms.is_private(r) for r in ("@", "@a", "a@", "")]
+        )
+        self.assertIs(
+            False,
+            Rooms(self.write_batch, make_live({("general", "private_rooms"): ""})).is_private("@a"),
+        )
+
+    def test_clients_may_not_enter_them_by_themselves(self) -> None:
+        error = self.assertRaises(ClientError, self.rooms.refuse_private, "@a")
+        self.assertEqual(
+            "only the application lets clients into rooms that begin with @", error.text
+        )
+        self.rooms.refuse_private("a")
+
+    def test_the_room_of_a_client_is_the_latest_that_is_not_private(self) -> None:
+        seen = []
+        for change, room in (
+            (self.rooms.join, "@a"),
+            (self.rooms.join, "one"),
+            (self.rooms.join, "@b"),
+            (self.rooms.join, "two"),
+            (self.rooms.leave, "two"),
+            (self.rooms.leave, "one"),
+            (self.rooms.leave, "@b"),
+            (self.rooms.leave, "@a"),
+        ):
+            change(self.ada, room)
+            seen.append(self.ada.room)
+        self.assertEqual(["@a", "one", "one", "two", "one", "@b", "@a", None], seen)
+
+    def test_who_moves_stays_in_them(self) -> None:
+        self.join("one", self.ada, self.bob)
+        self.join("two", self.ada)
+        self.join("@a", self.ada, self.cleo)
+        self.rooms.move(self.ada, "three")
+        self.assertEqual((["@a", "three"], "three"), (list(self.ada.rooms), self.ada.room))
+        self.assertEqual(([rooms.LEFT], []), (self.heard(self.bob), self.heard(self.cleo)))
+        self.rooms.move(self.ada, "three")
+        self.assertEqual(["@a", "three"], list(self.ada.rooms))
+        self.rooms.remove(self.ada)
+        self.assertEqual((None, {}), (self.ada.room, self.ada.rooms))
+
+
+class BroadcastTests(RoomsTestCase):
+    """What the application says, and to whom."""
+
+    def test_with_a_context_and_without_some_members(self) -> None:
+        self.join("r", self.ada, self.bob, self.cleo)
+        before = self.rooms.broadcasts, self.rooms.deliveries
+        self.rooms.broadcast("r", {"go": 1}, "command", {self.bob.id, "nobody"})
+        self.assertEqual(
+            b'{"message":{"go":1},"room":"r","from":0,"context":"command","sentAt":1352686207062}\r\n',
+            b"".join(self.ada.outbox.said),
+        )
+        self.assertEqual(([], [{"go": 1}]), (self.heard(self.bob), self.heard(self.cleo)))
+        after = self.rooms.broadcasts, self.rooms.deliveries
+        self.assertEqual((before[0] + 1, before[1] + 2), after)
+
+    def test_what_is_said_elsewhere_keeps_from_whom_it_excludes(self) -> None:
+        self.join("r", self.ada, self.bob)
+        self.rooms.hear("r", b'{"message":1}\r\n', None, [self.ada.id])
+        self.assertEqual(([], [1]), (self.heard(self.ada), self.heard(self.bob)))
 
 
 class ActionConnectionTests(RoomsTestCase):
@@ -560,7 +646,7 @@ class BusTests(RoomsTestCase):
         self.rooms.say_from(self.ada, "r", "hi")
         self.ada.params.update(roomMatchKey="team", roomMatchValue="red")
         self.rooms.say_from(self.ada, "r", "hi")
-        self.rooms.say("r", "hi")
+        self.rooms.broadcast("r", "hi")
         first, _, third = self.bus.told
         line = self.bob.outbox.said[0]
         self.assertEqual(("said", "r", line, None), first)
@@ -568,7 +654,7 @@ class BusTests(RoomsTestCase):
         self.assertEqual((b'"from":0' in third[2], None), (True, third[3]))
 
     def test_it_is_told_what_is_said_in_a_room_without_members_here(self) -> None:
-        self.rooms.say("nowhere", "hi")
+        self.rooms.broadcast("nowhere", "hi")
         self.assertEqual(["said"], [each[0] for each in self.bus.told])
 
     def test_the_first_members_are_those_here(self) -> None:
@@ -607,7 +693,7 @@ class BusTests(RoomsTestCase):
         self.assertNotIn("nowhere", self.rooms)
 
     def test_members_elsewhere_count_for_the_limit_of_announcements(self) -> None:
-        self.rooms.announce_limit = 3
+        self.live.swap(announcing(3).current)
         self.join("r", self.ada, self.bob)
         self.bus.elsewhere["r"] = ["x"]
         self.rooms.hear_entered("r", "x")

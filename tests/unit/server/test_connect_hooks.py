@@ -69,6 +69,46 @@ class ArrivalTests(RouterTestCase):
         self.reactor.advance(0)
         self.assertEqual([{"news": 3, "context": "api"}], peer.lines())
 
+    def test_rooms_are_entered_and_left_behind_the_welcome(self) -> None:
+        @on_connect
+        def enrol(api: Any, connection: Any) -> None:
+            connection.join("@fleet")
+            connection.leave("defaultRoom")
+            connection.send({"fleet": 1})
+            self.assertEqual((), connection.rooms)
+
+        @on_connect
+        def check(api: Any, connection: Any) -> None:
+            self.assertRaises(ValueError, connection.join, "two words")
+
+        self.begin(enrol, check)
+        peer = self.peer()
+        self.assertEqual(["welcome", "fleet"], [next(iter(line)) for line in peer.lines()])
+        view = peer.ask("roomView")["roomStatus"]
+        self.assertEqual(("@fleet", 1), (view["room"], view["membersCount"]))
+
+    def test_one_that_is_refused_was_in_no_room(self) -> None:
+        @on_connect
+        def refuse(api: Any, connection: Any) -> None:
+            connection.join("@fleet")
+            raise ActionError("no")
+
+        self.begin(refuse)
+        self.peer()
+        self.assertEqual(0, len(self.factory.context.rooms))
+
+    def test_too_many_rooms_are_told_in_the_log(self) -> None:
+        @on_connect
+        def enrol(api: Any, connection: Any) -> None:
+            connection.join("@one")
+            connection.join("@two")
+
+        self.begin(enrol, max_rooms=2)
+        peer = self.peer()
+        self.assertEqual("defaultRoom", peer.ask("roomView")["room"])
+        self.assertIn("too many rooms: a connection can be in at most 2 rooms", self.log)
+        self.assertNotIn("@two", self.factory.context.rooms)
+
     def test_one_that_is_closed_gets_its_welcome_first(self) -> None:
         @on_connect
         def close(api: Any, connection: Any) -> None:

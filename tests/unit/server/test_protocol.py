@@ -25,7 +25,6 @@ from zope.interface.verify import verifyObject
 
 from actionhero_tcp.connection import backlog
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE
-from actionhero_tcp.net import tls
 from actionhero_tcp.net import transport as transports
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.server import line_reader
@@ -100,7 +99,13 @@ class Peer(support.Client):
 
 
 class ProtocolTestCase(SynchronousTestCase):
-    """A daemon without a network, and its clients."""
+    """A daemon without a network, and its clients.
+
+    Attributes:
+        trusted: The proxies whose headers are believed.
+    """
+
+    trusted: tuple[str, ...] = ()
 
     def start(self, **limits: Any) -> None:
         """A daemon with these limits, whose turns end at the first look at the clock."""
@@ -111,6 +116,7 @@ class ProtocolTestCase(SynchronousTestCase):
         self.folder = Path(folder)
         values["general", "flat_file_directory"] = folder
         values["general", "actions_directory"] = os.path.join(folder, "none")
+        values["tcp_server", "trusted_proxies"] = self.trusted
         self.service, self.reactor = support.make_service(values)
         self.factory = self.service.factory
 
@@ -1075,7 +1081,7 @@ class TLSTests(ProtocolTestCase):
     def setUp(self) -> None:
         self.start(tls_handshake_timeout=10.0, close_timeout=5.0)
         files = certs.make(Path(self.mktemp()))
-        options = tls.Certificates(tls.load(*map(str, files)))
+        options = support.make_certificates(files)
         wrapper = TLSMemoryBIOFactory(options, False, self.factory, self.reactor)
         wrapper.protocol = TLSMemoryBIOProtocol
         self.server = wrapper.buildProtocol(IPv4Address("TCP", "127.0.0.1", 1))
@@ -1126,6 +1132,7 @@ class TLSTests(ProtocolTestCase):
         self.connect()
         self.assertEqual(0, self.client.lines()[0]["messageCount"])
         self.assertEqual(1, len(self.factory.context.connections))
+        self.assertEqual({"TLSv1.3": 1}, dict(self.factory.context.stats.handshakes))
         self.reactor.advance(100)
         self.assertTrue(self.wire.connected)
 

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.app.lifespan import Lifecycle
-from actionhero_tcp.config.sections import General, Limits
+from actionhero_tcp.config.sections import General, Limits, Redis
 from actionhero_tcp.errors import ActionError
 from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.platform import Platform
@@ -36,8 +36,11 @@ class FakeFactory:
             config=SimpleNamespace(limits=self.limits),
             state=SimpleNamespace(),
             threads=None,
+            cluster=SimpleNamespace(error=""),
         )
-        self.config = SimpleNamespace(general=General(server_name="the server"))
+        self.config = SimpleNamespace(
+            general=General(server_name="the server"), redis=Redis(required=True)
+        )
         self.order = order
         self.drained: Deferred[None] = Deferred()
 
@@ -248,6 +251,15 @@ class ReadinessTests(ServiceTestCase):
         service.startService()
         service.stopService()
         self.assertEqual(["draining"], service.not_ready())
+
+    def test_not_without_redis_where_that_is_required(self) -> None:
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        self.factory.api.cluster.error = "Connection refused"
+        self.assertEqual(["Redis unreachable: Connection refused"], service.not_ready())
+        self.factory.config.redis = Redis()
+        self.assertEqual([], service.not_ready())
 
 
 class ResourceTests(ServiceTestCase):

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from tools.testing import durations, jobs
+from tools.testing.assertions import tests_without_assertion
 from tools.testing.guard import Guard
 from tools.testing.jobs import Job
 from tools.testing.report import Report
@@ -159,3 +160,49 @@ class GuardTests(SynchronousTestCase):
         guard.begin("tests.process.x")
         guard.notice("os.fork", ())
         self.assertEqual([], guard.found)
+
+
+HELPED = """
+class Base:
+    def check(self):
+        self.look()
+
+    def look(self):
+        assert True
+
+
+class Tests(Base):
+    def test_by_itself(self):
+        self.assertEqual(1, 1)
+
+    def test_by_a_helper_of_a_helper(self):
+        self.check()
+
+    def test_by_what_it_waits_for(self):
+        server.wait_for_log("text")
+
+    def test_by_the_methods_of_a_class(self):
+        run(Base)
+
+    def test_nothing(self):
+        server.check()
+        look = 1
+        print(look)
+
+    class Example:
+        def test_of_no_test_case(self):
+            pass
+"""
+
+
+class AssertionTests(SynchronousTestCase):
+    """Each test asserts something."""
+
+    def test_all_do(self) -> None:
+        self.assertEqual([], tests_without_assertion(jobs.ROOT / "tests"))
+
+    def test_one_that_does_not_is_found(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "test_it.py").write_text(HELPED)
+        self.assertEqual(["test_it.py:23 test_nothing"], tests_without_assertion(folder))

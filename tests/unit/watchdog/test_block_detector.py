@@ -114,6 +114,7 @@ class StallTests(StallsTestCase):
         self.assertEqual([told("was blocked for 0.25 s", "slow")], self.log)
         self.it.rest(60)
         self.assertEqual((1, 1), (len(self.log), self.it.stats.blocked))
+        self.assertAlmostEqual(0.254, self.it.stats.blocked_seconds)
 
     def test_what_is_longer_is_logged_while_it_lasts_and_when_it_ends(self) -> None:
         self.it.beat()

@@ -6,6 +6,7 @@ import functools
 import sys
 import threading
 from collections.abc import Callable
+from traceback import StackSummary
 from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks
@@ -16,6 +17,7 @@ from actionhero_tcp.app.actions import MARK, Action
 from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.stats import Stats
+from actionhero_tcp.watchdog import monitor
 from actionhero_tcp.watchdog.block_detector import BlockDetector
 from actionhero_tcp.watchdog.monitor import MAX_CALLS, SHORTEST, Monitor, Stacks
 from tests import support
@@ -258,6 +260,18 @@ class WatchTests(SynchronousTestCase):
             (timer,) = self.reactor.getDelayedCalls()
             self.assertAlmostEqual(interval, timer.getTime() - self.reactor.seconds())
             watch.close()
+
+    def test_each_beat_measures_how_late_the_reactor_is(self) -> None:
+        now = 100.0
+        self.patch(monitor.time, "monotonic", lambda: now)
+        watch = Monitor(self.reactor, 5.0, (), (), self.stats)
+        stalls = BlockDetector(5.0, lambda: ("", StackSummary()), self.stats, now, 0.0)
+        watch._beat(stalls, now)
+        now += stalls.interval + 0.2
+        self.reactor.advance(stalls.interval)
+        watch.close()
+        self.assertEqual(2, self.stats.loop_lag.count)
+        self.assertAlmostEqual(0.2, self.stats.loop_lag.seconds)
 
     def test_an_action_that_blocks_is_logged_while_it_does(self) -> None:
         def slow(api: Any, connection: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from typing import Any
 
 from prometheus_client import Counter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
@@ -15,11 +17,13 @@ from actionhero_tcp.logs import request_counter
 from actionhero_tcp.logs.request_counter import RequestCounter
 from actionhero_tcp.testing import FakeServer
 from actionhero_tcp.web.access import Access
-from actionhero_tcp.web.metrics import FAMILIES, SECONDS, MetricsResource, ServerCollector
+from actionhero_tcp.web.families import FAMILIES, Source
+from actionhero_tcp.web.metrics import MetricsResource, ServerCollector, ServerRegistry
 from actionhero_tcp.web.resources import WebResource
 from actionhero_tcp.web.site import Root, WebSite
 from tests.support.web import ask
 
+SECONDS = "actionhero_action_duration_seconds"
 APPLICATION = Counter("greetings", "Greetings of the application.")
 
 
@@ -29,7 +33,7 @@ class MetricsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = FakeServer(self)
         tree = WebResource()
-        tree.add("metrics", MetricsResource(ServerCollector(self.server._server.context)))
+        tree.add("metrics", MetricsResource(ServerRegistry(Source(self.server._server.context))))
         self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
 
     def read(self) -> list[Sample]:
@@ -50,7 +54,7 @@ class MetricsTests(SynchronousTestCase):
         answer = ask(self.site, "/metrics", accept=accept)
         self.assertTrue(answer.headers["content-type"].startswith("application/openmetrics-text"))
         names = {family.name for family in open_metrics(answer.body.decode())}
-        self.assertLessEqual({family.name for family in FAMILIES} | {SECONDS}, names)
+        self.assertLessEqual({family.name for family in FAMILIES}, names)
 
     def test_connections_and_lines(self) -> None:
         self.server.connect().send("detailsView")
@@ -84,6 +88,43 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(4, self.value(f"{SECONDS}_count", action="greet"))
         self.assertAlmostEqual(60.0006, self.value(f"{SECONDS}_sum", action="greet"))
 
+    def test_tls_by_version_and_failures_by_reason(self) -> None:
+        stats = self.server.api.stats
+        stats.handshakes["TLSv1.3"] += 2
+        stats.closed["not TLS"] += 3
+        stats.closed["quit"] += 1
+        self.assertEqual(2, self.value("actionhero_tls_handshakes_total", version="TLSv1.3"))
+        name = "actionhero_tls_handshake_failures_total"
+        self.assertEqual(3, self.value(name, reason="not TLS"))
+        self.assertIsNone(self.value(name, reason="quit"))
+
+    def test_the_expiry_of_the_certificate(self) -> None:
+        name = "actionhero_certificate_expiry_timestamp_seconds"
+        self.assertIsNone(self.value(name))
+        certificates: Any = SimpleNamespace(expires_at=1e9)
+        source = Source(self.server._server.context, certificates)
+        collected = {m.name: m for m in ServerCollector(source).collect()}
+        self.assertEqual(1e9, collected[name].samples[0].value)
+
+    def test_the_cache(self) -> None:
+        self.server.run("cacheTest", key="k", value="v")
+        self.assertEqual(1, self.value("actionhero_cache_hits_total"))
+        self.assertEqual(0, self.value("actionhero_cache_misses_total"))
+        self.assertEqual(0, self.value("actionhero_cache_entries"))
+
+    def test_rooms_and_their_members(self) -> None:
+        self.server.connect()
+        self.server.connect().send("roomChange lobby")
+        self.assertEqual(2, self.value("actionhero_rooms"))
+        self.assertEqual(2, self.value("actionhero_room_members"))
+
+    def test_how_late_the_loop_was(self) -> None:
+        self.server.api.stats.loop_lag.observe(0.003)
+        name = "actionhero_loop_lag_seconds"
+        self.assertEqual(1, self.value(f"{name}_count"))
+        self.assertEqual(0, self.value(f"{name}_bucket", le="0.0025"))
+        self.assertEqual(1, self.value(f"{name}_bucket", le="0.005"))
+
     def test_those_of_the_application_stand_beside(self) -> None:
         APPLICATION.inc()
         self.assertEqual(1, self.value("greetings_total"))
@@ -91,7 +132,7 @@ class MetricsTests(SynchronousTestCase):
     def test_two_servers_in_one_process(self) -> None:
         other = FakeServer(self)
         other.connect()
-        collected = {m.name: m for m in ServerCollector(other._server.context).collect()}
+        collected = {m.name: m for m in ServerCollector(Source(other._server.context)).collect()}
         self.assertEqual(1, collected["actionhero_connections"].samples[0].value)
         self.assertEqual(0, self.value("actionhero_connections"))
 

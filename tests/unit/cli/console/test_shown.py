@@ -78,18 +78,6 @@ class ShownTests(SynchronousTestCase):
         self.assertEqual({"context": "response", "bytes": 1, "text": "x"}, shown.file_message(b"x"))
         self.assertEqual("/w==", shown.file_message(b"\xff")["base64"])
 
-    def test_requests_for_files(self) -> None:
-        for line in (
-            "file",
-            " file x",
-            "file\tx",
-            '{"action":"file"}',
-            ' {"params":{},"action":"file"}',
-        ):
-            self.assertTrue(shown.is_file_request(line), line)
-        for line in "", "files", "say file", '{"action":"x"}', '{"action":"file"', "[]", "{" * 5000:
-            self.assertFalse(shown.is_file_request(line), line)
-
 
 class PlaceTests(SynchronousTestCase):
     """Where the console connects to."""
@@ -235,7 +223,9 @@ class CompletionTests(SynchronousTestCase):
     def test_any_text_may_be_typed(self, text: str) -> None:
         schema = {"properties": {"a": {"enum": ["b"]}, "b": {"items": {"type": "boolean"}}}}
         actions = [Action("act", "", ("a", "b"), schema)]
-        list(completion.offers(f'{{"action":"act","params":{{{text}', actions))
+        for offer in completion.offers(f'{{"action":"act","params":{{{text}', actions):
+            self.assertTrue(offer.text)
+            self.assertTrue(0 <= offer.replaced <= len(text), offer)
 
     def test_what_the_server_tells(self) -> None:
         good = {"name": "a", "description": "b", "inputs": {"required": ["c"], "optional": ["d"]}}
