@@ -94,7 +94,7 @@ def marked(actions: Iterable[object], hooks: Iterable[object] = ()) -> Loaded:
     """Return what single functions are that a program hands over, in their order.
 
     Args:
-        actions: Functions that are `@action`.
+        actions: Functions that are ``@action``.
         hooks: Functions that are hooks.
 
     Raises:
