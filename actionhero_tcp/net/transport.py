@@ -40,7 +40,7 @@ DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS 
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
 KNOWS_BUFFERS: Final = all(
-    hasattr(FileDescriptor(), name) for name in ("dataBuffer", "_tempDataLen")
+    hasattr(FileDescriptor(object()), name) for name in ("dataBuffer", "_tempDataLen")
 )
 """Whether this Twisted's transports show what they have buffered; `writer_at_once` has to ask one
 that is not `WriteAtOnce`. Where they do not, that writes as they do."""

@@ -58,6 +58,15 @@ class RunTests(SynchronousTestCase):
             self.assertIn("the hook of the stop has run", program.log)
             self.assertTrue(program.log.endswith("run has returned\n"), program.log)
 
+    def test_to_import_it_installs_no_reactor(self) -> None:
+        """It could not be one of asyncio any more."""
+        code = (
+            "import sys, actionhero_tcp.embedding.server, actionhero_tcp.testing\n"
+            "sys.exit('twisted.internet.reactor' in sys.modules)"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE)
+        self.assertEqual(0, ran.returncode)
+
     def test_it_reloads_on_a_signal(self) -> None:
         program = Program(self, self.path())
         program.process.send_signal(signal.SIGHUP)

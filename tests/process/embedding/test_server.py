@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -274,7 +276,10 @@ class AsyncioTests(SynchronousTestCase):
 
     @on_both_loops
     async def test_unix_sockets_have_an_address_and_no_port(self) -> None:
-        path = Path(self.mktemp()).absolute()
+        # The path of a socket has at most 107 characters.
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = Path(folder) / "socket"
         config = {"tcpServer": {"enable": False, "listen": [f"unix:{path}"]}}
         async with Server(actions=[greet], config=config) as server:
             self.assertEqual((f"unix:{path}",), server.addresses)
