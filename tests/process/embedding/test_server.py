@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from twisted.internet import asyncioreactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import LogEvent, globalLogPublisher
@@ -112,6 +113,10 @@ def on_both_loops(
 
 class AsyncioTests(SynchronousTestCase):
     """In an event loop of asyncio; the process has Twisted's own reactor beside it."""
+
+    def setUp(self) -> None:
+        # Twisted's own is put back for other tests of this process.
+        self.patch(asyncioreactor, "callWithLogger", asyncioreactor.callWithLogger)
 
     @on_both_loops
     async def test_it_serves_in_the_running_loop(self) -> None:
