@@ -29,6 +29,7 @@ from ..development.diagnostics import DiagnosticDialect
 from ..development.module_cache import ModuleCache
 from ..dispatch.commands import Commands
 from ..dispatch.dialect import Dialect
+from ..dispatch.generations import GENERATIONS
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..logs.loggers import Loggers
@@ -119,7 +120,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     core = Core.of(config, platform.reactor)
     rooms = Rooms(core.write_batch, core.live)
     hooks = Hooks(core.filter, core.live, core.reactor)
-    commands = Commands(rooms, core.live, hooks, core.write_batch)
+    generation = GENERATIONS[config.tcp_server.compatibility]
+    commands = Commands(rooms, core.live, hooks, core.write_batch, generation)
     modules, loaded = _load(config, commands, launch.own)
     application = Application(loaded, hooks)
     stores = stores_of(core, rooms)
