@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .connection.connection import ActionConnection as ActionConnection
     from .connection.connection import ActionConnection as Connection
     from .connection.files import FileReader
+    from .embedding.server import Server
     from .errors import ActionError, CacheError, UnserializableError
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "FileResponse",
     "NoResponse",
     "Room",
+    "Server",
     "UnserializableError",
     "action",
     "after_action",
@@ -80,6 +82,7 @@ _HOMES = {
     "NO_RESPONSE": ".app.outputs",
     "NoResponse": ".app.outputs",
     "Room": ".app.room",
+    "Server": ".embedding.server",
     "UnserializableError": ".errors",
     "action": ".app.decorator",
     "after_action": ".app.hooks",
