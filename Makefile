@@ -78,12 +78,13 @@ $(VENV)/.made: FORCE
 	@sh tools/venv.sh $(VENV) $(PYTHON)
 
 $(VENV)/.installed: $(VENV)/.made $(SOURCES) $(CONSTRAINTS)
+	@touch $(VENV)/.begun # what is edited from here on is not installed yet
 	rm -rf build
 	$(PIP) install '.[console,fast,web]' || { \
 		echo 'uvloop cannot be installed here: going on without it'; $(PIP) install '.[console,web]'; }
 	rm -rf build *.egg-info
 	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
-	touch $@
+	mv $(VENV)/.begun $@
 
 $(VENV)/.dev: $(VENV)/.made setup.cfg $(CONSTRAINTS)
 	$(BIN)/python tools/dev_requirements.py | xargs -d '\n' $(PIP) install
