@@ -89,7 +89,7 @@ class Client(Calls[Answer, Any]):
             seconds = self._connect_timeout
             end = monotonic() + seconds
             stream = connected(self._address, seconds)
-            offers_header = self._dialect.offers_header
+            offers_header = self.dialect.offers_header
             self._stream = Stream(stream, self._limits, self._heard, offers_header)
             try:
                 while not self.welcome:

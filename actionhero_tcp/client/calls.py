@@ -27,12 +27,13 @@ class Calls(Generic[Given, Fetched]):
         on_message: Called with every other message that is no answer: what the application
             sends, and the server's goodbye.
         welcome: The server's first message on the last connection.
+        dialect: The dialect that the client speaks.
     """
 
     def __init__(self, limits: Limits, sticky: Sticky, dialect: Dialect) -> None:
         self._limits = limits
         self._sticky = sticky
-        self._dialect = dialect
+        self.dialect = dialect
         self.on_say: Callable[[dict[str, Any]], object] | None = None
         self.on_message: Callable[[dict[str, Any]], object] | None = None
         self.welcome: dict[str, Any] = {}
@@ -41,7 +42,7 @@ class Calls(Generic[Given, Fetched]):
 
     def _action_line(self, name: str, params: Mapping[str, object]) -> bytes:
         """The request for an action, which may replace the sticky params."""
-        line = self._dialect.action(name, params)
+        line = self.dialect.action(name, params)
         self._sticky.replace_params()
         return line
 
@@ -140,7 +141,7 @@ class Calls(Generic[Given, Fetched]):
     def param_add(self, key: str, value: object, *, timeout: float | None = None) -> Given:
         """Makes a param sticky, as text: every action that is asked for in words gets it."""
         add, age = self._sticky.add_param, self._sticky.age
-        done = self._call(self._dialect.param_add(key, value), timeout)
+        done = self._call(self.dialect.param_add(key, value), timeout)
         return self._then(done, add, age, key, str(value))
 
     def param_view(self, key: str, *, timeout: float | None = None) -> Given:
@@ -163,17 +164,17 @@ class Calls(Generic[Given, Fetched]):
 
     def room_change(self, room: str, *, timeout: float | None = None) -> Given:
         """Leave the room for another one; in the dialect 2012."""
-        done = self._call(self._dialect.room_change(room), timeout)
+        done = self._call(self.dialect.room_change(room), timeout)
         return self._then(done, self._sticky.change, room)
 
     def room_add(self, room: str, *, timeout: float | None = None) -> Given:
         """Enter one more room; in the dialect 29."""
-        done = self._call(self._dialect.room_add(room), timeout)
+        done = self._call(self.dialect.room_add(room), timeout)
         return self._then(done, self._sticky.enter, room)
 
     def room_leave(self, room: str, *, timeout: float | None = None) -> Given:
         """Leave a room; in the dialect 29."""
-        done = self._call(self._dialect.room_leave(room), timeout)
+        done = self._call(self.dialect.room_leave(room), timeout)
         return self._then(done, self._sticky.leave, room)
 
     def room_view(self, room: str | None = None, *, timeout: float | None = None) -> Given:
@@ -183,11 +184,11 @@ class Calls(Generic[Given, Fetched]):
             room: The room, in the dialect 29; by default the only one.
             timeout: Seconds that the call may take.
         """
-        return self._call(self._dialect.room_view(self.rooms, room), timeout)
+        return self._call(self.dialect.room_view(self.rooms, room), timeout)
 
     def documentation(self, *, timeout: float | None = None) -> Given:
         """Show all actions by name and version; in the dialect 29."""
-        return self._call(self._dialect.documentation(), timeout)
+        return self._call(self.dialect.documentation(), timeout)
 
     def details(self, *, timeout: float | None = None) -> Given:
         """Shows what the server knows of the client: its id, its params, when it came."""
@@ -201,7 +202,7 @@ class Calls(Generic[Given, Fetched]):
             room: The room, in the dialect 29; by default the only one.
             timeout: Seconds that the call may take.
         """
-        return self._call(self._dialect.say(message, self.rooms, room), timeout)
+        return self._call(self.dialect.say(message, self.rooms, room), timeout)
 
     def line(self, text: str, *, timeout: float | None = None) -> Given:
         """Sends a line as it is, for what has no method here; what sticks is not set again."""
