@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .connection.connection import ActionConnection as ActionConnection
     from .connection.connection import ActionConnection as Connection
     from .connection.files import FileReader
+    from .embedding.server import Server
     from .errors import ActionError, CacheError, UnserializableError
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "FileResponse",
     "NoResponse",
     "Room",
+    "Server",
     "UnserializableError",
     "action",
     "after_action",
@@ -70,6 +72,7 @@ _HOMES = {
     "NO_RESPONSE": ".app.outputs",
     "NoResponse": ".app.outputs",
     "Room": ".app.room",
+    "Server": ".embedding.server",
     "UnserializableError": ".errors",
     "action": ".app.decorator",
     "after_action": ".app.hooks",
