@@ -14,12 +14,14 @@ from twisted.internet.defer import Deferred
 from ..app import loader
 from ..app.api import Api
 from ..app.application import Application
+from ..app.background import Background
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
 from ..app.rooms import AppRooms
-from ..app.thread_pool import FairThreadPool
+from ..app.schedule import Schedule
+from ..app.thread_pool import FairThreadPool, Threads
 from ..config.sections import Config
 from ..connection.digests import Digests
 from ..connection.fair_queue import FairQueue
@@ -53,7 +55,7 @@ from ..workers.worker import WorkerSpec
 from .core import Core
 from .dialects import context_of, dialects_of
 from .stores import Stores, request_log_of, stores_of
-from .threads import blocking_threads
+from .threads import BlockingThreads, blocking_threads
 from .web import web_of_server
 
 BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
@@ -69,12 +71,14 @@ class Launch:
         config_file: The file that it reads, which development mode watches; "" for none.
         server_log: The server's own log; None where that goes elsewhere.
         worker: What this process is as a worker; None where it is none.
+        own: The application's actions and hooks; None to load them from the actions folder.
     """
 
     read: Callable[[], Config] | None = None
     config_file: str = ""
     server_log: ServerLog | None = None
     worker: WorkerSpec | None = None
+    own: Loaded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +124,11 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     hooks = Hooks(core.filter, core.live, core.reactor)
     generation = GENERATIONS[config.tcp_server.compatibility]
     commands = Commands(rooms, core.live, hooks, core.write_batch, generation)
-    modules, loaded = _load(config, commands)
+    modules, loaded = _load(config, commands, launch.own)
     application = Application(loaded, hooks)
     stores = stores_of(core, rooms)
-    api = _api(core, application, rooms, stores)
+    threads = blocking_threads(core.reactor)
+    api = _api(core, application, rooms, stores, threads)
     log = request_log_of(core, launch.worker)
     dialects = dialects_of(core, rooms, hooks, commands, application)
     diagnostics: dict[str, DiagnosticDialect] = {}
@@ -140,11 +145,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     certificates = certificates_of(core.live)
     reload = Reload(core.live, launch.read or (lambda: config), context.admission.check)
     monitor = _monitor(core, loaded)
+    schedule = Schedule(loaded.hooks, api)
     development = None
     if modules is not None:
         development = Development(
             modules,
-            Subscribers(application, tuple(diagnostics.values()), monitor),
+            Subscribers(application, tuple(diagnostics.values()), monitor, schedule),
             launch.config_file,
             lambda: service.reload(),
             core.reactor,
@@ -164,10 +170,13 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
+        *([Resource(stop=threads.close)] if isinstance(threads, BlockingThreads) else []),
         Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
+        Resource(api.tasks.start, api.tasks.stop, api.tasks.give_up),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
+        Resource(schedule.start, schedule.stop),
         *([Resource(development.start, development.stop)] if development is not None else []),
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
@@ -177,13 +186,17 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     return Composition(service, context, lifecycle, reload, monitor, development)
 
 
-def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
+def _load(
+    config: Config, commands: Commands, own: Loaded | None
+) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
     builtin = loader.load_builtin(BUILTIN_ACTIONS)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
     folder = config.general.actions_directory
+    if own is not None:
+        return None, completed(own)
     if config.general.development_mode:
         modules = ModuleCache(folder, completed)
         loader.report(modules.own, folder)
@@ -191,7 +204,9 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
     return None, completed(loader.load_folder(folder))
 
 
-def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> Api:
+def _api(
+    core: Core, application: Application, rooms: Rooms, stores: Stores, threads: Threads
+) -> Api:
     general = core.config.general
     cluster = stores.cluster or NoCluster()
     return Api(
@@ -203,8 +218,9 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         stats=core.stats,
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,
-        threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
+        threads=FairThreadPool(threads, core.reactor, core.live),
         memory=core.memory,
+        tasks=Background(core.live, core.reactor),
         cluster=cluster,
     )
 

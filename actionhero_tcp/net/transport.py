@@ -42,8 +42,11 @@ DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS 
 """So is one that has not acknowledged for so long what it was sent: while something is on its
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
+_NO_REACTOR: Any = object()
+"""Without one a descriptor would import the global reactor, and so install it."""
+
 KNOWS_BUFFERS: Final = all(
-    hasattr(FileDescriptor(), name) for name in ("dataBuffer", "_tempDataLen")
+    hasattr(FileDescriptor(_NO_REACTOR), name) for name in ("dataBuffer", "_tempDataLen")
 )
 """Whether this Twisted's transports show what they have buffered; `writer_at_once` has to ask one
 that is not `WriteAtOnce`. Where they do not, that writes as they do."""

@@ -58,8 +58,8 @@ class Rooms:
         # Memberships of clients for which room messages are written in a form of their own.
         self._adapted = 0
         self._created: set[str] = set()
-        self.broadcasts = 0
-        self.deliveries = 0
+        self.broadcasts: int = 0
+        self.deliveries: int = 0
         self.bus: Bus = LocalBus()
 
     def join_cluster(self, bus: Bus) -> None:
