@@ -30,9 +30,9 @@ async def serve(socket: WebSocket) -> None:
         while True:
             message = Message.model_validate_json(await socket.receive_text())
             number += 1
-            answer = {"error": f"{message.action} is not a known action."}
+            answer: dict[str, Any] = {"error": f"{message.action} is not a known action."}
             if message.action == "randomNumber":
-                answer = {"randomNumber": random.random()}  # type: ignore[dict-item]
+                answer = {"randomNumber": random.random()}
             await socket.send_json({"context": "response", **answer, "messageCount": number})
     except WebSocketDisconnect:
         return
