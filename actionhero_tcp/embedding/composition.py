@@ -48,6 +48,7 @@ from ..server.reload import Parts, Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
+from ..web.families import Source
 from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
@@ -132,7 +133,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
             name: DiagnosticDialect(dialect, application) for name, dialect in dialects.items()
         }
     dialects |= diagnostics
-    observer = _observer(core, api, log)
+    counter = RequestCounter(lambda: api.actions, log) if config.web.port else None
+    observer = counter or log
     context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
@@ -157,12 +159,15 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        *web_of_server(
-            context,
-            lambda: service.not_ready(),
-            factory.buildProtocol,
-            certificates,
-            launch.worker,
+        *(
+            web_of_server(
+                Source(context, counter, certificates),
+                lambda: service.not_ready(),
+                factory.buildProtocol,
+                launch.worker,
+            )
+            if counter is not None
+            else []
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
@@ -209,13 +214,6 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         memory=core.memory,
         cluster=cluster,
     )
-
-
-def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver | None:
-    """What is told of each request."""
-    if core.config.web.port:
-        return RequestCounter(core.stats, lambda: api.actions, log)
-    return log
 
 
 def _context(
