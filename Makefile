@@ -7,10 +7,11 @@ ARGS ?=
 # The tested version of every package that is installed; CONSTRAINTS= takes the newest.
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
+TRUNK := twisted @ git+https://github.com/twisted/twisted@trunk
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test unit test-pythons flaky latest constraints faults soak coverage docs certs bench bench-peers clean FORCE
+.PHONY: help run install dev test unit test-pythons flaky latest trunk constraints faults soak coverage docs dist certs bench bench-peers clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,12 @@ latest: ## run every test on the newest version of every package
 	rm -rf .venv-latest
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
 
+trunk: ## run the unit tests on Twisted's trunk
+	rm -rf .venv-trunk
+	$(MAKE) install dev VENV=.venv-trunk CONSTRAINTS=
+	.venv-trunk/bin/pip install --quiet --disable-pip-version-check '$(TRUNK)'
+	$(MAKE) unit VENV=.venv-trunk CONSTRAINTS=
+
 constraints: ## pin the newest version of every package in constraints.txt
 	rm -rf .venv-latest
 	$(MAKE) install dev VENV=.venv-latest CONSTRAINTS=
@@ -57,6 +64,11 @@ coverage: install dev ## measure the branch coverage of the tests; ARGS=tests.un
 docs: install dev ## build the site of docs/ into build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -E -d build/doctrees docs build/site
 
+dist: dev ## build the sdist and the wheel into dist/
+	rm -rf dist build *.egg-info
+	$(BIN)/python -m build --no-isolation --outdir dist
+	rm -rf build *.egg-info
+
 certs: install ## make a self-signed key and certificate in certs/
 	$(BIN)/python tools/certs.py certs
 
@@ -67,18 +79,19 @@ bench-peers: install dev ## measure actionHero's Node server in the same run as 
 	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 clean: ## remove all that was made
-	rm -rf $(VENV) .venv-* build *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*
+	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*
 
 $(VENV)/.made: FORCE
 	@sh tools/venv.sh $(VENV) $(PYTHON)
 
 $(VENV)/.installed: $(VENV)/.made $(SOURCES) $(CONSTRAINTS)
+	@touch $(VENV)/.begun # what is edited from here on is not installed yet
 	rm -rf build
-	$(PIP) install '.[web]'
-	$(PIP) install '.[fast,web]' || echo 'uvloop cannot be installed here'
+	$(PIP) install '.[console,fast,web]' || { \
+		echo 'uvloop cannot be installed here: going on without it'; $(PIP) install '.[console,web]'; }
 	rm -rf build *.egg-info
 	$(BIN)/python -c 'from twisted import plugin; list(plugin.getPlugins(plugin.IPlugin))'
-	touch $@
+	mv $(VENV)/.begun $@
 
 $(VENV)/.dev: $(VENV)/.made setup.cfg $(CONSTRAINTS)
 	$(BIN)/python tools/dev_requirements.py | xargs -d '\n' $(PIP) install

@@ -56,17 +56,20 @@ nitpick_ignore_regex = [
     # What is not ours: the site is built where there is no network to look it up in.
     (
         r"py:.*",
-        r"(_asyncio|collections|dataclasses|os|ssl|typing|unittest|twisted|zope|OpenSSL)\..*",
+        r"(_asyncio|collections|dataclasses|os|ssl|types|typing|unittest|twisted|zope|OpenSSL)\..*",
     ),
     (r"py:obj", r"backoffPolicy"),
     (
         r"py:class",
         r"(Any|Callable|Iterator|Mapping|None|Path|Protocol|Sequence|SimpleNamespace|TypeVar|Generic"
-        r"|.*\.Function|.*\.Given|.*\._Options|.*\._Decorator"
+        r"|.*\.Function|.*\.Given|.*\.Fetched|Fetched|(.*\.)?Digest|Progress|.*\._Options|.*\._Decorator"
         r"|State|LiveSettings|Application|FairThreadPool|MemoryBudget)",
     ),
     # The server's own, which a public name mentions: not in the reference.
-    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|MemoryBudget|NoCluster|State)"),
+    (
+        r"py:.*",
+        r"(LiveSettings|Application|Background|FairThreadPool|MemoryBudget|NoCluster|State)",
+    ),
 ]
 
 

@@ -32,6 +32,7 @@ PACKAGES: Final = {
     "redis-server": ("redis-server",),
     "systemd-analyze": ("systemd",),
     "systemd-socket-activate": ("systemd",),
+    "tini": ("tini",),
     "tmux": ("tmux",),
 }
 """The packages of each program."""

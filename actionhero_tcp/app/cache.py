@@ -13,11 +13,9 @@ from typing import Final, Protocol
 import msgspec
 
 from ..clock import Clock, Timer, stop
+from ..config.settings import LiveSettings
 from ..connection.memory import Account
 from ..wire import json_writer
-
-DEFAULT_MAX_ENTRIES = 10_000
-DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 
 ENTRY_BYTES = 512
 """What an entry counts for beside its key and value."""
@@ -164,26 +162,17 @@ class LocalCache:
     Args:
         clock: Tells the time and calls later.
         account: Is charged with what the entries take.
-        max_entries: How many entries there may be.
-        max_bytes: How many bytes they may take; the newest one stays in any case.
+        live: The settings in force, which say how many entries there may be, and how many bytes
+            they may take; the newest one stays in any case.
 
     Attributes:
-        max_entries: See above; a reload may change it, and
-        max_bytes: this.
         hits: See `Cache`.
         misses: See `Cache`.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        account: Account,
-        max_entries: int = DEFAULT_MAX_ENTRIES,
-        max_bytes: int = DEFAULT_MAX_BYTES,
-    ) -> None:
+    def __init__(self, clock: Clock, account: Account, live: LiveSettings) -> None:
         self._clock = clock
-        self.max_entries = max_entries
-        self.max_bytes = max_bytes
+        self._live = live
         self.hits = self.misses = 0
         self._account = account
         self._records: OrderedDict[str, _Record] = OrderedDict()
@@ -211,8 +200,9 @@ class LocalCache:
         if expire_ms is not None:
             record.expires_at = record.created_at + ceil(expire_ms)
             self._expire_later(key, record, self._clock.seconds() + expire_ms / 1000)
-        while len(records) > self.max_entries or (
-            account.held > self.max_bytes and len(records) > 1
+        limits = self._live.limits
+        while len(records) > limits.max_cache_entries or (
+            account.held > limits.max_cache_bytes and len(records) > 1
         ):
             self._remove(next(iter(records)))
         return UPDATED_RECORD if is_known else NEW_RECORD

@@ -136,6 +136,9 @@ class _Bridged(Coroutine[Any, Any, Any]):
             return awaited
         self._deferred = awaited
         future = self._loop.create_future()
+        # Before it is done, as it may be in a moment: a timer may have fired the Deferred since
+        # the coroutine awaited it, and a future that is done would end the task here.
+        waiting = _yielded(future)
 
         def fired(outcome: Any) -> Any:
             if not future.done():
@@ -144,7 +147,7 @@ class _Bridged(Coroutine[Any, Any, Any]):
             return outcome
 
         awaited.addBoth(fired)
-        return _yielded(future)
+        return waiting
 
 
 def _yielded(future: Future[Any]) -> Any:
@@ -325,6 +328,7 @@ _latest: _Starter | None = None
 def _starter(loop: AbstractEventLoop) -> _Starter:
     """What starts coroutines on a loop; a process has one, and its tests one after the other."""
     global _latest
-    if _latest is None or _latest.loop is not loop:
-        _latest = _Starter(loop)
-    return _latest
+    starter = _latest
+    if starter is None or starter.loop is not loop:
+        starter = _latest = _Starter(loop)
+    return starter

@@ -86,12 +86,41 @@ def definitions(module: types.ModuleType) -> Loaded:
     _refuse_lost(module)
     loaded = Loaded()
     for function in _functions_of(module):
-        action = getattr(function, MARK, None)
-        if isinstance(action, Action):
-            _add(action, loaded.actions)
-        loaded.hooks += getattr(function, hooks.MARK, ())
-        _refuse_lost_limit(function)
+        _take(function, loaded)
     return loaded
+
+
+def marked(actions: Iterable[object], hooks: Iterable[object] = ()) -> Loaded:
+    """Return what single functions are that a program hands over, in their order.
+
+    Args:
+        actions: Functions that are ``@action``.
+        hooks: Functions that are hooks.
+
+    Raises:
+        StartError: One is not, or two actions have one name; the text names the file and the
+            line.
+    """
+    loaded = Loaded()
+    for kind, functions in (("an action", actions), ("a hook", hooks)):
+        for function in functions:
+            before = len(loaded.actions), len(loaded.hooks)
+            if isinstance(function, types.FunctionType):
+                _take(function, loaded)
+            if before == (len(loaded.actions), len(loaded.hooks)):
+                file, line = marks.place_of(function)
+                name = getattr(function, "__name__", repr(function))
+                raise StartError(f"{file}:{line}: {name} is not marked as {kind}")
+    return loaded
+
+
+def _take(function: types.FunctionType, loaded: Loaded) -> None:
+    """Adds what a function is marked as."""
+    action = getattr(function, MARK, None)
+    if isinstance(action, Action):
+        _add(action, loaded.actions)
+    loaded.hooks += getattr(function, hooks.MARK, ())
+    _refuse_lost_limit(function)
 
 
 def load_builtin(folder: str) -> Loaded:
@@ -118,7 +147,7 @@ def _refuse_lost_limit(function: types.FunctionType) -> None:
         file, line = marks.place_of(function)
         raise StartError(
             f"{file}:{line}: @limit of {function.__name__!r} would have no effect; it is for "
-            "an action, or for a function that is @before_action"
+            "an action, or for a function that is @middleware or @before_action"
         )
 
 
@@ -129,7 +158,7 @@ def load_folder(folder: str) -> Loaded:
         StartError: See `load`.
     """
     if not os.path.isdir(folder):
-        _log.warn("loaded no actions: there is no folder {folder}", folder=folder)
+        _log.warn("loaded no actions: no such folder: {folder}", folder=os.path.abspath(folder))
         return Loaded()
     loaded = load(folder)
     report(loaded, folder)

@@ -5,7 +5,15 @@
 
 from typing import TYPE_CHECKING
 
-from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
+from .outcomes import (
+    Answer,
+    AnswerError,
+    CallError,
+    ChecksumError,
+    LostError,
+    NoAnswerError,
+    TooMuchError,
+)
 from .settings import TLS, Limits
 
 if TYPE_CHECKING:
@@ -16,6 +24,7 @@ __all__ = [
     "Answer",
     "AnswerError",
     "CallError",
+    "ChecksumError",
     "Client",
     "Limits",
     "LostError",

@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import requests
-from .aio_connection import Address
-from .aio_reconnector import Reconnector, backoff
-from .calls import Calls
-from .outcomes import Answer, LostError
-from .parts import Parts
-from .protocol import ClientProtocol
+from .address import address
+from .aio_connection import Reply
+from .aio_reconnector import Reconnector
+from .dialects import named
+from .link import LinkOptions
+from .outcomes import Answer
+from .reconnecting import ReconnectingClient, Signal
 from .roles import Call
-from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 
 _log = logging.getLogger(__name__)
 
 
-class Client(Calls["Future[Answer]"]):
+class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
     """A client for asyncio.
 
     It connects when `connect` is called, and again whenever the connection is lost, until
@@ -43,6 +42,7 @@ class Client(Calls["Future[Answer]"]):
         connect_timeout: Seconds that an attempt to connect may take, up to the server's welcome.
         retry: Seconds to wait before the next attempt, by the number of failed attempts.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
         on_say: Called with each message of another client in the room.
@@ -54,7 +54,7 @@ class Client(Calls["Future[Answer]"]):
         welcome: The server's first message on the last connection.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -65,25 +65,15 @@ class Client(Calls["Future[Answer]"]):
         tls: TLS | bool = False,
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
-        retry: Callable[[int], float] = backoff,
+        retry: Callable[[int], float] | None = None,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
     ) -> None:
-        if port is None and not where.startswith("unix:"):
-            raise ValueError(f"{where!r} is no unix:/path, and a host needs a port")
-        address = Address(where, port)
-        if tls is not False:
-            options = TLS() if tls is True else tls
-            name = server_name(where if port is not None else "", options)
-            address = Address(where, port, context(options), name)
-        self._limits = limits = limits or Limits()
-        self._link = Reconnector(self, address, limits, timeout, connect_timeout, retry)
-        self._sticky = self._link.sticky
+        place = address(where, port, tls)
+        limits, spoken = limits or Limits(), named(dialect)
+        options = LinkOptions(limits, timeout, connect_timeout, retry, spoken)
+        super().__init__(lambda owner: Reconnector(owner, place, options))
         self._call = self._link.ask
-        self.on_say: Callable[[dict[str, Any]], object] | None = None
-        self.on_message: Callable[[dict[str, Any]], object] | None = None
-        self.on_connect: Callable[[Client], object] | None = None
-        self.on_loss: Callable[[LostError], object] | None = None
-        self.welcome: dict[str, Any] = {}
 
     # The connection
 
@@ -108,135 +98,37 @@ class Client(Calls["Future[Answer]"]):
         """
         await self._link.disconnect()
 
-    async def __aenter__(self) -> Client:
-        """Connect; the first attempt has to succeed."""
-        try:
-            await self.connect(attempts=1)
-        except BaseException:
-            await self.disconnect()
-            raise
-        return self
+    # See `reconnecting.ReconnectingClient`
 
-    async def __aexit__(self, *_: object) -> None:
-        """Disconnect."""
-        await self.disconnect()
+    def _log_failure(self) -> None:
+        _log.exception("a callback of the client has failed")
 
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-        return self._link.is_up
+    def _new_signal(self) -> Signal:
+        return _Signal()
 
-    @property
-    def late(self) -> int:
-        """How many answers came after their time limit, and were dropped."""
-        return self._link.late
+    def _new_fetched(self) -> tuple[Call, Future[Any]]:
+        reply = Reply(loop=asyncio.get_running_loop())
+        return reply, reply
 
-    def connection_ready(self, welcome: dict[str, Any]) -> None:
-        """See `aio_reconnector.Owner`."""
-        self.welcome = welcome
-        self._run(self.on_connect, self)
-
-    def connection_lost(self, error: LostError) -> None:
-        """See `aio_reconnector.Owner`."""
-        self._run(self.on_loss, error)
-
-    def message_received(self, message: dict[str, Any]) -> None:
-        """See `aio_reconnector.Owner`."""
-        is_said = message.get("context") == "user"
-        self._run(self.on_say if is_said else self.on_message, message)
-
-    def _run(self, callback: Callable[[Any], object] | None, argument: Any) -> None:
-        if callback is not None:
-            try:
-                callback(argument)
-            except Exception:
-                _log.exception("a callback of the client has failed")
-
-    # Calls
+    def _at_end(self, fetched: Future[Any], do: Callable[[], object]) -> None:
+        fetched.add_done_callback(lambda _: do())
 
     def _then(
         self, given: Future[Answer], do: Callable[..., object], *arguments: object
     ) -> Future[Answer]:
-        given.add_done_callback(partial(_after, do, arguments))
+        given.add_done_callback(partial(_after, partial(do, *arguments)))
         return given
 
-    def file(
-        self,
-        name: str,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Future[Any]:
-        """Fetch a file.
 
-        Args:
-            name: Its path below the server's public folder.
-            to: Called with each part of the content, such as a file's ``write``.
-            timeout: Seconds that may pass without a part of it.
+class _Signal(asyncio.Event):
+    """Wakes a coroutine; see `reconnecting.Signal`."""
 
-        Returns:
-            A future of the content, or of its size where it went to a function.
-        """
-        line = requests.action("file", {"fileName": name})
-
-        def ask(conversation: ClientProtocol, line: bytes, call: Call) -> None:
-            conversation.ask_file(line, call, to)
-
-        return self._link.ask(line, timeout, ask)
-
-    def stream(
-        self,
-        name: str,
-        params: Mapping[str, object] | None = None,
-        /,
-        *,
-        timeout: float | None = None,
-        **more: object,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Run an action that answers in parts.
-
-        Args:
-            name: The action's name.
-            params: Its params; here go those that Python has no keyword for.
-            timeout: Seconds that may pass without a part.
-            more: More params.
-
-        Returns:
-            An async iterator of the parts. It sends the request when the first part is asked
-            for, ends with the response, and raises the `CallError` of a call that fails.
-        """
-        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
-
-    async def _parts(
-        self, line: bytes, timeout: float | None
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        arrived = asyncio.Event()
-        asked: list[Parts] = []
-
-        def ask(conversation: ClientProtocol, line: bytes, call: Call) -> None:
-            asked.append(Parts(call, self._limits.max_parts, arrived.set))
-            conversation.ask(line, asked[0])
-
-        reply = self._link.ask(line, timeout, ask)
-        reply.add_done_callback(lambda _: arrived.set())
-        try:
-            while True:
-                while asked and (part := asked[0].take()) is not None:
-                    yield part
-                if reply.done():
-                    break
-                await arrived.wait()
-                arrived.clear()
-            reply.result()
-        finally:
-            for parts in asked:
-                parts.drop()
-            if not reply.cancel() and not reply.cancelled():
-                # Nobody may be left to retrieve the error.
-                reply.exception()
+    async def wait(self) -> None:  # type: ignore[override]
+        await super().wait()
+        self.clear()
 
 
-def _after(do: Callable[..., object], arguments: tuple[object, ...], given: Future[Answer]) -> None:
+def _after(do: Callable[[], object], given: Future[Answer]) -> None:
     """Do something after a successful call; this runs before any task that awaits it goes on."""
     if not given.cancelled() and given.exception() is None:
-        do(*arguments)
+        do()

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from .address import Address
 from .outcomes import LostError
 from .protocol import ClientProtocol
-from .requests import Sticky
 from .settings import Limits
+from .sticky import Sticky
 
 
 class Reply(asyncio.Future[Any]):
@@ -33,23 +32,6 @@ class Reply(asyncio.Future[Any]):
             self.set_exception(error)
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is, and how to speak to it.
-
-    Attributes:
-        where: The host; or with no port ``unix:`` and a path.
-        port: The port.
-        tls: How to speak TLS; None for plain TCP.
-        server_name: The name that the server's certificate must hold.
-    """
-
-    where: str
-    port: int | None
-    tls: ssl.SSLContext | None = None
-    server_name: str | None = None
-
-
 class Connection(asyncio.Protocol):
     """A connection.
 
@@ -57,6 +39,7 @@ class Connection(asyncio.Protocol):
         loop: The event loop.
         limits: What it may keep.
         on_message: Called with every message that answers nothing, but the welcome.
+        offers_header: See `ClientProtocol`.
 
     Attributes:
         conversation: The sans-I/O protocol of this connection.
@@ -69,13 +52,14 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         limits: Limits,
         on_message: Callable[[dict[str, Any]], object],
+        offers_header: bool | None = None,
     ) -> None:
         self._loop = loop
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
         self._flushes = False
         self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits)
+        self.conversation = ClientProtocol(self, limits, offers_header)
         self.greeted: asyncio.Future[dict[str, Any]] = loop.create_future()
         self.closed: asyncio.Future[LostError] = loop.create_future()
 
@@ -184,8 +168,7 @@ async def _open(address: Address, connection: Connection) -> None:
     loop = asyncio.get_running_loop()
     how = {"ssl": address.tls, "server_hostname": address.server_name}
     if address.port is None:
-        path = address.where.removeprefix("unix:")
-        await loop.create_unix_connection(lambda: connection, path, **how)  # type: ignore[arg-type]
+        await loop.create_unix_connection(lambda: connection, address.path, **how)  # type: ignore[arg-type]
     else:
         await loop.create_connection(lambda: connection, address.where, address.port, **how)  # type: ignore[call-overload]
 

@@ -1,25 +1,19 @@
-"""The reconnecting link of an `aio.Client`: one task that connects, and connects again.
-
-Calls without a connection wait here; and here is the one timer for the time limits of all calls.
-"""
+"""The link of an `aio.Client`: one task connects, and connects again."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
-from .aio_connection import Address, Connection, Reply, connected
-from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
-from .protocol import ClientProtocol
-from .requests import QUIT, Sticky
-from .settings import FIRST_RETRY, LONGEST_RETRY, Limits
-
-Ask = Callable[[ClientProtocol, bytes, Reply], None]
-"""How a request goes out on a connection: `ClientProtocol.ask`, or another method for files."""
+from .address import Address
+from .aio_connection import Connection, Reply, connected
+from .link import Link, LinkOptions, Owner
+from .outcomes import CallError, LostError
+from .requests import QUIT
+from .settings import FIRST_RETRY, LONGEST_RETRY
 
 
 def backoff(failed: int) -> float:
@@ -28,72 +22,28 @@ def backoff(failed: int) -> float:
     return min(LONGEST_RETRY, grown) * random.uniform(0.75, 1.0)  # noqa: S311
 
 
-class Owner(Protocol):
-    """Whoever has the link."""
-
-    def connection_ready(self, welcome: dict[str, Any], /) -> None:
-        """Take note of a connection on which all is set again; nothing else is sent before."""
-        ...
-
-    def connection_lost(self, error: LostError, /) -> None:
-        """Take note of the loss of a connection."""
-        ...
-
-    def message_received(self, message: dict[str, Any], /) -> None:
-        """Handle a message that answers nothing."""
-        ...
-
-
-class Reconnector:
+class Reconnector(Link[Connection]):
     """The link.
 
     Args:
         owner: Told of connections and messages.
         address: Where the server is.
-        limits: What may wait at most.
-        timeout: Seconds that a call may take.
-        connect_timeout: Seconds that an attempt to connect may take.
-        retry: See `aio.Client`.
-
-    Attributes:
-        sticky: What is set again on a new connection.
+        options: How it behaves.
     """
 
-    def __init__(
-        self,
-        owner: Owner,
-        address: Address,
-        limits: Limits,
-        timeout: float,
-        connect_timeout: float,
-        retry: Callable[[int], float],
-    ) -> None:
-        self._owner = owner
+    def __init__(self, owner: Owner, address: Address, options: LinkOptions) -> None:
+        super().__init__(owner, options)
         self._address = address
-        self._limits = limits
-        self._timeout = timeout
-        self._connect_timeout = connect_timeout
-        self._retry = retry
-        self._connection: Connection | None = None
+        self._retry = options.retry or backoff
         self._task: asyncio.Task[None] | None = None
         self._leaving = False
-        self._waiting: list[tuple[bytes, Reply, Ask]] = []
         self._connecting: list[tuple[asyncio.Future[None], float]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._next_check = inf
-        self._late = 0
-        self._last_error = ""
-        self.sticky = Sticky()
 
     @property
-    def is_up(self) -> bool:
-        """Whether there is a connection."""
-        return self._connection is not None
-
-    @property
-    def late(self) -> int:
-        """How many answers came too late."""
-        return self._late + (self._connection.conversation.late if self._connection else 0)
+    def is_running(self) -> bool:
+        """See `Link.is_running`."""
+        return self._task is not None and not self._leaving
 
     # Connecting
 
@@ -158,9 +108,10 @@ class Reconnector:
         loop = asyncio.get_running_loop()
 
         def make() -> Connection:
-            return Connection(loop, self._limits, self._owner.message_received)
+            offers_header = self.dialect.offers_header
+            return Connection(loop, self.limits, self._owner.message_received, offers_header)
 
-        return await connected(self._address, make, self.sticky, self._connect_timeout)
+        return await connected(self._address, make, self.sticky, self._options.connect_timeout)
 
     def _ready(self, connection: Connection) -> None:
         if connection.closed.done():
@@ -169,9 +120,7 @@ class Reconnector:
         self._connection = connection
         # What `on_connect` asks comes first.
         self._owner.connection_ready(connection.greeted.result())
-        waiting, self._waiting = self._waiting, []
-        for request, reply, ask in waiting:
-            self._send(connection, request, reply, ask)
+        self._send_waiting(connection)
         connecting, self._connecting = self._connecting, []
         for ready, _ in connecting:
             if not ready.done():
@@ -197,87 +146,47 @@ class Reconnector:
         error = LostError("the client has disconnected")
         self._task = None
         self._lost(error)
-        waiting, self._waiting = self._waiting, []
-        for _, reply, _ in waiting:
-            reply.fail(error)
+        self._fail_waiting(error)
         for ready, _ in self._connecting:
             if not ready.done():
                 ready.set_exception(error)
-        self._schedule(inf)
 
-    # Asking
+    # Calls
 
-    def ask(
-        self, line: bytes, timeout: float | None = None, ask: Ask = ClientProtocol.ask
-    ) -> asyncio.Future[Any]:
+    def ask(self, line: bytes, timeout: float | None = None) -> asyncio.Future[Any]:
         """Send a request, now or when there is a connection.
 
         Args:
             line: The line.
-            timeout: Seconds that it may take; None for the client's own limit.
-            ask: Sends it.
+            timeout: Seconds that it may take; None for that of all calls.
 
         Returns:
             A future of the answer, which may fail with any `CallError`.
         """
-        loop = asyncio.get_running_loop()
-        reply = Reply(loop=loop)
-        reply.timeout = timeout = self._timeout if timeout is None else timeout
-        reply.started = now = loop.time()
-        if self._connection is not None and not self._connection.closed.done():
-            self._send(self._connection, line, reply, ask)
-        elif self._task is None:
-            reply.fail(LostError("there is no connection; connect() makes one"))
-        elif len(self._waiting) >= self._limits.max_pending:
-            most = self._limits.max_pending
-            reply.fail(TooMuchError(f"{most} calls wait for a connection already (max_pending)"))
-        else:
-            self._waiting.append((line, reply, ask))
-        if now + timeout < self._next_check:
-            self._schedule(now + timeout)
+        reply = Reply(loop=asyncio.get_running_loop())
+        self.start(reply, timeout)
+        self.submit(reply, lambda protocol: None if reply.done() else protocol.ask(line, reply))
         return reply
 
-    def _send(self, connection: Connection, line: bytes, reply: Reply, ask: Ask) -> None:
-        try:
-            if not reply.done():
-                ask(connection.conversation, line, reply)
-                connection.flush()
-        except CallError as error:
-            reply.fail(error)
+    def _usable(self) -> Connection | None:
+        connection = self._connection
+        return None if connection is None or connection.closed.done() else connection
 
     # Time limits
 
-    def _schedule(self, deadline: float) -> None:
-        """Check the calls at that time of the loop."""
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _set_timer(self, deadline: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._next_check = deadline
         if deadline < inf:
-            self._timer = asyncio.get_running_loop().call_at(deadline, self._check)
+            self._timer = asyncio.get_running_loop().call_at(deadline, self._overdue, deadline)
 
-    def _check(self) -> None:
-        """Fail the calls that have waited long enough."""
-        self._next_check = inf
+    def _overdue(self, deadline: float) -> None:
         # The loop calls its timers up to one tick of the clock early.
-        now = max(asyncio.get_running_loop().time(), self._timer.when() if self._timer else 0.0)
-        waiting, self._waiting = self._waiting, []
-        deadline = inf
-        for entry in waiting:
-            reply = entry[1]
-            if reply.started + reply.timeout <= now:
-                reply.fail(self._no_connection(reply.timeout))
-            elif not reply.done():
-                self._waiting.append(entry)
-                deadline = min(deadline, reply.started + reply.timeout)
-        if self._connection is not None:
-            deadline = min(deadline, self._connection.conversation.expire(now))
-        if deadline < self._next_check:
-            self._schedule(deadline)
-
-    def _no_connection(self, seconds: float) -> NoAnswerError:
-        why = self._last_error or "the server has not been reached yet"
-        return NoAnswerError(f"there was no connection within {seconds:g} seconds: {why}")
+        self._check(max(self._now(), deadline))
 
 
 def _ignore(reply: asyncio.Future[Any]) -> None:

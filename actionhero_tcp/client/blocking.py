@@ -9,15 +9,18 @@ from time import monotonic
 from typing import Any
 
 from . import requests
+from .address import address
 from .calls import Calls
+from .dialects import named
+from .download import Download
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
 from .parts import Parts
-from .secure import context, server_name
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
+from .sticky import Sticky
 from .stream import Stream, Waiting, connected
 
 
-class Client(Calls[Answer]):
+class Client(Calls[Answer, Any]):
     """A client.
 
     It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
@@ -38,6 +41,7 @@ class Client(Calls[Answer]):
         timeout: Seconds that a call may take.
         connect_timeout: Seconds that `connect` may take, up to the server's welcome.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
         on_say: Called with each message that another client has said, and
@@ -45,7 +49,7 @@ class Client(Calls[Answer]):
         welcome: What the server said on connecting.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -57,27 +61,18 @@ class Client(Calls[Answer]):
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
     ) -> None:
-        if port is None and not where.startswith("unix:"):
-            raise ValueError(f"{where!r} is no unix:/path, and a host needs a port")
-        self._where, self._port = where, port
-        self._name, self._context = "", None
-        if tls is not False:
-            options = TLS() if tls is True else tls
-            self._name = server_name(where if port is not None else "", options)
-            self._context = context(options)
+        spoken = named(dialect)
+        super().__init__(limits or Limits(), Sticky(spoken), spoken)
+        self._address = address(where, port, tls)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
-        self._limits = limits or Limits()
-        self._sticky = requests.Sticky()
         self._call = self._ask
         self._stream: Stream | None = None
         self._late = 0
         # One that callbacks, which are called while a call waits, can take again.
         self._lock = RLock()
-        self.on_say: Callable[[dict[str, Any]], object] | None = None
-        self.on_message: Callable[[dict[str, Any]], object] | None = None
-        self.welcome: dict[str, Any] = {}
 
     # The connection
 
@@ -93,8 +88,9 @@ class Client(Calls[Answer]):
             self.welcome = {}
             seconds = self._connect_timeout
             end = monotonic() + seconds
-            stream = connected(self._where, self._port, self._context, self._name, seconds)
-            self._stream = Stream(stream, self._limits, self._heard)
+            stream = connected(self._address, seconds)
+            offers_header = self.dialect.offers_header
+            self._stream = Stream(stream, self._limits, self._heard, offers_header)
             try:
                 while not self.welcome:
                     if monotonic() >= end:
@@ -157,32 +153,20 @@ class Client(Calls[Answer]):
         do(*arguments)
         return given
 
-    def file(
-        self,
-        name: str,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Any:
-        """Fetches a file; see `client.Client.file`.
-
-        Returns:
-            Its content, or its size where it went to a function.
-        """
-        return self.file_line(requests.action("file", {"fileName": name}), to, timeout=timeout)
-
-    def file_line(
-        self,
-        line: bytes,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Any:
-        """Like `file`, by a request of one's own, with its line end."""
+    def _fetch(self, download: Download, timeout: float | None) -> Any:
         with self._lock:
             stream, waiting = self._open(timeout)
-            stream.conversation.ask_file(line, waiting, to)
-            return stream.wait_for(waiting)
+            download.attach(waiting)
+            stream.conversation.ask_file(download)
+            try:
+                return stream.wait_for(waiting)
+            finally:
+                # A callback may have raised.
+                download.give_up()
+
+    def fetch(self, download: Download, timeout: float | None = None) -> Any:
+        """Like `file`, for a request of one's own."""
+        return self._fetch(download, timeout)
 
     def stream(
         self,
@@ -205,24 +189,25 @@ class Client(Calls[Answer]):
             An iterator of the parts. It sends the request when the first part is asked
             for, ends with the response, and raises the `CallError` of a call that fails.
         """
-        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+        return self._parts(self._action_line(name, {**(params or {}), **more}), timeout)
 
     def _parts(self, line: bytes, timeout: float | None) -> Generator[dict[str, Any], None, None]:
         with self._lock:
             stream, waiting = self._open(timeout)
-            parts = Parts(waiting, self._limits.max_parts, lambda: None)
+            parts = Parts(self._limits.max_parts, _nothing)
+            parts.started, parts.timeout = waiting.started, waiting.timeout
             stream.conversation.ask(line, parts)
         try:
             while True:
                 while (part := parts.take()) is not None:
                     yield part
-                if waiting.done:
+                if parts.done:
                     break
                 with self._lock:
-                    if not waiting.done:
-                        stream.step(waiting)
-            if waiting.error is not None:
-                raise waiting.error
+                    if not parts.done:
+                        stream.step(parts)
+            if parts.error is not None:
+                raise parts.error
         finally:
             parts.drop()
 
@@ -246,10 +231,14 @@ class Client(Calls[Answer]):
 
     def _heard(self, message: dict[str, Any]) -> None:
         if self.welcome:
-            callback = self.on_say if message.get("context") == "user" else self.on_message
+            callback = self._callback_for(message)
             if callback is not None:
                 callback(message)
         elif "error" in message:
             raise LostError(f"the server does not let us in: {message['error']}")
         else:
             self.welcome = message
+
+
+def _nothing() -> None:
+    """Wake nobody."""

@@ -1,27 +1,28 @@
-"""A client for Twisted: one line to a server, which comes back by itself."""
+"""A client for Twisted: one link to a server, which reconnects by itself."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
-from . import addresses, requests
-from .calls import Calls
-from .outcomes import Answer, LostError
-from .parts import Parts
-from .protocol import ClientProtocol
+from . import addresses
+from .dialects import named
+from .link import LinkOptions
+from .outcomes import Answer
+from .reconnecting import ReconnectingClient, Signal
 from .reconnector import Reconnector
 from .reply import Reply
+from .roles import Call
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 
 _log = Logger()
 
 
-class Client(Calls[Deferred[Answer]]):
+class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
     """A client.
 
     It connects when `connect` is called, and again whenever the connection is lost, until
@@ -42,6 +43,7 @@ class Client(Calls[Deferred[Answer]]):
         retry: Seconds to wait before the next attempt, by the number of those that have failed;
             Twisted's `backoffPolicy` makes such functions.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
         reactor: The reactor; by default Twisted's.
 
     Attributes:
@@ -54,7 +56,7 @@ class Client(Calls[Deferred[Answer]]):
         welcome: What the server said on connecting.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -67,33 +69,21 @@ class Client(Calls[Deferred[Answer]]):
         connect_timeout: float = CONNECT_TIMEOUT,
         retry: Callable[[int], float] | None = None,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
         reactor: Any = None,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
-        self._limits = limits or Limits()
-        self._link = Reconnector(
-            addresses.endpoint(where, port, tls, reactor),
-            reactor,
-            self._limits,
-            timeout,
-            connect_timeout,
-            retry,
-            self._heard,
-        )
-        self._link.came, self._link.went = self._came, self._went
-        self._sticky = self._link.sticky
+        endpoint = addresses.endpoint(where, port, tls, reactor)
+        limits, spoken = limits or Limits(), named(dialect)
+        options = LinkOptions(limits, timeout, connect_timeout, retry, spoken)
+        super().__init__(lambda owner: Reconnector(owner, endpoint, reactor, options))
         self._call = self._link.ask
-        self.on_say: Callable[[dict[str, Any]], object] | None = None
-        self.on_message: Callable[[dict[str, Any]], object] | None = None
-        self.on_connect: Callable[[Client], object] | None = None
-        self.on_loss: Callable[[LostError], object] | None = None
-        self.welcome: dict[str, Any] = {}
 
     # The connection
 
     def connect(self, attempts: int | None = None, timeout: float | None = None) -> Deferred[None]:
-        """Connects, and stays connected.
+        """Connect, and stay connected.
 
         Args:
             attempts: After so many attempts in a row the call fails; by default it waits on.
@@ -106,144 +96,50 @@ class Client(Calls[Deferred[Answer]]):
         return self._link.connect(attempts, timeout)
 
     def disconnect(self) -> Deferred[None]:
-        """Says goodbye, waits for the answers to all that was asked, and connects no more.
+        """Say goodbye, wait for the answers to all calls, and connect no more.
 
         Returns:
-            A Deferred that fires when the connection is closed. What has no answer within the
-            time limit of a call fails.
+            A Deferred that fires when the connection is closed. Calls without an answer after
+            the time limit of a call fail.
         """
         return self._link.disconnect()
 
-    async def __aenter__(self) -> Client:
-        """Connects; the first attempt has to succeed."""
-        try:
-            await self.connect(attempts=1)
-        except BaseException:
-            await self.disconnect()
-            raise
-        return self
+    # See `reconnecting.ReconnectingClient`
 
-    async def __aexit__(self, *_: object) -> None:
-        """Disconnects."""
-        await self.disconnect()
+    def _log_failure(self) -> None:
+        _log.failure("a callback of the client has failed")
 
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-        return self._link.is_up
+    def _new_signal(self) -> Signal:
+        return _Signal()
 
-    @property
-    def late(self) -> int:
-        """How many answers have come after their time limit, and were dropped."""
-        return self._link.late
+    def _new_fetched(self) -> tuple[Call, Deferred[Any]]:
+        reply = Reply()
+        return reply, reply
 
-    def _came(self, welcome: dict[str, Any]) -> None:
-        self.welcome = welcome
-        self._tell(self.on_connect, self)
-
-    def _went(self, error: LostError) -> None:
-        self._tell(self.on_loss, error)
-
-    def _heard(self, message: dict[str, Any]) -> None:
-        self._tell(
-            self.on_say if message.get("context") == "user" else self.on_message,
-            message,
-        )
-
-    def _tell(self, callback: Callable[[Any], object] | None, what: Any) -> None:
-        if callback is not None:
-            try:
-                callback(what)
-            except Exception:
-                _log.failure("a callback of the client has failed")
-
-    # Calls
+    def _at_end(self, fetched: Deferred[Any], do: Callable[[], object]) -> None:
+        fetched.addBoth(_after, do)
 
     def _then(
         self, given: Deferred[Answer], do: Callable[..., object], *arguments: object
     ) -> Deferred[Answer]:
-        return given.addCallback(_after, do, *arguments)
-
-    def file(
-        self,
-        name: str,
-        to: Callable[[bytes], object] | None = None,
-        *,
-        timeout: float | None = None,
-    ) -> Deferred[Any]:
-        """Fetches a file.
-
-        Args:
-            name: Its path below the server's public folder.
-            to: Called with each part of the content, such as a file's ``write``.
-            timeout: Seconds that may pass without a part of it.
-
-        Returns:
-            A Deferred of the content, or of its size where it went to a function.
-        """
-        line = requests.action("file", {"fileName": name})
-
-        def ask(conversation: ClientProtocol, line: bytes, reply: Reply) -> None:
-            conversation.ask_file(line, reply, to)
-
-        return self._link.ask(line, timeout, ask)
-
-    def stream(
-        self,
-        name: str,
-        params: Mapping[str, object] | None = None,
-        /,
-        *,
-        timeout: float | None = None,
-        **more: object,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Run an action that answers in parts.
-
-        Args:
-            name: The action's name.
-            params: Its params; here go those that Python has no keyword for.
-            timeout: Seconds that may pass without a part.
-            more: More params.
-
-        Returns:
-            An async iterator of the parts. It sends the request when the first part is asked
-            for, ends with the response, and raises the `CallError` of a call that fails.
-        """
-        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
-
-    async def _parts(
-        self, line: bytes, timeout: float | None
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        asked: list[Parts] = []
-        ends: list[Any] = []
-        waiter: Deferred[None] = Deferred()
-
-        def wake(end: object = None) -> None:
-            if end is not None:
-                ends.append(end)
-            if not waiter.called:
-                waiter.callback(None)
-
-        def ask(conversation: ClientProtocol, line: bytes, reply: Reply) -> None:
-            asked.append(Parts(reply, self._limits.max_parts, wake))
-            conversation.ask(line, asked[0])
-
-        self._link.ask(line, timeout, ask).addBoth(wake)
-        try:
-            while True:
-                while asked and (part := asked[0].take()) is not None:
-                    yield part
-                if ends:
-                    break
-                await waiter
-                waiter = Deferred()
-            if isinstance(ends[0], Failure):
-                ends[0].raiseException()
-        finally:
-            for parts in asked:
-                parts.drop()
+        return given.addCallback(_after, partial(do, *arguments))
 
 
-def _after(answer: Answer, do: Callable[..., object], *args: object) -> Answer:
-    do(*args)
-    return answer
+class _Signal:
+    """Wakes a coroutine; see `reconnecting.Signal`."""
+
+    def __init__(self) -> None:
+        self._deferred: Deferred[None] = Deferred()
+
+    def set(self) -> None:
+        if not self._deferred.called:
+            self._deferred.callback(None)
+
+    async def wait(self) -> None:
+        await self._deferred
+        self._deferred = Deferred()
+
+
+def _after(result: Any, do: Callable[[], object]) -> Any:
+    do()
+    return result

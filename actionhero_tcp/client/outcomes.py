@@ -44,3 +44,7 @@ class LostError(CallError, ConnectionError):
 
 class TooMuchError(CallError):
     """A limit of the client's own is reached; the text names it."""
+
+
+class ChecksumError(CallError):
+    """A file is not what its SHA-256 says, or has changed on the server between two parts."""

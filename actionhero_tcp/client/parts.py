@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from .outcomes import TooMuchError
-from .roles import Call
 
 
 class Parts:
@@ -17,33 +17,36 @@ class Parts:
     here, up to a limit; one more fails the call, and the rest is dropped.
 
     Args:
-        call: Told of the response, or of what came in its place.
-        most: How many parts may wait.
-        on_part: Called when a part has come.
+        most: The most parts that may wait.
+        wake: Called when a part or the end has come.
+
+    Attributes:
+        started: See `roles.Call`.
+        timeout: See `roles.Call`.
+        done: Whether the end has come.
+        error: Why the call has failed; None if it has not.
+        is_dropped: Whether nobody wants the parts any more.
     """
 
-    def __init__(self, call: Call, most: int, on_part: Callable[[], object]) -> None:
-        self.started, self.timeout = call.started, call.timeout
-        self._began = call.started
-        self._call = call
+    def __init__(self, most: int, wake: Callable[[], object]) -> None:
+        self.started, self.timeout = 0.0, inf
+        self.done = False
+        self.error: Exception | None = None
+        self.is_dropped = False
         self._most = most
-        self._on_part = on_part
+        self._wake = wake
         self._parts: deque[dict[str, Any]] = deque()
-        self._dropped = False
 
     def add(self, part: dict[str, Any], now: float) -> None:
         """Take in the next part."""
         self.started = now
-        if self._dropped:
+        if self.is_dropped or self.done:
             return
-        if len(self._parts) >= self._most:
-            self._dropped = True
-            self._call.fail(
-                TooMuchError(f"{self._most} parts of an answer wait to be taken (max_parts)")
-            )
-        else:
+        if len(self._parts) < self._most:
             self._parts.append(part)
-        self._on_part()
+            self._wake()
+        else:
+            self.fail(TooMuchError(f"{self._most} parts of an answer wait to be taken (max_parts)"))
 
     def take(self) -> dict[str, Any] | None:
         """Return the next part; None where none has come."""
@@ -51,16 +54,16 @@ class Parts:
 
     def drop(self) -> None:
         """Drop the parts that wait and those that still come."""
-        self._dropped = True
+        self.is_dropped = True
         self._parts.clear()
 
-    def succeed(self, result: Any) -> None:
+    def succeed(self, result: object) -> None:
         """End the parts with the response."""
-        if not self._dropped:
-            result.seconds += self.started - self._began
-            self._call.succeed(result)
+        self.done = True
+        self._wake()
 
     def fail(self, error: Exception) -> None:
         """End the parts with an error."""
-        if not self._dropped:
-            self._call.fail(error)
+        self.error = self.error or error
+        self.done = True
+        self._wake()

@@ -1,4 +1,4 @@
-"""Who takes part in a conversation, as types."""
+"""The parts of the client that talk to each other, as types."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from .outcomes import LostError
 
 
 class Call(Protocol):
-    """Somebody who waits for an answer.
+    """A request that waits for its answer.
 
     Attributes:
-        started: When it was asked, in seconds on the clock that `Conversation.feed` is given.
+        started: When it was made, in seconds on the clock of `ClientProtocol.feed`; a call whose
+            answer comes in parts sets it again with each part.
         timeout: How many seconds it waits.
     """
 
@@ -19,21 +20,75 @@ class Call(Protocol):
     timeout: float
 
     def succeed(self, result: Any, /) -> None:
-        """Here is the answer; of a file, its content or its size."""
+        """Take the answer; of a file, its content or its size."""
         ...
 
     def fail(self, error: Exception, /) -> None:
-        """There is none."""
+        """Take the error that came in place of an answer."""
         ...
 
 
 class Listener(Protocol):
-    """Whoever has a conversation."""
+    """The owner of a protocol."""
 
     def heard(self, message: dict[str, Any], /) -> None:
-        """The server has sent something that answers nothing."""
+        """Handle a message that answers nothing."""
         ...
 
     def garbled(self, error: LostError, /) -> None:
-        """What comes makes no sense any more; the connection is to be closed."""
+        """Close the connection: its bytes make no sense any more."""
         ...
+
+
+class Body(Protocol):
+    """The receiver of bytes that are no lines: the content of a file."""
+
+    def feed(self, data: bytes, now: float, /) -> bytes | None:
+        """Take some bytes.
+
+        Returns:
+            The bytes behind the content; None if its end has not come.
+        """
+        ...
+
+    def finish(self, now: float, /) -> None:
+        """Handle the end of the content."""
+        ...
+
+
+class Sender(Protocol):
+    """The side of a protocol that fetches of files use."""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the server has answered every request."""
+        ...
+
+    def send(self, line: bytes, call: Call | None, /) -> int:
+        """Send a request past all limits; None expects no answer. Returns its number."""
+        ...
+
+    def insist(self, line: bytes, call: Call, /) -> None:
+        """Send a request past the limit of waiting calls."""
+        ...
+
+    def receive(self, body: Body, /) -> None:
+        """Hand the bytes from here on to a receiver, until its end."""
+        ...
+
+    def garbled(self, error: LostError, /) -> None:
+        """Give up the connection."""
+        ...
+
+
+class Nobody:
+    """Stands in for the caller of a call that was given up."""
+
+    started = 0.0
+    timeout = float("inf")
+
+    def succeed(self, result: object) -> None:
+        """Drop the answer."""
+
+    def fail(self, error: Exception) -> None:
+        """Drop the error."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Callable
 from math import inf
 from time import monotonic
 from typing import Any, Final, NoReturn
 
+from .address import Address
 from .outcomes import LostError, NoAnswerError
+from .parts import Parts
 from .protocol import ClientProtocol
 from .settings import Limits
 
@@ -18,16 +19,11 @@ _SHORTEST_WAIT: Final = 0.001
 """A socket's time limit of 0 would mean not to wait at all."""
 
 
-def connected(
-    where: str, port: int | None, context: ssl.SSLContext | None, name: str, seconds: float
-) -> socket.socket:
-    """A socket that is connected, all handshakes done.
+def connected(address: Address, seconds: float) -> socket.socket:
+    """Return a socket that is connected, all handshakes done.
 
     Args:
-        where: The host, or with no port ``unix:`` and a path.
-        port: The port.
-        context: How to speak TLS; None for not at all.
-        name: The name that the server's certificate has to hold.
+        address: The address of the server.
         seconds: How long each step may take.
 
     Raises:
@@ -36,15 +32,17 @@ def connected(
     """
     stream = None
     try:
-        if port is None:
+        if address.port is None:
             stream = socket.socket(socket.AF_UNIX)
             stream.settimeout(seconds)
-            stream.connect(where.removeprefix("unix:"))
+            stream.connect(address.path)
         else:
-            stream = socket.create_connection((where, port), seconds)
+            stream = socket.create_connection((address.where, address.port), seconds)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return stream if context is None else context.wrap_socket(stream, server_hostname=name)
+        if address.tls is None:
+            return stream
+        return address.tls.wrap_socket(stream, server_hostname=address.server_name)
     except TimeoutError:
         _close(stream)
         raise NoAnswerError(f"there was no connection within {seconds:g} seconds") from None
@@ -88,19 +86,24 @@ class Stream:
         stream: The connected socket.
         limits: What it may keep.
         heard: Told of every message that answers nothing, when all that came with it is in order.
+        offers_header: See `ClientProtocol`.
 
     Attributes:
         conversation: What is said on it.
     """
 
     def __init__(
-        self, stream: socket.socket, limits: Limits, heard: Callable[[dict[str, Any]], object]
+        self,
+        stream: socket.socket,
+        limits: Limits,
+        heard: Callable[[dict[str, Any]], object],
+        offers_header: bool | None = None,
     ) -> None:
         self._socket: socket.socket | None = stream
         self._heard = heard
         self._messages: list[dict[str, Any]] = []
         self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits)
+        self.conversation = ClientProtocol(self, limits, offers_header)
 
     @property
     def is_open(self) -> bool:
@@ -121,7 +124,7 @@ class Stream:
             raise waiting.error
         return waiting.result
 
-    def step(self, waiting: Waiting) -> None:
+    def step(self, waiting: Waiting | Parts) -> None:
         """Send what has been asked, and receive once, unless the call has its result then.
 
         Raises:

@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .sections import Config
+from .trusted_proxies import TrustedProxies
+
+if TYPE_CHECKING:
+    from OpenSSL import SSL
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a reload swaps.
+    """What a reload swaps: the configuration, and what it names, loaded.
+
+    Args:
+        config: See below.
+        tls: See below.
 
     Attributes:
         config: The configuration.
+        tls: The certificates of TLS, loaded; None where the server speaks none.
+        proxies: The proxies whose headers are believed.
+
+    Raises:
+        StartError: The rules for proxies are wrong; the text says which.
     """
 
     config: Config
+    tls: SSL.Context | None = None
+    proxies: TrustedProxies = field(init=False)
+
+    def __post_init__(self) -> None:
+        proxies = TrustedProxies(self.config.tcp_server.trusted_proxies)
+        object.__setattr__(self, "proxies", proxies)
 
 
 class LiveSettings:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config.sections import Config
-from ..config.settings import LiveSettings, Settings
+from ..config.settings import LiveSettings
 from ..connection.connection import Connection
 from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon.memory_limit import available
 from ..logs.param_filter import ParamFilter
 from ..net.asyncio_loop import loop_of
+from ..server.listeners import settings_of
 from ..stats import Stats
 
 
@@ -42,8 +43,12 @@ class Core:
 
     @classmethod
     def of(cls, config: Config, reactor: Any) -> Core:
-        """Makes them for a configuration."""
-        stats, live = Stats(), LiveSettings(Settings(config))
+        """Makes them for a configuration.
+
+        Raises:
+            StartError: A certificate or a rule for proxies is wrong.
+        """
+        stats, live = Stats(), LiveSettings(settings_of(config))
         share = available() // 2 // config.general.workers
         return cls(
             config=config,

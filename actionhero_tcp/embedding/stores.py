@@ -48,12 +48,9 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     Raises:
         StartError: The address of Redis is wrong, or the extra is not installed.
     """
-    limits, redis, reactor = core.config.limits, core.config.redis, core.reactor
+    redis, reactor = core.config.redis, core.reactor
     if not redis.is_on:
-        account = core.memory.account()
-        return Stores(
-            LocalCache(reactor, account, limits.max_cache_entries, limits.max_cache_bytes)
-        )
+        return Stores(LocalCache(reactor, core.memory.account(), core.live))
     connections, write_batch = core.connections, core.write_batch
     keys, address = Keys(redis.prefix), _address(core.config)
     files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
@@ -64,7 +61,7 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     clients = LocalClients(connections)
     cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, clients)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
-    cache = RedisCache(link, keys, core.memory.account(), limits.max_cache_entries)
+    cache = RedisCache(link, keys, core.memory.account(), core.live)
     return Stores(cache, cluster)
 
 

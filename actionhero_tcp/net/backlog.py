@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -22,11 +21,10 @@ def set_backlog(port: Any, backlog: int) -> None:
         backlog: As many; the kernel takes `most_waiting` where that is less.
     """
     listening = getattr(port, "socket", None)
-    # A channel between a supervisor and its worker is none.
-    if isinstance(listening, socket.socket):
-        # Not its own `listen`: that of a `HeldSocket` does nothing.
+    listen = getattr(listening, "set_backlog", None) or getattr(listening, "listen", None)
+    if listen is not None:
         with suppress(OSError):
-            socket.socket.listen(listening, backlog)
+            listen(backlog)
 
 
 def most_waiting() -> int | None:

@@ -30,6 +30,10 @@ class Held:
 class HeldSocket(Held, socket.socket):
     """A listening socket that another process holds too."""
 
+    def set_backlog(self, backlog: int) -> None:
+        """Sets how many connections may wait, for all who hold it; see `net.backlog`."""
+        super(Held, self).listen(backlog)
+
 
 class HeldUNIXPort(unix.Port):
     """Listens on a UNIX socket that another process holds too; its file stays as it is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -41,22 +42,22 @@ class Certificates:
     """Gives each new connection the certificate that is in force at that time.
 
     Args:
-        context: What `load` gave.
+        context: Returns what `load` gave; a reload may change it.
     """
 
-    def __init__(self, context: SSL.Context) -> None:
-        self.context = context
+    def __init__(self, context: Callable[[], SSL.Context]) -> None:
+        self._context = context
 
     @property
     def expires_at(self) -> float:
         """When the certificate in force expires, in seconds since 1970."""
-        certificate = SSL.Connection(self.context, None).get_certificate()
+        certificate = SSL.Connection(self._context(), None).get_certificate()
         assert certificate is not None
         return certificate.to_cryptography().not_valid_after_utc.timestamp()
 
     def serverConnectionForTLS(self, tlsProtocol: object) -> SSL.Connection:
         """The TLS state of a connection that has just come."""
-        connection = SSL.Connection(self.context, None)
+        connection = SSL.Connection(self._context(), None)
         connection.set_app_data(Verification())
         return connection
 

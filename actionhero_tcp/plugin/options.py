@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +19,8 @@ from ..errors import StartError
 from ..workers import worker
 
 PROGRAM = "twistd actionhero"
+
+_UNKNOWN = re.compile(r"option --(\S+) not recognized")
 
 
 def _coerce(info: FieldInfo) -> Callable[[str], Any]:
@@ -106,9 +110,16 @@ class Options(usage.Options):
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             text = str(error).removeprefix("Parameter type enforcement failed: ")
+            text += self._near(text)
             raise SystemExit(f"{PROGRAM}: {text} (--help lists the options)") from None
         except StartError as error:
             raise SystemExit(f"{PROGRAM}: {error}") from None
+
+    def _near(self, text: str) -> str:
+        """Returns a hint at the option that an unknown one is most like; empty for other errors."""
+        unknown = _UNKNOWN.search(text)
+        near = unknown and get_close_matches(unknown[1], [x.rstrip("=") for x in self.longOpt], 1)
+        return f"; did you mean --{near[0]}?" if near else ""
 
     def parseArgs(self, *arguments: str) -> None:
         """Takes no arguments."""
@@ -149,7 +160,7 @@ class Options(usage.Options):
         given = self._given()
         in_file = config_file.read_file(self["config"], may_wait) if self["config"] else {}
         config = configuration.build(in_file, given)
-        check_folders(config, {*in_file, *given})
+        config_file.check_folders(config, {*in_file, *given})
         return config
 
     def _given(self) -> dict[tuple[str, str], Any]:
@@ -188,21 +199,3 @@ def _add_list_option(info: FieldInfo) -> None:
 
 for _info in _LISTS:
     _add_list_option(_info)
-
-
-def check_folders(config: Config, given: set[tuple[str, str]]) -> None:
-    """Checks that folders which were asked for are there; those of the defaults need not be.
-
-    Args:
-        config: The configuration.
-        given: The section and the field of each value that was asked for.
-
-    Raises:
-        StartError: One is not there.
-    """
-    for info in configuration.fields():
-        if info.name not in ("actions_directory", "flat_file_directory"):
-            continue
-        folder = getattr(getattr(config, info.section), info.name)
-        if (info.section, info.name) in given and not os.path.isdir(folder):
-            raise StartError(f"{folder}: there is no such folder ({info.section_key}.{info.key})")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -14,11 +13,13 @@ from twisted.logger import Logger
 
 from ..config import sections as configuration
 from ..config.sections import Config
+from ..config.settings import LiveSettings
 from ..daemon import systemd
 from ..daemon.parent_process import ParentProcess
-from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
 from ..embedding.composition import Launch, build
+from ..embedding.process import take_signals
+from ..embedding.threads import leave_threads
 from ..embedding.web import web_of_supervisor
 from ..errors import StartError
 from ..logs import server_log as server_logging
@@ -27,13 +28,13 @@ from ..logs.server_log import ServerLog
 from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
-from ..server.listeners import certificates_of, shared_listeners
+from ..server.listeners import certificates_of, settings_of, shared_listeners
 from ..server.listening import stop_seconds
 from ..server.platform import Platform
 from ..server.service import ActionHeroService
 from ..workers import worker
 from ..workers.supervisor import Supervisor, WorkerPlan
-from .exit import end_process, leave_threads
+from .exit import end_process
 from .options import PROGRAM, Options
 from .output import print_json
 
@@ -64,11 +65,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
     asyncio_loop.prepare(reactor)
-    calls: dict[int, Callable[[], object]] = {
-        signal.SIGHUP: service.reload,
-        signal.SIGUSR1: service.reopen_logs,
-    }
-    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
+    take_signals(reactor, service, _starter(options.parent))
     return service
 
 
@@ -121,7 +118,7 @@ def _supervisor(options: Options, platform: Platform, server_log: ServerLog | No
     worker.rehearse(command, config, len(listeners))
     folder = os.getcwd() if twistd.get("rundir", ".") != "." else None
     logs = Loggers(reactor, server_log, seconds=config.limits.close_timeout)
-    certificates = certificates_of(config) if config.web.secure else None
+    certificates = certificates_of(LiveSettings(settings_of(config))) if config.web.secure else None
     web, reports = web_of_supervisor(config, lambda: supervisor, certificates, reactor)
     plan = WorkerPlan(config, options.read, command, folder, reports)
     supervisor = Supervisor(plan, listeners, platform, logs, web)

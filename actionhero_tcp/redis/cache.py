@@ -21,7 +21,6 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 from ..app.cache import (
-    DEFAULT_MAX_ENTRIES,
     NEW_RECORD,
     UPDATED_RECORD,
     CacheEntry,
@@ -33,6 +32,7 @@ from .gate import Gate
 from .protocol import RedisError
 
 if TYPE_CHECKING:
+    from ..config.settings import LiveSettings
     from ..connection.memory import Account
     from .keys import Keys
     from .link import RedisLink
@@ -128,26 +128,17 @@ class RedisCache:
         link: The line to Redis.
         keys: The names there.
         account: Is charged for the calls that have no reply yet.
-        max_entries: How many entries there may be, on all nodes together.
+        live: The settings in force, which say how many entries there may be, on all nodes
+            together. Redis bounds its memory by its own ``maxmemory``.
 
     Attributes:
-        max_entries: See above; a reload may change it.
-        max_bytes: Not used: Redis bounds its memory by its own ``maxmemory``.
         hits: See `Cache`.
         misses: See `Cache`.
     """
 
-    max_bytes = 0
-
-    def __init__(
-        self,
-        link: RedisLink,
-        keys: Keys,
-        account: Account,
-        max_entries: int = DEFAULT_MAX_ENTRIES,
-    ) -> None:
+    def __init__(self, link: RedisLink, keys: Keys, account: Account, live: LiveSettings) -> None:
         self._link = link
-        self.max_entries = max_entries
+        self._live = live
         self.hits = self.misses = 0
         self._gate = Gate(account)
         self._entry = keys.cache.encode()
@@ -157,7 +148,8 @@ class RedisCache:
         """See `Cache.save`."""
         check_expiry(expire_ms)
         lifetime = "" if expire_ms is None else ceil(expire_ms)
-        known = await self._run(_SAVE, key, encoded(value), lifetime, self.max_entries)
+        most = self._live.limits.max_cache_entries
+        known = await self._run(_SAVE, key, encoded(value), lifetime, most)
         return UPDATED_RECORD if known else NEW_RECORD
 
     async def load(self, key: str) -> CacheEntry | None:

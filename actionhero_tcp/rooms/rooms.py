@@ -19,6 +19,7 @@ from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
 
 if TYPE_CHECKING:
+    from ..config.settings import LiveSettings
     from ..connection.write_batch import WriteBatch
     from ..wire.profile import Profile
 
@@ -40,29 +41,25 @@ class Rooms:
 
     Args:
         write_batch: Messages of one write batch go out in one write for each member.
-        announce_limit: Rooms with more members than this do not announce who comes and goes.
-        private_prefix: Only the application takes clients into rooms whose names begin with it;
-            empty where clients may enter every room.
+        live: The settings in force. Rooms with more members than ``announceLimit`` do not announce
+            who comes and goes; only the application takes clients into rooms whose names begin
+            with ``privateRooms``, where that is not empty.
 
     Attributes:
-        announce_limit: The same; a reload may replace it.
         broadcasts: How many messages were delivered to members of this process.
         deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
     """
 
-    def __init__(
-        self, write_batch: WriteBatch, announce_limit: int, private_prefix: str = ""
-    ) -> None:
+    def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
         self._write_batch = write_batch
-        self._private_prefix = private_prefix
-        self.announce_limit = announce_limit
+        self._live = live
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
         # Memberships of clients for which room messages are written in a form of their own.
         self._adapted = 0
         self._created: set[str] = set()
-        self.broadcasts = 0
-        self.deliveries = 0
+        self.broadcasts: int = 0
+        self.deliveries: int = 0
         self.bus: Bus = LocalBus()
 
     def join_cluster(self, bus: Bus) -> None:
@@ -77,7 +74,7 @@ class Rooms:
 
     def is_private(self, room: str) -> bool:
         """Whether only the application takes clients into a room."""
-        prefix = self._private_prefix
+        prefix = self._live.general.private_rooms
         return bool(prefix) and room.startswith(prefix)
 
     def refuse_private(self, room: str) -> None:
@@ -89,7 +86,7 @@ class Rooms:
         if self.is_private(room):
             raise ClientError(
                 f"only the application lets clients into rooms that begin with "
-                f"{self._private_prefix}"
+                f"{self._live.general.private_rooms}"
             )
 
     def join(self, connection: Connection | ActionConnection, room: str) -> None:
@@ -342,7 +339,10 @@ class Rooms:
         """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
         members = self._rooms.get(room, {})
         listeners = len(members) - (who is not None)
-        if listeners and len(members) + self.bus.count(room) + more <= self.announce_limit:
+        if (
+            listeners
+            and len(members) + self.bus.count(room) + more <= self._live.general.announce_limit
+        ):
             line = _said(message, room, client, "user")
             self._deliver(line, self._listeners_of_moves(room, who))
 

@@ -16,6 +16,7 @@ from ..errors import StartError
 
 if TYPE_CHECKING:
     from ..clock import Clock
+    from ..config.sections import Config
     from ..config.settings import LiveSettings
     from ..connection.memory import MemoryBudget
     from ..stats import Stats
@@ -95,7 +96,7 @@ class Admission:
         self._descriptors = descriptors
         reserve = min(max(RESERVED_DESCRIPTORS, descriptors // 100), descriptors // 2)
         self._most = descriptors - reserve
-        self.check(live.limits.max_connections)
+        self.check(live.config)
         self._clock = clock
         self._stats = stats
         self._admitted = 0
@@ -104,12 +105,13 @@ class Admission:
         self._unlogged = 0
         self._logged_at = float("-inf")
 
-    def check(self, max_connections: int) -> None:
-        """Checks whether the process can hold so many connections.
+    def check(self, config: Config) -> None:
+        """Checks whether the process can hold as many connections as a configuration allows.
 
         Raises:
             StartError: It cannot.
         """
+        max_connections = config.limits.max_connections
         if max_connections > self._most:
             raise StartError(
                 f"limits.maxConnections is {max_connections}, but the limit of open files "

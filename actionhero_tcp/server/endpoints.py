@@ -18,7 +18,6 @@ from .proxied import ProxiedEndpoint
 if TYPE_CHECKING:
     from ..net.tls import Certificates
     from .factory import ActionHeroFactory
-    from .proxied import TrustedProxies
 
 
 UNIX_MODE: Final = "660"
@@ -41,15 +40,19 @@ class TLSEndpoint:
     Args:
         endpoint: Any Twisted server endpoint.
         certificates: Make the server's end of each connection.
+        clock: The reactor; None for the global one.
     """
 
-    def __init__(self, endpoint: Any, certificates: Certificates) -> None:
+    def __init__(self, endpoint: Any, certificates: Certificates, clock: Any = None) -> None:
         self.endpoint = endpoint
+        self._clock = clock
         self._certificates: Any = certificates
 
     def listen(self, factory: Any) -> Any:
         """Listens where the other one does; gives a Deferred of the port."""
-        return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory))
+        # Without a clock it would take that of the global reactor, which may be another one.
+        tls = TLSMemoryBIOFactory(self._certificates, False, factory, self._clock)
+        return self.endpoint.listen(tls)
 
 
 class DialectEndpoint:
@@ -99,7 +102,7 @@ class InheritedUNIXEndpoint:
         return succeed(held_unix_port(self._descriptor, factory, self._reactor))
 
 
-def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = None) -> Any:
+def described(text: str, reactor: Any, handed: Any = None) -> Any:
     """The endpoint of a Twisted server endpoint description; Twisted's ``haproxy:`` is not used.
 
     That one takes headers from anybody, waits for them without a time limit, and hides the
@@ -107,7 +110,6 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
 
     Args:
         text: The description.
-        proxies: Whose PROXY headers are believed.
         reactor: The reactor.
         handed: In a worker: the endpoint that its supervisor shares out instead of this one.
 
@@ -121,7 +123,7 @@ def described(text: str, proxies: TrustedProxies, reactor: Any, handed: Any = No
         known = ", ".join(f"haproxy:{kind}:" for kind in PLAIN_ENDPOINTS)
         raise StartError(f"--listen {text}: known are {known}; TLS has to end in the proxy")
     endpoint = handed or _parsed(text, description, reactor)
-    return ProxiedEndpoint(endpoint, proxies) if proxied else endpoint
+    return ProxiedEndpoint(endpoint) if proxied else endpoint
 
 
 def shared(text: str, reactor: Any) -> Any:
@@ -165,13 +167,14 @@ def _parsed(text: str, description: str, reactor: Any) -> Any:
     return endpoint
 
 
-def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint:
+def secured(text: str, endpoint: Any, certificates: Certificates, clock: Any = None) -> TLSEndpoint:
     """An endpoint with TLS.
 
     Args:
         text: Its description.
         endpoint: The endpoint.
         certificates: The certificates in force.
+        clock: The reactor; None for the global one.
 
     Raises:
         StartError: It cannot be had with the certificates and rules that `secure` is for.
@@ -185,4 +188,4 @@ def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint
         raise StartError(
             f"--listen {text}: {reason}, but tcpServer.secure is set; leave out one of them"
         )
-    return TLSEndpoint(endpoint, certificates)
+    return TLSEndpoint(endpoint, certificates, clock)

@@ -9,35 +9,50 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.logger import Logger
 
+from ..config.settings import Settings
 from ..errors import StartError
 from ..net import tls
 from . import endpoints
 from .listening import Listener
 
 if TYPE_CHECKING:
+    from OpenSSL import SSL
+
     from ..config.sections import Config, TcpServer
-    from .proxied import TrustedProxies
+    from ..config.settings import LiveSettings
 
 _log = Logger()
 
 
-def certificates_of(config: Config) -> tls.Certificates | None:
-    """The certificates to show, where TLS is to be spoken.
+def settings_of(config: Config) -> Settings:
+    """Loads what a configuration names.
 
     Raises:
-        StartError: They cannot be used, or nothing speaks TLS that could ask for others.
+        StartError: The certificates cannot be used, or nothing speaks TLS that could ask for
+            others; or a rule for proxies is wrong.
     """
     server = config.tcp_server
     if server.secure:
-        context = tls.load(server.key_file, server.cert_file, server.ca_file)
-        warn_of_dates(server)
-        return tls.Certificates(context)
+        settings = Settings(config, tls.load(server.key_file, server.cert_file, server.ca_file))
+        _warn_of_dates(server)
+        return settings
     if server.ca_file:
         raise StartError("tcpServer.caFile is set, but not tcpServer.secure: nothing speaks TLS")
-    return None
+    return Settings(config)
 
 
-def warn_of_dates(server: TcpServer) -> None:
+def certificates_of(live: LiveSettings) -> tls.Certificates | None:
+    """The certificates in force, as new connections see them; None where nothing speaks TLS."""
+
+    def in_force() -> SSL.Context:
+        context = live.current.tls
+        assert context is not None
+        return context
+
+    return None if live.current.tls is None else tls.Certificates(in_force)
+
+
+def _warn_of_dates(server: TcpServer) -> None:
     """Logs which certificates have expired, are not valid yet, or expire soon."""
     for warning in tls.warnings(server.cert_file, server.ca_file):
         _log.warn("{warning}", warning=warning)
@@ -45,7 +60,6 @@ def warn_of_dates(server: TcpServer) -> None:
 
 def listeners_of(
     config: Config,
-    proxies: TrustedProxies,
     certificates: tls.Certificates | None,
     reactor: Any,
     handed: Sequence[Any],
@@ -56,7 +70,6 @@ def listeners_of(
 
     Args:
         config: The configuration.
-        proxies: Whom to believe where a client is.
         certificates: See `certificates_of`.
         reactor: The reactor.
         handed: In a worker, the endpoints that its supervisor hands connections to.
@@ -65,12 +78,12 @@ def listeners_of(
         StartError: A description is none.
     """
     listeners = [
-        Listener(endpoints.described(text, proxies, reactor, end), text, _backlog(config, text))
+        Listener(endpoints.described(text, reactor, end), text, _backlog(config, text))
         for text, end in zip_longest(config.tcp_server.listen, handed)
         if text is not None
     ] or [_default(config, reactor, *handed)]
     if certificates is not None:
-        listeners = [_secured(each, certificates) for each in listeners]
+        listeners = [_secured(each, certificates, reactor) for each in listeners]
     return [_speaking(each) for each in listeners]
 
 
@@ -109,9 +122,9 @@ def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
     return listeners or [_default(config, reactor)]
 
 
-def _secured(listener: Listener, certificates: tls.Certificates) -> Listener:
+def _secured(listener: Listener, certificates: tls.Certificates, reactor: Any) -> Listener:
     text = listener.description
-    endpoint = endpoints.secured(text, listener.endpoint, certificates)
+    endpoint = endpoints.secured(text, listener.endpoint, certificates, reactor)
     return Listener(endpoint, f"{text}, with TLS", listener.backlog)
 
 

@@ -82,7 +82,8 @@ class BlockDetector:
     A look that comes late says something, too. Where the reactor's thread used no CPU
     meanwhile, the process was stopped or the machine had no time for it. That is no
     action's fault, and does not count. Where it did, the thread was in C code that keeps
-    the interpreter's lock (a regular expression, a sort), and that counts.
+    the interpreter's lock (a regular expression, a sort), and that counts: on a busy machine
+    the CPU time that it used, otherwise all of the time.
 
     Args:
         seconds: How long the reactor may be blocked.
@@ -154,10 +155,13 @@ class BlockDetector:
         late = passed - self.interval
         if late <= self.interval:
             return passed, 0.0
-        if used < late / 2:
-            return self.interval, late
         # Where requests went on beginning, it was the look that got no turn.
-        return passed if begun <= 2 * usual + 1 else self.interval, 0.0
+        is_one_call = begun <= 2 * usual + 1
+        if used < late / 2:
+            # Others had the machine; what the thread did use it ran nevertheless.
+            ran = max(self.interval, used)
+            return ran if is_one_call else self.interval, passed - ran
+        return passed if is_one_call else self.interval, 0.0
 
     def _current(self, now: float, stopped: float) -> _Stall:
         """The time since the last beat. Logs the stalls that have ended."""

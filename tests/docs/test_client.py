@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from tests.support.integration import DaemonTestCase
 TEXT = (ROOT / "docs" / "client.md").read_text(encoding="utf-8")
 
 HELPERS = (
-    *("listen", "close", "file_line"),
+    *("listen", "close", "fetch"),
     *("connection_ready", "connection_lost", "message_received"),
 )
 """Methods that are no calls."""
@@ -36,10 +37,20 @@ class PageTests(DaemonTestCase):
         self.assertGreater(len(scripts), 3)
         for name, code, output in scripts:
             code = code.replace('"localhost", 5000', f'"localhost", {self.daemon.port}')
+            # Some write files.
             ran = subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE
+                [sys.executable, "-c", code],
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                cwd=self.mktemp_folder(),
             )
             self.assertEqual((output, ""), (ran.stdout, ran.stderr), name)
+
+    def mktemp_folder(self) -> str:
+        """A new folder."""
+        os.makedirs(folder := self.mktemp())
+        return folder
 
     def test_every_call_is_in_the_table(self) -> None:
         table = TEXT.partition("## The calls")[2].partition("\n\nA param")[0]

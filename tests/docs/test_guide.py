@@ -42,12 +42,10 @@ REDIS_PORT = 6379
 COMMAND_PATIENCE = 120.0
 """Seconds that a command of the page may take."""
 
-PACKAGE = "actionhero-tcp[redis]"
-
 _PATH = re.compile(r"`([^`]+)`:$")
 _SYSTEM = re.compile(r"(?<![\w./])/(?=(opt|etc)/)")
 _TLS = re.compile(r"listening on .* with TLS")
-_READY = re.compile(r"^\S+ \[actionhero_tcp\.[\w.]+#info\] .* has started", re.MULTILINE)
+READY = re.compile(r"^\S+ \[actionhero_tcp\.[\w.]+#info\] .* has started", re.MULTILINE)
 
 
 class Server(support.Daemon):
@@ -77,7 +75,7 @@ class Server(support.Daemon):
                 pass_fds=descriptors,
             )
         super().__init__(process, folder, PORT)
-        support.wait_for(lambda: _READY.search(self.log) or process.poll() is not None, "a start")
+        support.wait_for(lambda: READY.search(self.log) or process.poll() is not None, "a start")
         assert process.poll() is None, self.log
 
     def connect(self) -> socket.socket:
@@ -96,11 +94,14 @@ class Reader:
         folder: An empty folder.
 
     Attributes:
+        package: What the page installs.
         folder: Where the commands are given.
         system: What stands for ``/`` where the page writes to ``/etc`` and ``/opt``.
         server: The server that runs.
         done: How many blocks it has written, run or replayed, by their kinds.
     """
+
+    package = "actionhero-tcp[redis]"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "home"
@@ -110,7 +111,7 @@ class Reader:
         wheels, programs = folder / "wheels", folder / "bin"
         for each in (self.folder, self.system, wheels, programs):
             each.mkdir()
-        wheelhouse.make(wheels, PACKAGE)
+        wheelhouse.make(wheels, self.package)
         # The page's python3 is the one that runs the tests; its environment is not this one.
         python = programs / "python3"
         python.write_text(f'#!/bin/sh\nexec {sys._base_executable} "$@"\n')  # type: ignore[attr-defined]
@@ -121,6 +122,7 @@ class Reader:
             "PYTHONUNBUFFERED": "1",
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(wheels),
+            "PIP_NO_COMPILE": "1",
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
         }

@@ -37,6 +37,7 @@ from tests import support
 
 PROTOCOL = support.ROOT / "docs" / "protocol.md"
 PROTOCOL_29 = support.ROOT / "docs" / "protocol-29.md"
+MIGRATING = support.ROOT / "docs" / "migrating.md"
 README = support.ROOT / "README.md"
 
 CLOSED = "(closed)"
@@ -171,13 +172,14 @@ class Replay:
     def run(self, transcript: Transcript) -> None:
         """Replays it, line for line; raises AssertionError where the server does otherwise."""
         try:
-            self._run(transcript.steps)
-            self._finish()
-        finally:
-            for peer in self.peers.values():
-                peer.close()
+            self.play(transcript.steps)
+        except BaseException:
+            self._close()
+            raise
+        self.finish()
 
-    def _run(self, steps: list[Step]) -> None:
+    def play(self, steps: list[Step]) -> None:
+        """Replays some lines; the clients stay."""
         waiting: list[bytes] = []
         for step, following in zip(steps, [*steps[1:], None], strict=True):
             if step.direction == "=":
@@ -220,8 +222,18 @@ class Replay:
     def _with_real_ids(self, data: bytes) -> bytes:
         return _ID.sub(lambda match: self._real_ids[match[0]], data)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Checks that no client got more than the transcript shows, and has them leave."""
+        try:
+            self._leave()
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        for peer in self.peers.values():
+            peer.close()
+
+    def _leave(self) -> None:
         staying = {name: peer for name, peer in self.peers.items() if peer.open}
         for name, peer in staying.items():
             peer.send([MARKER])
@@ -290,6 +302,10 @@ class TranscriptTests(SynchronousTestCase):
         blocks = self.replay(PROTOCOL_29)
         self.assertGreaterEqual(blocks, 1)
 
+    def test_migrating(self) -> None:
+        blocks = self.replay(MIGRATING)
+        self.assertEqual(MIGRATING.read_text(encoding="utf-8").count("\n```transcript"), blocks)
+
     def test_readme(self) -> None:
         blocks = self.replay(README)
         self.assertEqual(README.read_text(encoding="utf-8").count("\n```transcript"), blocks)
@@ -317,13 +333,13 @@ class PageTests(SynchronousTestCase):
                 self.assertRegex(text, rf"`{word}\b[^`\n]*`")
 
     def test_what_looks_like_a_transcript_is_one(self) -> None:
-        for page in (PROTOCOL, PROTOCOL_29, README):
+        for page in (PROTOCOL, PROTOCOL_29, MIGRATING, README):
             for number, info, content in fences(page):
                 if re.search(r"^[A-Z]?[<>] ", content, re.MULTILINE):
                     self.assertEqual("transcript", info.partition(" ")[0], f"{page}:{number}")
 
     def test_transcripts_begin_with_a_welcome(self) -> None:
-        for page in (PROTOCOL, PROTOCOL_29, README):
+        for page in (PROTOCOL, PROTOCOL_29, MIGRATING, README):
             for transcript in transcripts(page):
                 first = transcript.steps[0]
                 self.assertEqual("<", first.direction, first.place)

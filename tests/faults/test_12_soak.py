@@ -127,7 +127,10 @@ class SoakTests(FaultTestCase):
 
         def over() -> bool:
             self.replace()
-            resting = sum(each.action_done and not each.waiting for each in self.bots)
+            # One that has its last answer may not have seen yet that the connection is closed.
+            resting = sum(
+                each.action_done and not each.waiting and not each.leaving for each in self.bots
+            )
             return resting == SOAK_CLIENTS
 
         self.crowd.until(over, "answers")

@@ -25,19 +25,24 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return ended
 
 
-def build_wheel(folder: Path) -> Path:
-    """Builds the wheel from a copy of what git knows of the tree, and what it would add."""
+def copy_tree(folder: Path) -> None:
+    """Copies what git knows of the tree, and what it would add, into a folder."""
     listed = run(
         "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT
     ).stdout
-    source = folder / "source"
     for name in listed.split("\0"):
         if name and (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+
+
+def build_wheel(folder: Path) -> Path:
+    """Builds the wheel from a copy of the tree."""
+    source = folder / "source"
+    copy_tree(source)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
     # What builds it is in .venv already: nothing is downloaded.
-    run(*pip, "--no-deps", "--wheel-dir", str(folder), ".", cwd=source)
+    run(*pip, "--no-build-isolation", "--no-deps", "--wheel-dir", str(folder), ".", cwd=source)
     (wheel,) = folder.glob("*.whl")
     return wheel
 

@@ -32,6 +32,7 @@ from actionhero_tcp.dispatch.commands import Commands
 from actionhero_tcp.dispatch.time_limits import TimeLimit
 from actionhero_tcp.embedding.composition import Composition, build
 from actionhero_tcp.logs.param_filter import ParamFilter
+from actionhero_tcp.net import tls
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
@@ -241,6 +242,12 @@ def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
     return LiveSettings(Settings(sections.build(values or {})))
 
 
+def make_certificates(files: Iterable[object]) -> tls.Certificates:
+    """Certificates of these files: a key, its certificate, and perhaps authorities."""
+    context = tls.load(*map(str, files))
+    return tls.Certificates(lambda: context)
+
+
 def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) -> Commands:
     """The verbs, with no hooks around them, in settings of these values."""
     live = make_live(values)
@@ -424,14 +431,20 @@ class Daemon:
         return self.process.wait(PATIENCE)
 
 
-def wait_for(condition: Any, what: str) -> Any:
-    """Waits until a condition gives something true, and gives that."""
-    end = time.monotonic() + PATIENCE
+def wait_for(condition: Any, what: str, patience: float = PATIENCE) -> Any:
+    """Waits until a condition gives something true, and gives that.
+
+    Args:
+        condition: Is called again and again.
+        what: What is waited for, for the error.
+        patience: Seconds to wait at most.
+    """
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         if result := condition():
             return result
         time.sleep(0.01)
-    raise AssertionError(f"waited {PATIENCE:g} s in vain for {what}")
+    raise AssertionError(f"waited {patience:g} s in vain for {what}")
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.cache import MAX_EXPIRE_MS, MAX_VALUE_BYTES, Cache, CacheEntry
+from actionhero_tcp.config.settings import LiveSettings
 from actionhero_tcp.errors import UnserializableError
-from tests.support import PATIENCE, PROPERTY
+from tests.support import PATIENCE, PROPERTY, make_live
 
 KEYS = st.sampled_from("abcdef")
 JSON = st.recursive(
@@ -49,6 +50,18 @@ class CacheTestCase(SynchronousTestCase):
     """
 
     cache: Cache
+    live: LiveSettings
+
+    def setUp(self) -> None:
+        self.live = make_live()
+        self.fresh()
+
+    def bound(self, max_entries: int, max_bytes: int | None = None) -> None:
+        """Sets how much the cache may hold, as a reload does."""
+        values: dict[tuple[str, str], Any] = {("limits", "max_cache_entries"): max_entries}
+        if max_bytes is not None:
+            values["limits", "max_cache_bytes"] = max_bytes
+        self.live.swap(make_live(values).current)
 
     def fresh(self, max_entries: int = 3) -> None:
         """Begins with an empty cache that holds so many entries."""
@@ -61,9 +74,6 @@ class CacheTestCase(SynchronousTestCase):
     def wait(self) -> None:
         """Lets a little time go by, for the cache."""
         raise NotImplementedError
-
-    def setUp(self) -> None:
-        self.fresh()
 
     def run_now(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What a coroutine returns that waits for nothing."""
@@ -306,7 +316,7 @@ class Suite:
     def test_a_bound_that_becomes_lower_holds_from_the_next_save_on(self: Any) -> None:
         for key in "abc":
             self.save(key)
-        self.cache.max_entries = 1
+        self.bound(1)
         self.save("d")
         self.assertEqual("d", self.keys())
 

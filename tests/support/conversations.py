@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from math import inf
 from typing import Any
 
+from actionhero_tcp.client.content import Content
+from actionhero_tcp.client.download import Download
 from actionhero_tcp.client.outcomes import LostError
 from actionhero_tcp.client.protocol import ClientProtocol
 from actionhero_tcp.client.settings import Limits
@@ -40,10 +43,11 @@ class Party:
         faults: What made no sense.
     """
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, offers_header: bool | None = False) -> None:
         self.messages: list[dict[str, Any]] = []
         self.faults: list[LostError] = []
-        self.conversation = ClientProtocol(self, limits or Limits())
+        self.limits = limits or Limits()
+        self.conversation = ClientProtocol(self, self.limits, offers_header)
 
     def heard(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
@@ -57,19 +61,26 @@ class Party:
         self.conversation.ask(line, waiter)
         return waiter
 
-    def ask_file(self, name: str, sink: Any = None, **options: float) -> Waiter:
+    def ask_file(
+        self,
+        name: str,
+        sink: Any = None,
+        *,
+        offset: int = 0,
+        digest: Any = None,
+        progress: Any = None,
+        **options: float,
+    ) -> Waiter:
         """Asks for a file; gives the call."""
         waiter = Waiter(**options)
-        self.conversation.ask_file(file_line(name), waiter, sink)
+        content = Content(sink, self.limits.max_file_bytes, progress, offset)
+        self.download = Download({"fileName": name}, content, digest)
+        self.download.attach(waiter)
+        self.conversation.ask_file(self.download)
         return waiter
 
     def feed(self, data: bytes, now: float = 0.0) -> None:
         self.conversation.feed(data, now)
-
-
-def file_line(name: str) -> bytes:
-    """The request for a file."""
-    return json.dumps({"action": "file", "params": {"fileName": name}}).encode() + b"\n"
 
 
 def encode(message: dict[str, Any]) -> bytes:
@@ -87,11 +98,15 @@ class ModelServer:
 
     Args:
         files: The files that it has.
+        offers_header: Whether it sends files with a header.
         more: What it adds to errors, as in development mode.
     """
 
-    def __init__(self, files: dict[str, bytes], **more: str) -> None:
+    def __init__(
+        self, files: dict[str, bytes], *, offers_header: bool = False, **more: str
+    ) -> None:
         self.files = files
+        self.offers_header = offers_header
         self.more = more
         self.number = 0
 
@@ -107,10 +122,26 @@ class ModelServer:
         name = request["action"]
         if re.fullmatch("[0-9a-f]{32}", name):
             return answer(self.number, error=f"{name} is not a known action.", **self.more)
+        if name == "actionsView":
+            return answer(self.number, actions=self._actions())
         if name != "file":
             return answer(self.number, echo=request["params"])
-        content = self.files.get(request["params"]["fileName"])
+        params = request["params"]
+        content = self.files.get(params["fileName"])
         if content is None:
-            text = f"The file, {request['params']['fileName']}, is not found."
+            text = f"The file, {params['fileName']}, is not found."
             return answer(self.number, error=text, **self.more)
-        return content
+        if not (self.offers_header and params.get("header")):
+            return content
+        return self.header(content, params.get("offset", 0))
+
+    def header(self, content: bytes, offset: int) -> bytes:
+        """A file from an offset on, behind its header."""
+        digest, part = hashlib.sha256(content).hexdigest(), content[offset:]
+        head = {"context": "file", "bytes": len(part), "sha256": digest, "offset": offset}
+        return encode({**head, "messageCount": self.number}) + part
+
+    def _actions(self) -> list[dict[str, Any]]:
+        optional = ["header", "offset", "length"] if self.offers_header else []
+        inputs = {"required": ["fileName"], "optional": optional}
+        return [{"name": "cacheTest"}, {"name": "file", "inputs": inputs}]

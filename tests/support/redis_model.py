@@ -21,7 +21,7 @@ from actionhero_tcp.redis.in_flight import InFlight
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.protocol import Batch, RedisError
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import Soon, make_account, make_connection
+from tests.support import Soon, make_account, make_connection, make_live
 
 KEYS = Keys("test:")
 
@@ -236,7 +236,8 @@ class Node:
         self.name = name
         self.soon = Soon()
         self.write_batch = write_batch = WriteBatch(self.soon)
-        self.rooms = Rooms(write_batch, announce_limit)
+        self.live = make_live({("general", "announce_limit"): announce_limit})
+        self.rooms = Rooms(write_batch, self.live)
         self.link = ModelLink(model)
         self.clients: dict[str, Connection] = {}
         self.holds: list[str] = []

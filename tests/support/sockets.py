@@ -17,9 +17,6 @@ from actionhero_tcp.net.transport import (
     TCPTransport,
     set_socket_options,
 )
-from actionhero_tcp.server.proxied import TrustedProxies
-
-NOBODY = TrustedProxies([])
 
 
 class Greeter(Protocol):

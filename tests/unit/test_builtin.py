@@ -207,8 +207,9 @@ class Builtin29Tests(SynchronousTestCase):
         self.assertIs(True, self.client.ask("roomAdd den")["data"])
 
     def test_names_that_no_room_can_have(self) -> None:
-        for name in ("two words", "x" * 65):
+        for name in ("two words", "x" * 65, "a\tb"):
             self.assertIn("a room's name", self.ask("createChatRoom", name=name)["error"])
+        self.assertIn("only the application", self.ask("createChatRoom", name="@den")["error"])
 
     def test_the_documentation_shows_them(self) -> None:
         shown = self.client.ask("documentation")["data"]

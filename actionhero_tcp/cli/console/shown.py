@@ -21,18 +21,6 @@ _DIM: Final = "2"
 _RED: Final = "31"
 
 
-def is_file_request(line: str) -> bool:
-    """Whether a line asks for a file, whose content is no line of JSON."""
-    line = line.strip(" \t")
-    if not line.startswith("{"):
-        return line.replace("\t", " ").partition(" ")[0] == "file"
-    try:
-        request = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(request, dict) and request.get("action") == "file"
-
-
 def compact(message: object) -> bytes:
     """A message as one line of JSON."""
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))

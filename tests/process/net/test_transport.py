@@ -27,8 +27,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from actionhero_tcp.net import tls, transport
+from actionhero_tcp.net import transport
 from actionhero_tcp.net.transport import TCPTransport, UNIXTransport
+from tests import support
 from tests.support import wait_for
 from tools import certs
 
@@ -121,7 +122,7 @@ class RealSocketTests(TestCase):
         elif kind == "tls":
             files = certs.make(Path(self.mktemp()))
             endpoint = SSL4ServerEndpoint(
-                reactor, 0, tls.Certificates(tls.load(*map(str, files))), interface="127.0.0.1"
+                reactor, 0, support.make_certificates(files), interface="127.0.0.1"
             )
             target = lambda port: wrapClientTLS(  # noqa: E731
                 _Trusting(), TCP4ClientEndpoint(reactor, "127.0.0.1", port.getHost().port)

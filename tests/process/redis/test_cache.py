@@ -18,7 +18,7 @@ from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.cache import LOOKED_AT, REMOVED_AT_ONCE, RedisCache
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.link import RedisLink
-from tests.support import make_account
+from tests.support import make_account, make_live
 from tests.support.caches import LATER_MS, SOON_MS, CacheTestCase, Suite
 from tests.support.redis_server import BlockingLink, RedisServer
 
@@ -40,8 +40,9 @@ class RedisCacheTestCase(CacheTestCase):
         super().setUp()
 
     def fresh(self, max_entries: int = 3) -> None:
+        self.bound(max_entries)
         self.ask("FLUSHALL")
-        self.cache = RedisCache(self.link, Keys(PREFIX), make_account(), max_entries)
+        self.cache = RedisCache(self.link, Keys(PREFIX), make_account(), self.live)
 
     def ask(self, *command: str | bytes | int) -> Any:
         """The reply to a command."""
@@ -97,7 +98,7 @@ class KeyTests(RedisCacheTestCase):
         self.assertEqual([3, 3], [self.ask("ZCARD", index) for index in INDEXES])
 
     def test_other_prefixes_are_other_caches(self) -> None:
-        other = RedisCache(self.link, Keys("other:"), make_account())
+        other = RedisCache(self.link, Keys("other:"), make_account(), make_live())
         self.save("a", 1)
         self.assertIsNone(self.run_now(other.load("a")))
         self.run_now(other.save("a", 2))
@@ -130,7 +131,7 @@ class KeyTests(RedisCacheTestCase):
         self.fresh(many)
         for number in range(many):
             self.save(str(number))
-        self.cache.max_entries = 2
+        self.bound(2)
         sizes = []
         for _ in range(4):
             self.save("a")
@@ -211,7 +212,9 @@ class LinkTests(TestCase):
         self.addCleanup(self.server.close)
         self.server.start()
         self.links = [self.link(), self.link()]
-        self.caches = [RedisCache(link, Keys(PREFIX), make_account()) for link in self.links]
+        self.caches = [
+            RedisCache(link, Keys(PREFIX), make_account(), make_live()) for link in self.links
+        ]
 
     def link(self) -> RedisLink:
         """A link that is started, and stopped when the test ends."""

@@ -17,7 +17,7 @@ from actionhero_tcp.net.transport import (
     write_at_once,
 )
 from actionhero_tcp.server.endpoints import described
-from tests.support.sockets import NOBODY, Listener, SocketTestCase, hand_over
+from tests.support.sockets import Listener, SocketTestCase, hand_over
 from tools import certs
 
 
@@ -29,7 +29,7 @@ class InheritedTCPTests(SocketTestCase):
         self.addCleanup(held.close)
         hand_over(self, held)
         held.detach()
-        endpoint = described("systemd:domain=INET:index=0", NOBODY, self.reactor)
+        endpoint = described("systemd:domain=INET:index=0", self.reactor)
         port = await endpoint.listen(self.factory)
         write_at_once(port)
         client = TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port)
@@ -47,7 +47,7 @@ class ALPNTests(SocketTestCase):
     async def test_they_are_served(self) -> None:
         key, cert = certs.make(Path(self.mktemp()))
         text = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={cert}"
-        port = await described(text, NOBODY, self.reactor).listen(self.factory)
+        port = await described(text, self.reactor).listen(self.factory)
         client = wrapClientTLS(
             CertificateOptions(acceptableProtocols=[b"h2", b"irc"]),
             TCP4ClientEndpoint(self.reactor, "127.0.0.1", port.getHost().port),

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.api import Api
 from actionhero_tcp.app.application import Application
+from actionhero_tcp.app.background import Background
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.cluster import NoCluster
 from actionhero_tcp.app.hook_runner import Hooks
@@ -38,14 +39,17 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.api = Api(
             live=self.live,
             application=self.application,
-            cache=LocalCache(clock, make_account()),
-            rooms=AppRooms(Rooms(WriteBatch(lambda call: None), 10), self.live, {}, NoCluster()),
+            cache=LocalCache(clock, make_account(), self.live),
+            rooms=AppRooms(
+                Rooms(WriteBatch(lambda call: None), self.live), self.live, {}, NoCluster()
+            ),
             files=Files(".", "index.html"),
             stats=Stats(),
             connections={c.id: c for c in (self.client, self.other)},
             reactor=clock,
             threads=FairThreadPool(None, None, self.live),  # type: ignore[arg-type]
             memory=make_budget(),
+            tasks=Background(self.live, clock),
         )
 
     def test_sends_to_a_connection(self) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from twisted.internet.testing import Clock
 
 from actionhero_tcp.app import cache
-from actionhero_tcp.app.cache import DEFAULT_MAX_ENTRIES, MAX_EXPIRE_MS, CacheEntry, LocalCache
-from tests.support import PROPERTY, make_account
+from actionhero_tcp.app.cache import MAX_EXPIRE_MS, CacheEntry, LocalCache
+from actionhero_tcp.config.sections import Limits
+from tests.support import PROPERTY, make_account, make_live
 from tests.support.caches import KEYS, CacheTestCase, Suite
 
 EIGHTHS = st.integers(1, 12)
@@ -27,9 +28,10 @@ class LocalCacheTestCase(CacheTestCase):
     cache: LocalCache
 
     def fresh(self, max_entries: int = 3) -> None:
+        self.bound(max_entries)
         self.clock = Clock()
         self.patch(cache.time, "time", lambda: STARTED + self.clock.seconds())
-        self.cache = LocalCache(self.clock, make_account(), max_entries)
+        self.cache = LocalCache(self.clock, make_account(), self.live)
 
     def now(self) -> float:
         return (STARTED + self.clock.seconds()) * 1000
@@ -47,7 +49,7 @@ class BytesTests(LocalCacheTestCase):
 
     def fill(self, max_bytes: int) -> None:
         self.fresh(max_entries=1000)
-        self.cache.max_bytes = max_bytes
+        self.bound(1000, max_bytes)
 
     def test_those_go_first_that_were_not_used_for_the_longest_time(self) -> None:
         self.fill(4 * 1024 * 1024)
@@ -120,11 +122,12 @@ class BoundTests(LocalCacheTestCase):
     """The bound on how many entries there are."""
 
     def test_holds_ten_thousand_by_default(self) -> None:
-        self.assertEqual(10_000, DEFAULT_MAX_ENTRIES)
-        self.cache = LocalCache(self.clock, make_account())
-        for number in range(DEFAULT_MAX_ENTRIES + 5):
+        entries = Limits().max_cache_entries
+        self.assertEqual(10_000, entries)
+        self.cache = LocalCache(self.clock, make_account(), make_live())
+        for number in range(entries + 5):
             self.save(str(number))
-        self.assertEqual(DEFAULT_MAX_ENTRIES, len(self.cache))
+        self.assertEqual(entries, len(self.cache))
         self.assertIsNone(self.entry("4"))
         self.assertIsNotNone(self.entry("5"))
 
@@ -287,7 +290,9 @@ class ExpiryTests(LocalCacheTestCase):
         self.assertEqual([2, 1, 0], sizes)
 
     def test_tidying_up_keeps_the_order_of_expiry(self) -> None:
-        self.cache = LocalCache(self.clock, make_account(), 1000)
+        self.cache = LocalCache(
+            self.clock, make_account(), make_live({("limits", "max_cache_entries"): 1000})
+        )
         for number in range(100):
             # 41 has no common divisor with 100: every second has one that stays.
             self.save(f"stays {number}", 1, 1000 * (1 + number * 41 % 100))

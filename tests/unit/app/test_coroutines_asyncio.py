@@ -153,6 +153,35 @@ class AwaitingTests(LoopTestCase):
 
         self.assertEqual(7, self.result(awaits))
 
+    def test_a_deferred_that_fires_before_the_loops_next_pass(self) -> None:
+        def begin() -> Any:
+            first: Deferred[int] = Deferred()
+            second: Deferred[int] = Deferred()
+
+            async def awaits() -> tuple[int, str]:
+                found = await first
+                try:
+                    await second
+                except KeyError as error:
+                    return found, str(error)
+                return found, ""
+
+            deferred = coroutines.start(awaits())
+            # As a timer does that is due in this pass already.
+            first.callback(1)
+            self.loop.call_soon(second.errback, KeyError("a"))
+            return deferred
+
+        for _ in range(3):
+            # A task that waits for work takes the second one.
+            async def nothing() -> None: ...
+
+            self.start(nothing)
+            self.run_passes()
+            deferred = self.call(begin)
+            self.run_passes()
+            self.assertEqual((1, "'a'"), self.successResultOf(deferred))
+
     def test_errors_of_deferreds_and_futures_are_raised_where_they_are_awaited(self) -> None:
         async def awaits() -> list[str]:
             waiting: Deferred[None] = Deferred()

@@ -160,7 +160,7 @@ class ReportTests(LoaderTestCase):
 
     def test_a_missing_folder_is_a_warning(self) -> None:
         self.assertEqual({}, loader.load_folder("/nope").actions)
-        self.assertEqual([("warn", "loaded no actions: there is no folder /nope")], self.said())
+        self.assertEqual([("warn", "loaded no actions: no such folder: /nope")], self.said())
 
 
 class LoadTests(LoaderTestCase):

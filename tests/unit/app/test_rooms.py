@@ -35,10 +35,10 @@ class AppRoomsTests(SynchronousTestCase):
     """`AppRooms`."""
 
     def setUp(self) -> None:
-        self.inner = Rooms(WriteBatch(lambda call: None), 1000, "@")
+        live = make_live({("limits", "max_rooms"): 2, ("limits", "max_room_name_length"): 5})
+        self.inner = Rooms(WriteBatch(lambda call: None), live)
         self.ada, self.bob = make_connection(), make_connection()
         self.elsewhere: Any = Elsewhere()
-        live = make_live({("limits", "max_rooms"): 2, ("limits", "max_room_name_length"): 5})
         connections = {client.id: client for client in (self.ada, self.bob)}
         self.rooms = AppRooms(self.inner, live, connections, self.elsewhere)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.client.outcomes import Answer, LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.parts import Parts
-from tests.support.conversations import Party, Waiter, answer, encode
+from tests.support.conversations import Party, answer, encode
 
 
 def part(number: int, **fields: int) -> bytes:
@@ -18,8 +18,9 @@ class PartsTests(SynchronousTestCase):
     """What comes of a call whose answer has parts."""
 
     def setUp(self) -> None:
-        self.party, self.waiter, self.woken = Party(), Waiter(timeout=10.0), 0
-        self.parts = Parts(self.waiter, 2, self.wake)
+        self.party, self.woken = Party(), 0
+        self.parts = Parts(2, self.wake)
+        self.parts.timeout = 10.0
         self.party.conversation.ask(b"tail\n", self.parts)
 
     def wake(self) -> None:
@@ -32,10 +33,8 @@ class PartsTests(SynchronousTestCase):
         taken = [self.parts.take(), self.parts.take()]
         self.assertEqual([1, 2], [each["n"] for each in taken if each])
         self.assertIsNone(self.parts.take())
+        self.assertEqual((True, None, 3), (self.parts.done, self.parts.error, self.woken))
         self.assertTrue(other.done)
-        (response,) = self.waiter.results
-        assert isinstance(response, Answer)
-        self.assertEqual((5.0, 2), (response.seconds, self.woken))
 
     def test_parts_of_other_calls_are_messages(self) -> None:
         self.party.ask()
@@ -46,14 +45,13 @@ class PartsTests(SynchronousTestCase):
         self.party.feed(part(1), 8.0)
         self.assertEqual(18.0, self.party.conversation.expire(11.0))
         self.party.conversation.expire(18.0)
-        self.assertIsInstance(self.waiter.errors[0], NoAnswerError)
+        self.assertIsInstance(self.parts.error, NoAnswerError)
 
     def test_only_so_many_may_wait(self) -> None:
-        self.party.feed(part(1) * 4 + answer(1))
-        (error,) = self.waiter.errors
-        self.assertIsInstance(error, TooMuchError)
-        self.assertIn("max_parts", str(error))
-        self.assertEqual([], self.waiter.results)
+        self.party.feed(part(1, n=1) + part(1, n=2) + part(1) * 2 + answer(1))
+        self.assertIsInstance(self.parts.error, TooMuchError)
+        self.assertIn("max_parts", str(self.parts.error))
+        self.assertEqual([1, 2, None], [(self.parts.take() or {}).get("n") for _ in range(3)])
 
     def test_what_is_dropped_is_not_kept(self) -> None:
         self.party.feed(part(1))
@@ -61,4 +59,4 @@ class PartsTests(SynchronousTestCase):
         self.party.feed(part(1))
         self.assertIsNone(self.parts.take())
         self.party.conversation.lose(LostError("gone"))
-        self.assertEqual([], self.waiter.errors)
+        self.assertEqual(0, self.party.conversation.waiting)

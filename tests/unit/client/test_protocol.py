@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client.outcomes import AnswerError, LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.settings import Limits
 from tests.support import PROPERTY
-from tests.support.conversations import ModelServer, Party, Waiter, answer, encode, file_line
+from tests.support.conversations import ModelServer, Party, answer, encode
 
 SAID = {"message": "hi", "room": "r", "from": "x", "context": "user", "sentAt": 1}
 
@@ -254,7 +254,8 @@ class FileTests(SynchronousTestCase):
         st.data(),
     )
     def test_a_file_may_be_cut_anywhere(self, name: str, busy: bool, data: st.DataObject) -> None:
-        party, server = Party(), ModelServer(CONTENTS, **({"fault": "x\ny"} if busy else {}))
+        more = {"fault": "x\ny"} if busy else {}
+        party, server = Party(), ModelServer(CONTENTS, **more)
         before = party.ask(b"before\n") if busy else None
         parts: list[bytes] = []
         call, streamed = party.ask_file(name), party.ask_file(name, parts.append)
@@ -271,16 +272,15 @@ class FileTests(SynchronousTestCase):
     def test_whoever_is_told_may_ask_again(self) -> None:
         told: list[Any] = []
 
-        class Asking(Waiter):
-            def succeed(waiter, result: Any) -> None:
-                told.append(result)
-                if len(told) < 4:
-                    self.party.conversation.ask_file(file_line("text"), Asking(), None)
-                    self.party.conversation.ask(b"paramsView\n", Waiter())
+        def again(result: Any) -> None:
+            told.append(result)
+            if len(told) < 4:
+                call = self.party.ask_file("text")
+                call.succeed = call.fail = again  # type: ignore[method-assign]
+                self.party.ask(b"paramsView\n")
 
-            fail = succeed
-
-        self.party.conversation.ask_file(file_line("nope"), Asking(), None)
+        call = self.party.ask_file("nope")
+        call.succeed = call.fail = again  # type: ignore[method-assign]
         self.write_batch()
         self.assertEqual([CONTENTS["text"]] * 3, told[1:])
         self.assertEqual((0, []), (self.party.conversation.waiting, self.party.faults))

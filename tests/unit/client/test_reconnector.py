@@ -10,11 +10,14 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.client.content import Content
+from actionhero_tcp.client.download import Download
+from actionhero_tcp.client.link import LinkOptions
 from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
 from actionhero_tcp.client.reconnector import Reconnector
 from actionhero_tcp.client.settings import Limits
 from actionhero_tcp.net.client_endpoints import tcp
-from tests.support.conversations import answer, encode, file_line
+from tests.support.conversations import ModelServer, Waiter, answer, encode
 from tests.support.resolving import ResolvingReactor
 
 WELCOME = encode({"welcome": "hello", "room": "r", "context": "api", "messageCount": 0})
@@ -60,6 +63,25 @@ class Endpoint:
         return connected
 
 
+class Recorder:
+    """An owner that keeps what it is told of.
+
+    Args:
+        heard: Takes the messages.
+        events: Takes words about connections.
+    """
+
+    def __init__(self, heard: list[Any], events: list[str]) -> None:
+        self.message_received = heard.append
+        self._events = events
+
+    def connection_ready(self, welcome: object) -> None:
+        self._events.append("ready")
+
+    def connection_lost(self, error: LostError) -> None:
+        self._events.append(f"lost: {error}")
+
+
 class LinkTests(SynchronousTestCase):
     """A link whose clock and endpoint are the test's."""
 
@@ -68,18 +90,9 @@ class LinkTests(SynchronousTestCase):
         self.endpoint = Endpoint()
         self.heard: list[Any] = []
         self.events: list[str] = []
-        link = Reconnector(
-            self.endpoint,
-            self.clock,
-            options.get("limits", Limits()),
-            timeout=10.0,
-            connect_timeout=5.0,
-            retry=lambda attempts: 1.0,
-            heard=self.heard.append,
-        )
-        link.came = lambda welcome: self.events.append("came")
-        link.went = lambda error: self.events.append(f"went: {error}")
-        return link
+        limits = options.get("limits", Limits())
+        how = LinkOptions(limits, timeout=10.0, connect_timeout=5.0, retry=lambda attempts: 1.0)
+        return Reconnector(Recorder(self.heard, self.events), self.endpoint, self.clock, how)
 
     @property
     def wire(self) -> Wire:
@@ -102,7 +115,7 @@ class LinkTests(SynchronousTestCase):
         self.successResultOf(connecting)
         self.assertTrue(link.is_up)
         self.successResultOf(link.connect(None, None))
-        self.assertEqual(["came"], self.events)
+        self.assertEqual(["ready"], self.events)
 
     def test_a_server_that_does_not_greet_is_tried_again(self) -> None:
         link = self.make()
@@ -137,7 +150,7 @@ class LinkTests(SynchronousTestCase):
         link = self.make()
         self.connect(link)
         link.sticky.params["a"] = "1"
-        link.sticky.room = "attic"
+        link.sticky.change("attic")
         self.wire.abortConnection()
         waiting = link.ask(b"roomView\n")
         self.clock.advance(1)
@@ -154,7 +167,7 @@ class LinkTests(SynchronousTestCase):
     def test_what_cannot_be_set_again_ends_the_connection(self) -> None:
         link = self.make()
         self.connect(link)
-        link.sticky.room = "attic"
+        link.sticky.change("attic")
         self.wire.abortConnection()
         waiting = link.ask(b"roomView\n")
         self.clock.advance(1)
@@ -226,16 +239,17 @@ class LinkTests(SynchronousTestCase):
         link.connect(None, None)
         first = link.ask(b"a\n")
 
-        def ask_file(conversation: Any, line: bytes, reply: Any) -> None:
-            conversation.ask_file(line, reply, None)
-
-        file, last = link.ask(file_line("x"), None, ask_file), link.ask(b"b\n")
+        file = Waiter(timeout=10.0)
+        download = Download({"fileName": "x"}, Content())
+        download.attach(file)
+        link.submit(download, lambda protocol: protocol.ask_file(download))
+        last = link.ask(b"b\n")
         self.failureResultOf(link.ask(b"c\n"), TooMuchError)
         self.receive(WELCOME)
         self.failureResultOf(link.ask(b"c\n"), TooMuchError)
         self.receive(answer(1))
         self.successResultOf(first)
-        self.assertNoResult(file)
+        self.assertFalse(file.done)
         self.assertNoResult(last)
 
     def test_what_is_asked_in_one_turn_leaves_in_one_write(self) -> None:
@@ -261,12 +275,64 @@ class LinkTests(SynchronousTestCase):
         asked.addErrback(lambda failure: again.append(link.ask(b"a\n")))
         self.wire.abortConnection()
         self.assertEqual(2, len(self.events))
-        self.assertIn("went: the connection is lost", self.events[1])
+        self.assertIn("lost: the connection is lost", self.events[1])
         self.assertNoResult(again[0])
         self.clock.advance(1)
         self.receive(WELCOME)
         self.receive(answer(1, status="OK"))
         self.successResultOf(again[0])
+
+    def fetch(self, link: Reconnector, name: str) -> Waiter:
+        """Asks for a file that the next connection goes on with."""
+        call = Waiter(timeout=10.0)
+        download = Download({"fileName": name}, Content(None, 1000))
+        download.attach(call)
+
+        def send(protocol: Any) -> None:
+            protocol.ask_file(download)
+
+        download.resume = lambda: link.submit_again(download, send)
+        link.submit(download, send)
+        return call
+
+    def test_a_file_goes_on_on_the_next_connection(self) -> None:
+        link = self.make()
+        self.connect(link)
+        call, content = self.fetch(link, "a"), b"0123456789"
+        for part in content[:5], content[5:8], content[8:]:
+            server = ModelServer({"a": content}, offers_header=True)
+            self.receive(server.serve(self.wire.sent()))
+            asked = self.wire.sent()
+            offset = content.index(part)
+            self.assertEqual(offset > 0, b'"offset":%d' % offset in asked, asked)
+            header, _, _ = server.serve(asked).partition(b"\r\n")
+            self.receive(header + b"\r\n" + part)
+            if not call.done:
+                self.wire.abortConnection()
+                self.clock.advance(1)
+                self.receive(WELCOME)
+        self.assertEqual([content], call.results)
+
+    def test_a_file_that_makes_no_progress_fails(self) -> None:
+        link = self.make()
+        self.connect(link)
+        call = self.fetch(link, "a")
+        for _ in range(4):
+            self.assertFalse(call.done)
+            self.wire.abortConnection()
+            self.clock.advance(1)
+            self.receive(WELCOME)
+        self.assertIsInstance(call.errors[0], LostError)
+
+    def test_a_file_fails_when_the_client_disconnects(self) -> None:
+        link = self.make()
+        self.connect(link)
+        call = self.fetch(link, "a")
+        link.disconnect()
+        self.wire.abortConnection()
+        self.assertIsInstance(call.errors[0], LostError)
+        self.clock.advance(0)
+        self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_nonsense_ends_the_connection(self) -> None:
         link = self.make()
@@ -354,13 +420,10 @@ class AttemptTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.reactor = ResolvingReactor(["127.0.0.1", "127.0.0.2", "::1"])
         self.link = Reconnector(
+            Recorder([], []),
             tcp(self.reactor, "h.example", 5000),
             self.reactor,
-            Limits(),
-            timeout=10.0,
-            connect_timeout=5.0,
-            retry=lambda attempts: 1.0,
-            heard=lambda message: None,
+            LinkOptions(timeout=10.0, connect_timeout=5.0, retry=lambda attempts: 1.0),
         )
 
     def test_by_a_disconnect(self) -> None:

@@ -14,7 +14,7 @@ from actionhero_tcp.dispatch.dialect_2012 import _QUIT
 from actionhero_tcp.errors import ClientError
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import PROPERTY, make_commands, make_connection
+from tests.support import PROPERTY, make_commands, make_connection, make_live
 
 OK = b'{"context":"response","status":"OK","messageCount":7}\r\n'
 PARAM_OK = b'{"status":"OK","context":"response","messageCount":7}\r\n'
@@ -29,7 +29,7 @@ class CommandsTestCase(SynchronousTestCase):
     """Has the verbs, and two clients in the default room."""
 
     def setUp(self) -> None:
-        self.rooms = Rooms(WriteBatch(lambda call: None), 1000, "@")
+        self.rooms = Rooms(WriteBatch(lambda call: None), make_live())
         self.commands = make_commands(
             self.rooms,
             {

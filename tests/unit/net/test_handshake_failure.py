@@ -76,7 +76,7 @@ class ReasonTests(SynchronousTestCase):
 
     def begin(self, ca_file: str = "") -> SSL.Connection:
         context = tls.load(*self.pair, ca_file)
-        server = tls.Certificates(context).serverConnectionForTLS(None)
+        server = tls.Certificates(lambda: context).serverConnectionForTLS(None)
         server.set_accept_state()
         return server
 

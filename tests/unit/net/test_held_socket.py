@@ -34,6 +34,7 @@ class HeldSocketTests(SynchronousTestCase):
             mine.bind("elsewhere")
             mine.listen(1)
             mine.shutdown(socket.SHUT_RDWR)
+            mine.set_backlog(9)
             self.assertEqual(self.path, mine.getsockname())
         self.assertTrue(self.held.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 

@@ -90,7 +90,7 @@ class LoadTests(SynchronousTestCase):
             wanted.set_alpn_protos(list(offer))
         client = SSL.Connection(wanted, None)
         client.set_connect_state()
-        server = tls.Certificates(context).serverConnectionForTLS(None)
+        server = tls.Certificates(lambda: context).serverConnectionForTLS(None)
         server.set_accept_state()
         for _ in range(10):
             for end, other in ((client, server), (server, client)):
@@ -111,7 +111,7 @@ class LoadTests(SynchronousTestCase):
     def test_the_certificate_in_force_says_when_it_expires(self) -> None:
         (certificate,) = tls.load_certificates(str(self.cert))
         expected = certificate.to_cryptography().not_valid_after_utc.timestamp()
-        self.assertEqual(expected, tls.Certificates(self.load()).expires_at)
+        self.assertEqual(expected, tls.Certificates(self.load).expires_at)
 
     def test_tls_1_2_only_with_forward_secrecy_and_aead(self) -> None:
         client = self.handshake(self.load(), SSL.TLS1_2_VERSION)

@@ -158,7 +158,11 @@ class RefusalTests(OptionsTestCase):
     """What is wrong ends the start with one line."""
 
     def test_an_unknown_option(self) -> None:
-        self.assertIn("option --nope not recognized", self.refusal("--nope"))
+        self.assertIn("option --nope not recognized (--help lists", self.refusal("--nope"))
+
+    def test_a_misspelled_option_gets_a_hint(self) -> None:
+        for given, near in (("--prot=1", "port"), ("--cofnig=x", "config"), ("--secrue", "secure")):
+            self.assertIn(f" not recognized; did you mean --{near}?", self.refusal(given))
 
     def test_an_argument(self) -> None:
         self.assertIn("unexpected argument 'nope'", self.refusal("nope"))

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.redis import broker, roster
 from actionhero_tcp.rooms.rooms import ENTERED, LEFT
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_connection, make_live
 from tests.support.redis_model import KEYS, Node, RedisModel, heard, settle
 
 
@@ -245,7 +245,7 @@ class ConversationTests(BusTestCase):
 
     def test_a_large_room_is_not_told_who_comes_and_goes(self) -> None:
         for node in self.nodes:
-            node.rooms.announce_limit = 3
+            node.live.swap(make_live({("general", "announce_limit"): 3}).current)
         ada, bob, cleo = self.a.client("r"), self.b.client("r"), self.b.client("r")
         self.agree()
         heard(ada)

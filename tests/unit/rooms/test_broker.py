@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.rooms.broker import LocalBus
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import Soon, make_connection
+from tests.support import Soon, make_connection, make_live
 
 
 class LocalBusTests(SynchronousTestCase):
@@ -24,7 +24,7 @@ class LocalBusTests(SynchronousTestCase):
         bus.disconnected("a")
 
     def test_it_is_what_rooms_have_by_default(self) -> None:
-        rooms = Rooms(WriteBatch(Soon()), 1000)
+        rooms = Rooms(WriteBatch(Soon()), make_live())
         self.assertIsInstance(rooms.bus, LocalBus)
         client = make_connection()
         rooms.join(client, "r")

@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.config.settings import LiveSettings
 from actionhero_tcp.connection.connection import ActionConnection, Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import ClientError, UnserializableError
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.rooms.broker import Match
 from actionhero_tcp.rooms.rooms import Rooms
-from tests.support import PROPERTY, make_connection
+from tests.support import PROPERTY, make_connection, make_live
 
 
 class Team(str, enum.Enum):  # noqa: UP042
@@ -68,13 +69,19 @@ class Bus:
         return len(self.members(room))
 
 
+def announcing(most: int) -> LiveSettings:
+    """Settings in which rooms of more members do not announce who comes and goes."""
+    return make_live({("general", "announce_limit"): most})
+
+
 class RoomsTestCase(SynchronousTestCase):
     """Has rooms, and three clients who are in none."""
 
     def setUp(self) -> None:
         self.soon: list[Callable[[], None]] = []
         self.write_batch = WriteBatch(self.soon.append)
-        self.rooms = Rooms(self.write_batch, 1000)
+        self.live = make_live()
+        self.rooms = Rooms(self.write_batch, self.live)
         self.ada, self.bob, self.cleo = (make_connection() for _ in range(3))
         self.patch(rooms.time, "time", lambda: 1352686207.0625)
 
@@ -255,35 +262,35 @@ class AnnouncingTests(RoomsTestCase):
         self.assertIs(self.ada.outbox.said[0], self.bob.outbox.said[0])
 
     def test_rooms_up_to_the_limit_announce(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada)
         self.rooms.join(self.bob, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([rooms.ENTERED, rooms.LEFT], self.heard(self.ada))
 
     def test_rooms_past_the_limit_do_not_announce(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada, self.bob)
         self.rooms.join(self.cleo, "r")
         self.rooms.leave(self.cleo, "r")
         self.assertEqual(([], []), (self.heard(self.ada), self.heard(self.bob)))
 
     def test_a_room_that_is_small_again_announces_again(self) -> None:
-        self.rooms = Rooms(self.write_batch, 2)
+        self.rooms = Rooms(self.write_batch, announcing(2))
         self.join("r", self.ada, self.bob, self.cleo)
         self.rooms.leave(self.cleo, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([rooms.LEFT], self.heard(self.ada))
 
     def test_a_limit_of_0_announces_nothing(self) -> None:
-        self.rooms = Rooms(self.write_batch, 0)
+        self.rooms = Rooms(self.write_batch, announcing(0))
         self.join("r", self.ada)
         self.rooms.join(self.bob, "r")
         self.rooms.leave(self.bob, "r")
         self.assertEqual([], self.heard(self.ada))
 
     def test_a_limit_does_not_silence_what_is_said(self) -> None:
-        self.rooms = Rooms(self.write_batch, 0)
+        self.rooms = Rooms(self.write_batch, announcing(0))
         self.join("r", self.ada, self.bob)
         self.rooms.say_from(self.ada, "r", "hi")
         self.assertEqual(["hi"], self.heard(self.bob))
@@ -523,13 +530,16 @@ class PrivateTests(RoomsTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.rooms = Rooms(self.write_batch, 1000, "@")
+        self.rooms = Rooms(self.write_batch, self.live)
 
     def test_they_are_told_by_their_names(self) -> None:
         self.assertEqual(
             [True, True, False, False], [self.rooms.is_private(r) for r in ("@", "@a", "a@", "")]
         )
-        self.assertIs(False, Rooms(self.write_batch, 1000).is_private("@a"))
+        self.assertIs(
+            False,
+            Rooms(self.write_batch, make_live({("general", "private_rooms"): ""})).is_private("@a"),
+        )
 
     def test_clients_may_not_enter_them_by_themselves(self) -> None:
         error = self.assertRaises(ClientError, self.rooms.refuse_private, "@a")
@@ -683,7 +693,7 @@ class BusTests(RoomsTestCase):
         self.assertNotIn("nowhere", self.rooms)
 
     def test_members_elsewhere_count_for_the_limit_of_announcements(self) -> None:
-        self.rooms.announce_limit = 3
+        self.live.swap(announcing(3).current)
         self.join("r", self.ada, self.bob)
         self.bus.elsewhere["r"] = ["x"]
         self.rooms.hear_entered("r", "x")

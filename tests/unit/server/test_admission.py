@@ -139,8 +139,11 @@ class DescriptorTests(SynchronousTestCase):
                 Stats(),
                 make_budget(),
             )
-            made.check(most)
-            self.assertRaises(StartError, made.check, most + 1)
+            allowed, beyond = (
+                Config(limits=Limits(max_connections=count)) for count in (most, most + 1)
+            )
+            made.check(allowed)
+            self.assertRaises(StartError, made.check, beyond)
 
     def test_to_ask_for_more_is_an_error_that_says_what_to_do(self) -> None:
         live = make_live({("limits", "max_connections"): 937})

@@ -21,7 +21,6 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import StartError
-from actionhero_tcp.net import tls
 from actionhero_tcp.net.transport import (
     UNIXTransport,
     write_at_once,
@@ -29,7 +28,7 @@ from actionhero_tcp.net.transport import (
 from actionhero_tcp.server.endpoints import InheritedUNIXEndpoint, TLSEndpoint, described, shared
 from actionhero_tcp.server.proxied import ProxiedEndpoint
 from tests import support
-from tests.support.sockets import NOBODY, Listener, SocketTestCase, hand_over
+from tests.support.sockets import Listener, SocketTestCase, hand_over
 from tools import certs
 
 
@@ -44,12 +43,12 @@ class DescribedTests(SynchronousTestCase):
 
     def refusal(self, text: str) -> str:
         """Why there is no such endpoint; one line."""
-        error = str(self.assertRaises(StartError, described, text, NOBODY, support.Reactor()))
+        error = str(self.assertRaises(StartError, described, text, support.Reactor()))
         self.assertEqual(1, len(error.splitlines()), error)
         return error
 
     def test_an_endpoint_of_twisted(self) -> None:
-        self.assertIsInstance(described("tcp:0", NOBODY, support.Reactor()), TCP4ServerEndpoint)
+        self.assertIsInstance(described("tcp:0", support.Reactor()), TCP4ServerEndpoint)
 
     def test_what_is_none(self) -> None:
         self.assertEqual(
@@ -71,7 +70,7 @@ class DescribedTests(SynchronousTestCase):
     def test_a_unix_socket_of_systemd_behind_a_proxy(self) -> None:
         with socket.socket(socket.AF_UNIX) as local:
             hand_over(self, local)
-            endpoint = described("haproxy:systemd:domain=UNIX:index=0", NOBODY, support.Reactor())
+            endpoint = described("haproxy:systemd:domain=UNIX:index=0", support.Reactor())
             self.assertIsInstance(endpoint, ProxiedEndpoint)
             self.assertIsInstance(endpoint.endpoint, InheritedUNIXEndpoint)
 
@@ -79,9 +78,9 @@ class DescribedTests(SynchronousTestCase):
         with socket.socket() as stream, socket.socket(socket.AF_UNIX) as local:
             hand_over(self, stream, local)
             reactor = support.Reactor()
-            endpoint = described("systemd:domain=INET:index=0", NOBODY, reactor)
+            endpoint = described("systemd:domain=INET:index=0", reactor)
             self.assertIsInstance(endpoint, AdoptedStreamServerEndpoint)
-            endpoint = described("systemd:domain=UNIX:index=1", NOBODY, reactor)
+            endpoint = described("systemd:domain=UNIX:index=1", reactor)
             self.assertIsInstance(endpoint, InheritedUNIXEndpoint)
 
 
@@ -168,7 +167,7 @@ class UNIXModeTests(SocketTestCase):
 
     async def mode(self, text: str) -> int:
         """The mode of the file where this description has it."""
-        port = await described(text, NOBODY, self.reactor).listen(self.factory)
+        port = await described(text, self.reactor).listen(self.factory)
         mode = stat.S_IMODE(os.stat(self.path).st_mode)
         await port.stopListening()
         return mode
@@ -182,7 +181,7 @@ class UNIXModeTests(SocketTestCase):
             self.assertEqual(0o660, await self.mode(text))
 
     async def test_behind_a_proxy_too(self) -> None:
-        endpoint = described(f"haproxy:unix:{self.path}", NOBODY, self.reactor)
+        endpoint = described(f"haproxy:unix:{self.path}", self.reactor)
         port = await endpoint.listen(self.factory)
         self.assertEqual(0o660, stat.S_IMODE(os.stat(self.path).st_mode))
         await port.stopListening()
@@ -197,7 +196,7 @@ class UNIXModeTests(SocketTestCase):
         await port.stopListening()
 
     def test_a_colon_in_its_path(self) -> None:
-        endpoint = described(r"unix:/run/a\:mode\=666", NOBODY, self.reactor)
+        endpoint = described(r"unix:/run/a\:mode\=666", self.reactor)
         self.assertEqual((0o660, "/run/a:mode=666"), (endpoint._mode, endpoint._address))
 
 
@@ -229,8 +228,8 @@ class SharedTests(SynchronousTestCase):
 
     def test_a_worker_has_what_it_is_handed_in_place_of_the_endpoint(self) -> None:
         reactor, handed = support.Reactor(), object()
-        self.assertIs(handed, described("systemd:domain=INET:index=7", NOBODY, reactor, handed))
-        proxied = described("haproxy:unix:/x", NOBODY, reactor, handed)
+        self.assertIs(handed, described("systemd:domain=INET:index=7", reactor, handed))
+        proxied = described("haproxy:unix:/x", reactor, handed)
         self.assertIsInstance(proxied, ProxiedEndpoint)
         self.assertIs(handed, proxied.endpoint)
 
@@ -241,8 +240,8 @@ class TLSEndpointTests(SocketTestCase):
     async def test_it_speaks_tls_with_the_certificate(self) -> None:
         pair = certs.make(Path(self.mktemp()))
         endpoint = TLSEndpoint(
-            described(f"unix:{self.path}", NOBODY, self.reactor),
-            tls.Certificates(tls.load(*map(str, pair))),
+            described(f"unix:{self.path}", self.reactor),
+            support.make_certificates(pair),
         )
         port = await endpoint.listen(self.factory)
         write_at_once(port)

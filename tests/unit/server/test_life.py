@@ -318,7 +318,7 @@ class Received(Protocol):
 def certificates() -> tls.Certificates:
     """A certificate for all examples."""
     with tempfile.TemporaryDirectory() as folder:
-        return tls.Certificates(tls.load(*map(str, certs.make(Path(folder)))))
+        return support.make_certificates(certs.make(Path(folder)))
 
 
 class SecureLife(Life):

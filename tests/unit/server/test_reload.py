@@ -117,6 +117,23 @@ class ReloadTests(SynchronousTestCase):
         self.assertIn("changed: nothing", self.said[2])
         self.assertIn("need a restart: tcpServer.port", self.said[3])
 
+    def test_all_that_changes_is_one_object_which_is_swapped(self) -> None:
+        self.start()
+        self.values["general", "announce_limit"] = 1
+        self.values["limits", "max_cache_entries"] = 1
+        before = self.server.context.live.current
+        self.service.reload()
+        self.assertIsNot(before, self.server.context.live.current)
+        self.assertEqual(1000, before.config.general.announce_limit)
+        # Nobody keeps a copy.
+        other = support.Client(self.service, self.reactor)
+        self.client.raw()
+        other.ask("say hi")
+        self.assertEqual(["hi"], [line.get("message") for line in self.client.lines()])
+        for key in "ab":
+            self.client.ask(f'{{"action":"cacheTest","params":{{"key":"{key}","value":"v"}}}}')
+        self.assertEqual(0, len(self.server.api.cache))  # type: ignore[arg-type]
+
     def test_a_bad_file_changes_nothing_and_says_so(self) -> None:
         self.start()
 
@@ -146,12 +163,12 @@ class ReloadTests(SynchronousTestCase):
                 ("tcp_server", "cert_file"): str(cert),
             }
         )
-        certificates = self.server.reload._prepare.__self__.certificates  # type: ignore[attr-defined]
-        first = certificates.context
+        live = self.server.context.live
+        first = live.current.tls
         self.assertTrue(self.service.reload())
-        second = certificates.context
+        second = live.current.tls
         self.assertIsNot(first, second)
         cert.write_text("no certificate")
         self.assertFalse(self.service.reload())
-        self.assertIs(second, certificates.context)
+        self.assertIs(second, live.current.tls)
         self.assertIn(f"{cert}: this is no certificate", self.said[-1])

@@ -329,6 +329,23 @@ class LateTests(StallsTestCase):
         self.it.look(0.8, cpu=0.8)
         self.assertEqual([told("has been blocked for 0.80 s so far", "regex")], self.log)
 
+    def test_it_is_so_on_a_busy_machine_for_the_time_that_it_had(self) -> None:
+        self.it.beat()
+        self.it.running = "regex"
+        self.it.look(5, cpu=0.8)
+        self.assertEqual([told("has been blocked for 0.80 s so far", "regex")], self.log)
+        self.it.beat()
+        self.it.look()
+        self.assertEqual(["the reactor goes on after 0.80 s"], self.log[1:])
+
+    def test_on_a_busy_machine_less_than_that_is_not_named(self) -> None:
+        self.it.beat()
+        self.it.running = "innocent"
+        self.it.look(5, cpu=0.2)
+        self.it.beat()
+        self.it.rest(1)
+        self.assertEqual(([], 0), (self.log, self.it.stats.blocked))
+
     def test_it_is_so_on_a_busy_server(self) -> None:
         for requests in (50, 50, 40):
             self.it.beat(LOOK)
