@@ -322,7 +322,7 @@ def _size(key: str, value: object) -> int:
         value = json_writer.dumps(value).decode()
     if key.isascii() and value.isascii():
         return len(key) + len(value)
-    return len(key.encode()) + len(value.encode())
+    return len(key.encode("utf-8", "surrogatepass")) + len(value.encode("utf-8", "surrogatepass"))
 
 
 class JsonParams(Struct):
