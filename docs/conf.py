@@ -56,7 +56,7 @@ nitpick_ignore_regex = [
     # What is not ours: the site is built where there is no network to look it up in.
     (
         r"py:.*",
-        r"(_asyncio|collections|dataclasses|os|ssl|typing|unittest|twisted|zope|OpenSSL)\..*",
+        r"(_asyncio|collections|dataclasses|os|ssl|types|typing|unittest|twisted|zope|OpenSSL)\..*",
     ),
     (r"py:obj", r"backoffPolicy"),
     (
@@ -66,7 +66,10 @@ nitpick_ignore_regex = [
         r"|State|LiveSettings|Application|FairThreadPool|MemoryBudget)",
     ),
     # The server's own, which a public name mentions: not in the reference.
-    (r"py:.*", r"(LiveSettings|Application|FairThreadPool|MemoryBudget|NoCluster|State)"),
+    (
+        r"py:.*",
+        r"(LiveSettings|Application|Background|FairThreadPool|MemoryBudget|NoCluster|State)",
+    ),
 ]
 
 

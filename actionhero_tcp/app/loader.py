@@ -147,7 +147,7 @@ def _refuse_lost_limit(function: types.FunctionType) -> None:
         file, line = marks.place_of(function)
         raise StartError(
             f"{file}:{line}: @limit of {function.__name__!r} would have no effect; it is for "
-            "an action, or for a function that is @before_action"
+            "an action, or for a function that is @middleware or @before_action"
         )
 
 

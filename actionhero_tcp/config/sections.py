@@ -362,6 +362,13 @@ class Limits:
         maximum=1000,
         live=True,
     )
+    max_background_tasks: int = option(
+        1000,
+        "background tasks that run at once, each of an `api.background` or a run of an `@every`; "
+        "past it `api.background` raises an error",
+        minimum=1,
+        live=True,
+    )
     max_waiting_for_thread: int = option(
         100,
         "blocking actions of one client that wait for a thread; past it one gets an error",

@@ -19,6 +19,7 @@ from ..app.runnable import Runnable
 from ..connection.connection import ActionConnection, Connection
 from ..errors import ClientError, LimitError
 from ..wire import lines_29 as lines
+from ..wire.verbs import HELP_29
 from .dialect import Response
 from .documentation_29 import documentation
 from .hooked_verb import HookedVerb
@@ -76,23 +77,23 @@ class Commands29:
         self._write_batch = write_batch
         self._actions = actions
         param, name, room = "a param and its value", "the name of a param", "the name of a room"
-        rows: Iterable[tuple[Any, tuple[str, ...], str, str]] = (
-            (self._quit, ("quit", "exit"), "", "say goodbye and hang up"),
-            (self._param_add, ("paramAdd",), param, "make a param sticky"),
-            (self._param_view, ("paramView",), name, "show a sticky param"),
-            (self._param_delete, ("paramDelete",), name, "forget a sticky param"),
-            (self._params_view, ("paramsView",), "", "show all sticky params"),
-            (self._params_delete, ("paramsDelete",), "", "forget all sticky params"),
-            (self._room_add, ("roomAdd",), room, "enter a room"),
-            (self._room_leave, ("roomLeave",), room, "leave a room"),
-            (self._room_view, ("roomView",), room, "show who is in a room"),
-            (self._details_view, ("detailsView",), "", "show what the server knows"),
-            (self._say, ("say",), "a room and a message", "say something to a room"),
-            (self._file, ("file",), "a path", "get the content of a file"),
-            (self._documentation, ("documentation",), "", "show all actions"),
+        rows: Iterable[tuple[Any, tuple[str, ...], str]] = (
+            (self._quit, ("quit", "exit"), ""),
+            (self._param_add, ("paramAdd",), param),
+            (self._param_view, ("paramView",), name),
+            (self._param_delete, ("paramDelete",), name),
+            (self._params_view, ("paramsView",), ""),
+            (self._params_delete, ("paramsDelete",), ""),
+            (self._room_add, ("roomAdd",), room),
+            (self._room_leave, ("roomLeave",), room),
+            (self._room_view, ("roomView",), room),
+            (self._details_view, ("detailsView",), ""),
+            (self._say, ("say",), "a room and a message"),
+            (self._file, ("file",), "a path"),
+            (self._documentation, ("documentation",), ""),
         )
         self.verbs = tuple(
-            LooseVerb(run, words, takes, False, help) for run, words, takes, help in rows
+            LooseVerb(run, words, takes, False, HELP_29[words[0]]) for run, words, takes in rows
         )
         self.table: dict[bytes, Verb] = {
             word.encode(): verb for verb in self.verbs for word in verb.words
