@@ -50,6 +50,7 @@ from ..server.reload import Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
+from ..web.families import Source
 from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
@@ -137,7 +138,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
             name: DiagnosticDialect(dialect, application) for name, dialect in dialects.items()
         }
     dialects |= diagnostics
-    observer = _observer(core, api, log)
+    counter = RequestCounter(lambda: api.actions, log) if config.web.port else None
+    observer = counter or log
     context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
@@ -161,12 +163,15 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        *web_of_server(
-            context,
-            lambda: service.not_ready(),
-            factory.buildProtocol,
-            certificates,
-            launch.worker,
+        *(
+            web_of_server(
+                Source(context, counter, certificates),
+                lambda: service.not_ready(),
+                factory.buildProtocol,
+                launch.worker,
+            )
+            if counter is not None
+            else []
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
@@ -190,7 +195,7 @@ def _load(
     config: Config, commands: Commands, own: Loaded | None
 ) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load_builtin(BUILTIN_ACTIONS)
+    builtin = loader.load_builtin(BUILTIN_ACTIONS, config.general.builtin_actions)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
@@ -223,13 +228,6 @@ def _api(
         tasks=Background(core.live, core.reactor),
         cluster=cluster,
     )
-
-
-def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver | None:
-    """What is told of each request."""
-    if core.config.web.port:
-        return RequestCounter(core.stats, lambda: api.actions, log)
-    return log
 
 
 def _context(
