@@ -19,6 +19,17 @@ from .field import HIDDEN, FieldInfo, option, plain
 MAX_SECONDS: Final = 864_000
 """No time is longer than ten days: the system's calls that wait take no more than 24."""
 
+BUILTIN_ACTIONS: Final = (
+    "actionsView",
+    "cacheTest",
+    "createChatRoom",
+    "file",
+    "randomNumber",
+    "sleepTest",
+    "status",
+)
+"""The names of the actions that come with the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class General:
@@ -50,6 +61,12 @@ class General:
     )
     actions_directory: str = option(
         "./actions/", "the folder of your action files", option="actions", path=True
+    )
+    builtin_actions: tuple[str, ...] = option(
+        BUILTIN_ACTIONS,
+        "a stock action to serve; may be given several times, and those that are not given are "
+        "not served; `createChatRoom` is for clients of later actionHero versions",
+        choices=BUILTIN_ACTIONS,
     )
     workers: int = option(
         1,
