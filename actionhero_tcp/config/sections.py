@@ -219,7 +219,7 @@ class Limits:
     max_connections_per_ip: int = option(
         0,
         "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
-        "one gets an error line and is closed; 0 = no limit of its own",
+        "one gets an error line and is closed; 0 = no limit",
         minimum=0,
         key="maxConnectionsPerIP",
         live=True,
