@@ -554,6 +554,12 @@ class Web:
         "`bindIP`; `*` for any, behind a proxy that checks it; may be given several times",
         option="web-allowed-host",
     )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "an address or network of the proxies whose `X-Forwarded-For` says where clients over "
+        "WebSocket are; may be given several times",
+        option="web-trusted-proxy",
+    )
     allowed_origins: tuple[str, ...] = option(
         (),
         "the origin of a web site whose pages may connect over WebSocket, such as "
