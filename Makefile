@@ -7,6 +7,8 @@ ARGS ?=
 # The tested version of every package that is installed; CONSTRAINTS= takes the newest.
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
+# How many sentences that plain English would put another way the site's build accepts.
+TICS := 30
 TRUNK := twisted @ git+https://github.com/twisted/twisted@trunk
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 
@@ -63,6 +65,7 @@ coverage: install dev ## measure the branch coverage of the tests; ARGS=tests.un
 
 docs: install dev ## build the site of docs/ into build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -E -d build/doctrees docs build/site
+	$(BIN)/python -m tools.prose --most $(TICS)
 
 dist: dev ## build the sdist and the wheel into dist/
 	rm -rf dist build *.egg-info

@@ -24,14 +24,14 @@ class Client(Calls[Answer, Any]):
     """A client.
 
     It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
-    itself; `connect` after a loss sets its sticky params and its room again. Whatever the server
-    sends while no call waits is heard in the next call, or in `listen`.
+    itself; `connect` after a loss sets its sticky params and its room again. Messages that arrive
+    while no call waits are handled in the next call, or in `listen`.
 
     Several threads may use one client: their calls wait for each other, and so do `connect`,
     `listen` and `close`. A callback may make calls too.
 
     A call raises an `AnswerError` where the server answers with an error, and another `CallError`
-    where no answer comes. What a callback raises goes through the call that waits, and its answer
+    where no answer comes. An exception of a callback propagates from the waiting call, whose answer
     is lost.
 
     Args:
@@ -40,13 +40,13 @@ class Client(Calls[Answer, Any]):
         tls: Whether to speak TLS, or how.
         timeout: Seconds that a call may take.
         connect_timeout: Seconds that `connect` may take, up to the server's welcome.
-        limits: What the client keeps at most.
+        limits: The limits of the client.
         dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
         on_say: Called with each message that another client has said, and
         on_message: with every other one that is no answer.
-        welcome: What the server said on connecting.
+        welcome: The welcome of the server.
 
     Raises:
         ValueError: The place, the TLS or the dialect cannot be used; the text says why.
@@ -165,7 +165,7 @@ class Client(Calls[Answer, Any]):
                 download.give_up()
 
     def fetch(self, download: Download, timeout: float | None = None) -> Any:
-        """Like `file`, for a request of one's own."""
+        """Like `file`, for any request."""
         return self._fetch(download, timeout)
 
     def stream(

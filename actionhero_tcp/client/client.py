@@ -42,7 +42,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         connect_timeout: Seconds that an attempt to connect may take, up to the server's welcome.
         retry: Seconds to wait before the next attempt, by the number of those that have failed;
             Twisted's `backoffPolicy` makes such functions.
-        limits: What the client keeps at most.
+        limits: The limits of the client.
         dialect: The dialect of the server's port: 2012 or 29.
         reactor: The reactor; by default Twisted's.
 
@@ -53,7 +53,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         on_connect: Called with the client whenever there is a connection, and all is set again.
         on_loss: Called with a `LostError` whenever the connection is lost.
         params: The sticky params, as they are set again.
-        welcome: What the server said on connecting.
+        welcome: The welcome of the server.
 
     Raises:
         ValueError: The place, the TLS or the dialect cannot be used; the text says why.

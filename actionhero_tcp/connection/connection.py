@@ -30,7 +30,7 @@ SPARE_BYTES: Final = 1024
 
 
 class Outlet(Protocol):
-    """Where bytes for a client go: an `outbox.Outbox`, or a list-like stand-in in tests."""
+    """Takes the bytes for a client: an `outbox.Outbox`, or a list-like stand-in in tests."""
 
     @property
     def queued_bytes(self) -> int:
@@ -56,7 +56,7 @@ class Outlet(Protocol):
 
 
 class Membership(Protocol):
-    """Takes clients into rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
+    """Adds clients to rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
 
     def check(self, room: object) -> None:
         """Check that a room can have this name."""
@@ -71,7 +71,7 @@ class Membership(Protocol):
 
 
 class Owner(Protocol):
-    """Who holds the connection's transport: the protocol, or a stand-in in tests."""
+    """The owner of the connection's transport: the protocol, or a stand-in in tests."""
 
     def close(self, reason: str) -> None:
         """Closes once all that was asked for has been answered and sent."""
@@ -102,7 +102,7 @@ class Pending(Protocol):
 
 
 class ParamLimits(Protocol):
-    """What sticky params may take: the configuration's limits, or a stand-in in tests."""
+    """The limits of sticky params: the configuration's limits, or a stand-in in tests."""
 
     @property
     def max_params(self) -> int:
@@ -119,7 +119,7 @@ class Connection:
     """One connected client.
 
     Attributes:
-        id: What the server calls it, in the form of its dialect.
+        id: Its id, in the form of its dialect.
         connected_at: In ms since 1970, by the wall clock, to be shown.
         opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
         remote_address: The client's address, such as ``127.0.0.1:54321``.
@@ -134,7 +134,7 @@ class Connection:
         requests: How many lines it has sent; the number of its latest request.
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
-        owner: Who closes it.
+        owner: Closes it.
         account: Is charged with what is kept for it.
         holds: Why its lines have to wait; nothing where they need not.
         waits_for: The request that has to end before the next one begins; None for none.
@@ -369,7 +369,7 @@ class ActionConnection:
 
     @property
     def params(self) -> dict[str, Any]:
-        """A copy of the request's params, as they stood when it arrived."""
+        """A copy of the request's params, as of its arrival."""
         params = self._params
         if isinstance(params, JsonParams):
             params = self._params = params.read()

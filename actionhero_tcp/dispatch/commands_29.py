@@ -36,7 +36,7 @@ NOT_FOUND: Final = b'"that file is not found"\r\n'
 """What a client gets in place of a file: a JSON string, as in actionHero."""
 
 _UNDEFINED: Final = "undefined"
-"""What a missing word is called in errors."""
+"""The name of a missing word in errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Commands29:
 
     Args:
         rooms: The rooms.
-        live: What one client may use.
+        live: The limits of one client.
         hooks: The hooks around `roomAdd` and `say`.
         write_batch: What is said after a hook had to wait goes out at its end.
         actions: The actions that `documentation` shows.
@@ -255,7 +255,7 @@ class FileVerb:
     """Sends a file, raw; see `app.runnable.Runnable`.
 
     Args:
-        path: What the client asked for, which may be of any type.
+        path: The requested value, of any type.
     """
 
     __slots__ = ("_path",)

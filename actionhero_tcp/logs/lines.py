@@ -17,7 +17,7 @@ MAX_PARAMS_CHARACTERS: Final = 1000
 """As much of a request's params is logged at most, where `log.params` asks for them."""
 
 UNSHOWN: Final = "(cannot be shown)"
-"""What stands in place of params that are no JSON."""
+"""The replacement for params that are no JSON."""
 
 REQUEST_NAMESPACE: Final = "actionhero_tcp.logs.request_log"
 
@@ -30,8 +30,8 @@ class Form(Protocol):
     `outcome`. The lines of who comes and goes are `start`, the time and the rest.
 
     Attributes:
-        start: What stands before the time.
-        request: What follows the time in the line of a request.
+        start: The text before the time.
+        request: The text after the time in the line of a request.
         ok: The end of the line of a request that was answered.
     """
 
@@ -46,7 +46,7 @@ class Form(Protocol):
         """The verb or the action, not too long, up to the milliseconds."""
 
     def outcome(self, error: str | None, params: object) -> str:
-        """What came of a request, up to the end of the line; params may be None."""
+        """The outcome of a request, up to the end of the line; params may be None."""
 
     def connected(self, connection: Connection) -> str:
         """That a client has come: all that follows the time."""

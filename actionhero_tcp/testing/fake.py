@@ -42,7 +42,7 @@ class FakeServer:
 
     Attributes:
         clock: The clock, which is also ``api.reactor``: ``server.clock.advance(60)``.
-        api: What actions get as ``api``.
+        api: The ``api`` of actions.
 
     Raises:
         StartError: An action, a hook or the configuration is not right.
@@ -107,7 +107,7 @@ class FakeServer:
         return self.client.start(action, **params)
 
     def stop(self) -> Deferred[None]:
-        """Stops in good order: clients hear of it, and actions have their time to end.
+        """Shuts down gracefully: clients hear of it, and actions have their time to end.
 
         Returns:
             A Deferred that fires when no client is left; the clock has to move for it.

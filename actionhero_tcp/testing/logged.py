@@ -1,4 +1,4 @@
-"""What a server logs as an error fails the test that uses it, as trial has it for failures."""
+"""An error in the log of a server fails the test that uses it, as trial has it for failures."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def report_errors(test: TestCase) -> None:
 
 @implementer(ILogObserver)
 class _Reporter:
-    """Logs errors of the server anew as failures, which trial notices."""
+    """Logs errors of the server again as failures, which trial notices."""
 
     def __call__(self, event: LogEvent) -> None:
         if event.get("log_level") not in (LogLevel.error, LogLevel.critical):

@@ -43,8 +43,8 @@ def config_for(
     """The configuration of a test's server.
 
     Args:
-        test: The test. Relative paths count from the folder of its file, for trial works in
-            a folder of its own. Those in the config file count from that file's folder.
+        test: The test. Relative paths count from the folder of its file, since trial works in
+            another folder. Those in the config file count from that file's folder.
         file: The config file; None for the defaults.
         options: Options of ``twistd actionhero`` and their values, with ``_`` in place of
             ``-``; they win over all else.

@@ -21,7 +21,7 @@ _NOTHING: Final = b'{"context":"response",' + _END
 _TAILS: Final = (b'"context"', b'"messageId"', b'"messageCount"')
 
 FAREWELL: Final = b'{"status":"Bye","context":"api"}\r\n'
-"""What a client gets before the server closes, whatever the reason."""
+"""The goodbye before the server closes, whatever the reason."""
 
 
 def new_message_id() -> str:
@@ -191,7 +191,7 @@ def profile_29(delimiter: str = "", max_data_length: int = 0) -> Profile:
     """How clients of this dialect are spoken to.
 
     Args:
-        delimiter: What ends a line of theirs; empty for a line feed.
+        delimiter: The end of their lines; empty for a line feed.
         max_data_length: The longest line in bytes; 0 for the server's own limit alone.
     """
     ends = delimiter.replace("\r\n", "\n").replace("\r", "\n").encode()
