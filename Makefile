@@ -7,10 +7,11 @@ ARGS ?=
 # The tested version of every package that is installed; CONSTRAINTS= takes the newest.
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
+TRUNK := twisted @ git+https://github.com/twisted/twisted@trunk
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test unit test-pythons flaky latest constraints faults soak coverage docs dist certs bench bench-peers clean FORCE
+.PHONY: help run install dev test unit test-pythons flaky latest trunk constraints faults soak coverage docs dist certs bench bench-peers clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +39,12 @@ flaky: install dev ## run the tests ten times, also under load and in random ord
 latest: ## run every test on the newest version of every package
 	rm -rf .venv-latest
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
+
+trunk: ## run the unit tests on Twisted's trunk
+	rm -rf .venv-trunk
+	$(MAKE) install dev VENV=.venv-trunk CONSTRAINTS=
+	.venv-trunk/bin/pip install --quiet --disable-pip-version-check '$(TRUNK)'
+	$(MAKE) unit VENV=.venv-trunk CONSTRAINTS=
 
 constraints: ## pin the newest version of every package in constraints.txt
 	rm -rf .venv-latest

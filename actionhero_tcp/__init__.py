@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import Api
+    from .app.background import BackgroundTask
     from .app.cache import CacheEntry
     from .app.decorator import action
     from .app.file_response import FileResponse
     from .app.hooks import (
         ActionCall,
+        CallNext,
         after_action,
         before_action,
+        every,
+        middleware,
         on_connect,
         on_disconnect,
         on_room_change,
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from .connection.connection import ActionConnection as ActionConnection
     from .connection.connection import ActionConnection as Connection
     from .connection.files import FileReader
+    from .embedding.server import Server
     from .errors import ActionError, CacheError, UnserializableError
 
 __all__ = [
@@ -39,18 +44,23 @@ __all__ = [
     "ActionCall",
     "ActionError",
     "Api",
+    "BackgroundTask",
     "CacheEntry",
     "CacheError",
+    "CallNext",
     "Connection",
     "FileReader",
     "FileResponse",
     "NoResponse",
     "Room",
+    "Server",
     "UnserializableError",
     "action",
     "after_action",
     "before_action",
+    "every",
     "limit",
+    "middleware",
     "on_connect",
     "on_disconnect",
     "on_room_change",
@@ -63,18 +73,23 @@ _HOMES = {
     "ActionCall": ".app.hooks",
     "ActionError": ".errors",
     "Api": ".app.api",
+    "BackgroundTask": ".app.background",
     "CacheEntry": ".app.cache",
     "CacheError": ".errors",
+    "CallNext": ".app.hooks",
     "FileReader": ".connection.files",
     "FileResponse": ".app.file_response",
     "NO_RESPONSE": ".app.outputs",
     "NoResponse": ".app.outputs",
     "Room": ".app.room",
+    "Server": ".embedding.server",
     "UnserializableError": ".errors",
     "action": ".app.decorator",
     "after_action": ".app.hooks",
     "before_action": ".app.hooks",
+    "every": ".app.hooks",
     "limit": ".app.limits",
+    "middleware": ".app.hooks",
     "on_connect": ".app.hooks",
     "on_disconnect": ".app.hooks",
     "on_room_change": ".app.hooks",

@@ -25,6 +25,7 @@ PACKAGES: Final = {
     "haproxy": ("haproxy",),
     "ip": ("iproute2",),
     "logrotate": ("logrotate",),
+    "nats-server": ("nats-server",),
     "nc": ("netcat-openbsd",),
     "nft": ("nftables",),
     "openssl": ("openssl",),
@@ -32,6 +33,7 @@ PACKAGES: Final = {
     "redis-server": ("redis-server",),
     "systemd-analyze": ("systemd",),
     "systemd-socket-activate": ("systemd",),
+    "tini": ("tini",),
     "tmux": ("tmux",),
 }
 """The packages of each program."""

@@ -328,6 +328,7 @@ _latest: _Starter | None = None
 def _starter(loop: AbstractEventLoop) -> _Starter:
     """What starts coroutines on a loop; a process has one, and its tests one after the other."""
     global _latest
-    if _latest is None or _latest.loop is not loop:
-        _latest = _Starter(loop)
-    return _latest
+    starter = _latest
+    if starter is None or starter.loop is not loop:
+        starter = _latest = _Starter(loop)
+    return starter

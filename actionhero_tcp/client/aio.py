@@ -12,6 +12,7 @@ from typing import Any
 from .address import address
 from .aio_connection import Reply
 from .aio_reconnector import Reconnector
+from .dialects import named
 from .link import LinkOptions
 from .outcomes import Answer
 from .reconnecting import ReconnectingClient, Signal
@@ -41,6 +42,7 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
         connect_timeout: Seconds that an attempt to connect may take, up to the server's welcome.
         retry: Seconds to wait before the next attempt, by the number of failed attempts.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
         on_say: Called with each message of another client in the room.
@@ -52,7 +54,7 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
         welcome: The server's first message on the last connection.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
         connect_timeout: float = CONNECT_TIMEOUT,
         retry: Callable[[int], float] | None = None,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
     ) -> None:
         place = address(where, port, tls)
-        options = LinkOptions(limits or Limits(), timeout, connect_timeout, retry)
+        limits, spoken = limits or Limits(), named(dialect)
+        options = LinkOptions(limits, timeout, connect_timeout, retry, spoken)
         super().__init__(lambda owner: Reconnector(owner, place, options))
         self._call = self._link.ask
 

@@ -11,8 +11,8 @@ from typing import Any
 from .address import Address
 from .outcomes import LostError
 from .protocol import ClientProtocol
-from .requests import Sticky
 from .settings import Limits
+from .sticky import Sticky
 
 
 class Reply(asyncio.Future[Any]):
@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
         loop: The event loop.
         limits: What it may keep.
         on_message: Called with every message that answers nothing, but the welcome.
+        offers_header: See `ClientProtocol`.
 
     Attributes:
         conversation: The sans-I/O protocol of this connection.
@@ -51,13 +52,14 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         limits: Limits,
         on_message: Callable[[dict[str, Any]], object],
+        offers_header: bool | None = None,
     ) -> None:
         self._loop = loop
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
         self._flushes = False
         self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits)
+        self.conversation = ClientProtocol(self, limits, offers_header)
         self.greeted: asyncio.Future[dict[str, Any]] = loop.create_future()
         self.closed: asyncio.Future[LostError] = loop.create_future()
 

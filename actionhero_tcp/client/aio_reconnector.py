@@ -108,7 +108,8 @@ class Reconnector(Link[Connection]):
         loop = asyncio.get_running_loop()
 
         def make() -> Connection:
-            return Connection(loop, self.limits, self._owner.message_received)
+            offers_header = self.dialect.offers_header
+            return Connection(loop, self.limits, self._owner.message_received, offers_header)
 
         return await connected(self._address, make, self.sticky, self._options.connect_timeout)
 

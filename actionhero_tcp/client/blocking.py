@@ -11,10 +11,12 @@ from typing import Any
 from . import requests
 from .address import address
 from .calls import Calls
+from .dialects import named
 from .download import Download
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
 from .parts import Parts
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
+from .sticky import Sticky
 from .stream import Stream, Waiting, connected
 
 
@@ -39,6 +41,7 @@ class Client(Calls[Answer, Any]):
         timeout: Seconds that a call may take.
         connect_timeout: Seconds that `connect` may take, up to the server's welcome.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
         on_say: Called with each message that another client has said, and
@@ -46,7 +49,7 @@ class Client(Calls[Answer, Any]):
         welcome: What the server said on connecting.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -58,12 +61,13 @@ class Client(Calls[Answer, Any]):
         timeout: float = TIMEOUT,
         connect_timeout: float = CONNECT_TIMEOUT,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
     ) -> None:
-        super().__init__(limits or Limits())
+        spoken = named(dialect)
+        super().__init__(limits or Limits(), Sticky(spoken), spoken)
         self._address = address(where, port, tls)
         self._timeout = timeout
         self._connect_timeout = connect_timeout
-        self._sticky = requests.Sticky()
         self._call = self._ask
         self._stream: Stream | None = None
         self._late = 0
@@ -85,7 +89,8 @@ class Client(Calls[Answer, Any]):
             seconds = self._connect_timeout
             end = monotonic() + seconds
             stream = connected(self._address, seconds)
-            self._stream = Stream(stream, self._limits, self._heard)
+            offers_header = self.dialect.offers_header
+            self._stream = Stream(stream, self._limits, self._heard, offers_header)
             try:
                 while not self.welcome:
                     if monotonic() >= end:
@@ -184,7 +189,7 @@ class Client(Calls[Answer, Any]):
             An iterator of the parts. It sends the request when the first part is asked
             for, ends with the response, and raises the `CallError` of a call that fails.
         """
-        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+        return self._parts(self._action_line(name, {**(params or {}), **more}), timeout)
 
     def _parts(self, line: bytes, timeout: float | None) -> Generator[dict[str, Any], None, None]:
         with self._lock:

@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 
 from . import requests
 from .content import Content, Digest, Progress
+from .dialects import Dialect
 from .download import Download
 from .settings import Limits
+from .sticky import Sticky
 
 Given = TypeVar("Given")
 """What a call gives: an `outcomes.Answer`, or a Deferred or a future of one."""
@@ -25,16 +27,24 @@ class Calls(Generic[Given, Fetched]):
         on_message: Called with every other message that is no answer: what the application
             sends, and the server's goodbye.
         welcome: The server's first message on the last connection.
+        dialect: The dialect that the client speaks.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, sticky: Sticky, dialect: Dialect) -> None:
         self._limits = limits
+        self._sticky = sticky
+        self.dialect = dialect
         self.on_say: Callable[[dict[str, Any]], object] | None = None
         self.on_message: Callable[[dict[str, Any]], object] | None = None
         self.welcome: dict[str, Any] = {}
 
-    _sticky: requests.Sticky
     _call: Callable[[bytes, float | None], Given]
+
+    def _action_line(self, name: str, params: Mapping[str, object]) -> bytes:
+        """The request for an action, which may replace the sticky params."""
+        line = self.dialect.action(name, params)
+        self._sticky.replace_params()
+        return line
 
     def _fetch(self, download: Download, timeout: float | None) -> Fetched:
         """Fetch a file."""
@@ -50,8 +60,14 @@ class Calls(Generic[Given, Fetched]):
 
     @property
     def room(self) -> str:
-        """The room that the client is in; empty before the first connection."""
-        return self._sticky.room or str(self.welcome.get("room", ""))
+        """The room that the client has entered last; empty if it is in none."""
+        return self.rooms[-1] if self.rooms else ""
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that the client is in, in the order of entering them."""
+        welcome = self.welcome.get("room")
+        return list(self._sticky.rooms) or ([str(welcome)] if welcome else [])
 
     @property
     def params(self) -> dict[str, str]:
@@ -77,8 +93,7 @@ class Calls(Generic[Given, Fetched]):
         """
         if params:
             more = {**params, **more}
-        line = requests.action(name, more) if more else requests.bare(name)
-        return self._call(line, timeout)
+        return self._call(self._action_line(name, more), timeout)
 
     def file(
         self,
@@ -111,6 +126,7 @@ class Calls(Generic[Given, Fetched]):
         """
         if offset < 0:
             raise ValueError(f"an offset is 0 or more, not {offset}")
+        self._sticky.replace_params()
         content = Content(to, self._limits.max_file_bytes, progress, offset)
         return self._fetch(Download({"fileName": name}, content, digest), timeout)
 
@@ -124,8 +140,9 @@ class Calls(Generic[Given, Fetched]):
 
     def param_add(self, key: str, value: object, *, timeout: float | None = None) -> Given:
         """Makes a param sticky, as text: every action that is asked for in words gets it."""
-        done = self._call(requests.param_add(key, value), timeout)
-        return self._then(done, self._sticky.params.__setitem__, key, str(value))
+        add, age = self._sticky.add_param, self._sticky.age
+        done = self._call(self.dialect.param_add(key, value), timeout)
+        return self._then(done, add, age, key, str(value))
 
     def param_view(self, key: str, *, timeout: float | None = None) -> Given:
         """Shows a sticky param."""
@@ -146,21 +163,46 @@ class Calls(Generic[Given, Fetched]):
         return self._then(done, self._sticky.params.clear)
 
     def room_change(self, room: str, *, timeout: float | None = None) -> Given:
-        """Leaves the room for another one."""
-        done = self._call(requests.verb("roomChange", room), timeout)
-        return self._then(done, setattr, self._sticky, "room", room)
+        """Leave the room for another one; in the dialect 2012."""
+        done = self._call(self.dialect.room_change(room), timeout)
+        return self._then(done, self._sticky.change, room)
 
-    def room_view(self, *, timeout: float | None = None) -> Given:
-        """Shows who is in the room."""
-        return self._call(requests.verb("roomView"), timeout)
+    def room_add(self, room: str, *, timeout: float | None = None) -> Given:
+        """Enter one more room; in the dialect 29."""
+        done = self._call(self.dialect.room_add(room), timeout)
+        return self._then(done, self._sticky.enter, room)
+
+    def room_leave(self, room: str, *, timeout: float | None = None) -> Given:
+        """Leave a room; in the dialect 29."""
+        done = self._call(self.dialect.room_leave(room), timeout)
+        return self._then(done, self._sticky.leave, room)
+
+    def room_view(self, room: str | None = None, *, timeout: float | None = None) -> Given:
+        """Show who is in the room.
+
+        Args:
+            room: The room, in the dialect 29; by default the only one.
+            timeout: Seconds that the call may take.
+        """
+        return self._call(self.dialect.room_view(self.rooms, room), timeout)
+
+    def documentation(self, *, timeout: float | None = None) -> Given:
+        """Show all actions by name and version; in the dialect 29."""
+        return self._call(self.dialect.documentation(), timeout)
 
     def details(self, *, timeout: float | None = None) -> Given:
         """Shows what the server knows of the client: its id, its params, when it came."""
         return self._call(requests.verb("detailsView"), timeout)
 
-    def say(self, message: str, *, timeout: float | None = None) -> Given:
-        """Says something, on one line, to the others in the room."""
-        return self._call(requests.verb("say", message), timeout)
+    def say(self, message: str, *, room: str | None = None, timeout: float | None = None) -> Given:
+        """Say something, on one line, to the others in the room.
+
+        Args:
+            message: The message.
+            room: The room, in the dialect 29; by default the only one.
+            timeout: Seconds that the call may take.
+        """
+        return self._call(self.dialect.say(message, self.rooms, room), timeout)
 
     def line(self, text: str, *, timeout: float | None = None) -> Given:
         """Sends a line as it is, for what has no method here; what sticks is not set again."""

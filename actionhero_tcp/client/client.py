@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from . import addresses
+from .dialects import named
 from .link import LinkOptions
 from .outcomes import Answer
 from .reconnecting import ReconnectingClient, Signal
@@ -42,6 +43,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         retry: Seconds to wait before the next attempt, by the number of those that have failed;
             Twisted's `backoffPolicy` makes such functions.
         limits: What the client keeps at most.
+        dialect: The dialect of the server's port: 2012 or 29.
         reactor: The reactor; by default Twisted's.
 
     Attributes:
@@ -54,7 +56,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         welcome: What the server said on connecting.
 
     Raises:
-        ValueError: The place or the TLS cannot be used; the text says why.
+        ValueError: The place, the TLS or the dialect cannot be used; the text says why.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         connect_timeout: float = CONNECT_TIMEOUT,
         retry: Callable[[int], float] | None = None,
         limits: Limits | None = None,
+        dialect: str | int = 2012,
         reactor: Any = None,
     ) -> None:
         if reactor is None:
             from twisted.internet import reactor
         endpoint = addresses.endpoint(where, port, tls, reactor)
-        options = LinkOptions(limits or Limits(), timeout, connect_timeout, retry)
+        limits, spoken = limits or Limits(), named(dialect)
+        options = LinkOptions(limits, timeout, connect_timeout, retry, spoken)
         super().__init__(lambda owner: Reconnector(owner, endpoint, reactor, options))
         self._call = self._link.ask
 

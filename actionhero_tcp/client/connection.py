@@ -17,8 +17,8 @@ from ..net.transport import set_socket_options, writer_at_once
 from .outcomes import LostError
 from .protocol import ClientProtocol
 from .reply import Reply
-from .requests import Sticky
 from .settings import Limits
+from .sticky import Sticky
 
 
 class Connection(Protocol):
@@ -28,6 +28,7 @@ class Connection(Protocol):
         clock: Tells the time.
         limits: What it may keep.
         heard: Told of every message that answers nothing, but the welcome.
+        offers_header: See `ClientProtocol`.
 
     Attributes:
         conversation: What is said on it.
@@ -39,14 +40,18 @@ class Connection(Protocol):
     """
 
     def __init__(
-        self, clock: Clock, limits: Limits, heard: Callable[[dict[str, Any]], object]
+        self,
+        clock: Clock,
+        limits: Limits,
+        heard: Callable[[dict[str, Any]], object],
+        offers_header: bool | None = None,
     ) -> None:
         self._now = clock.seconds
         self._heard = heard
         self._write_now: Callable[[bytes], object] = lambda data: None
         self.corked = False
         self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits)
+        self.conversation = ClientProtocol(self, limits, offers_header)
         self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
         self.welcome: dict[str, Any] = {}
         self.lost: Callable[[LostError], object] = lambda error: None

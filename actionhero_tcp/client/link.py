@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
+from .dialects import DIALECTS, Dialect
 from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
 from .protocol import ClientProtocol
-from .requests import Sticky
 from .roles import Call
 from .settings import CONNECT_TIMEOUT, TIMEOUT, Limits
+from .sticky import Sticky
 
 Send = Callable[[ClientProtocol], object]
 """Sends the request of a call on a connection."""
@@ -31,12 +32,14 @@ class LinkOptions:
         connect_timeout: Seconds that an attempt to connect may take.
         retry: Returns the seconds before the next attempt, by the number of failed ones; None
             for the default.
+        dialect: The dialect.
     """
 
     limits: Limits = field(default_factory=Limits)
     timeout: float = TIMEOUT
     connect_timeout: float = CONNECT_TIMEOUT
     retry: Callable[[int], float] | None = None
+    dialect: Dialect = DIALECTS["2012"]
 
 
 class Owner(Protocol):
@@ -78,6 +81,7 @@ class Link(Generic[C]):
     Attributes:
         sticky: What is set again on a new connection.
         limits: The most that may wait.
+        dialect: The dialect.
     """
 
     def __init__(self, owner: Owner, options: LinkOptions) -> None:
@@ -90,7 +94,8 @@ class Link(Generic[C]):
         self._late = 0
         self._last_error = ""
         self.limits = options.limits
-        self.sticky = Sticky()
+        self.dialect = options.dialect
+        self.sticky = Sticky(options.dialect)
 
     @property
     def is_up(self) -> bool:

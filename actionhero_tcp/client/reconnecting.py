@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from functools import partial
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from . import requests
 from .calls import Calls, Fetched, Given
 from .download import Download
 from .link import Link
@@ -44,8 +43,7 @@ class ReconnectingClient(Calls[Given, Fetched], Generic[Given, Fetched, L]):
 
     def __init__(self, link: Callable[[Self], L]) -> None:
         self._link = link(self)
-        super().__init__(self._link.limits)
-        self._sticky = self._link.sticky
+        super().__init__(self._link.limits, self._link.sticky, self._link.dialect)
         self.on_connect: Callable[[Self], object] | None = None
         self.on_loss: Callable[[LostError], object] | None = None
 
@@ -157,7 +155,7 @@ class ReconnectingClient(Calls[Given, Fetched], Generic[Given, Fetched, L]):
             An async iterator of the parts. It sends the request when the first part is asked
             for, ends with the response, and raises the `CallError` of a call that fails.
         """
-        return self._parts(requests.action(name, {**(params or {}), **more}), timeout)
+        return self._parts(self._action_line(name, {**(params or {}), **more}), timeout)
 
     async def _parts(
         self, line: bytes, timeout: float | None

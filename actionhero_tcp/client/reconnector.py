@@ -37,7 +37,7 @@ class Reconnector(Link[Connection]):
         self._leaving: list[Deferred[None]] = []
         self._endpoint = ReadyEndpoint(
             endpoint,
-            lambda: Connection(reactor, options.limits, owner.message_received),
+            self._new_connection,
             self.sticky,
             reactor,
             options.connect_timeout,
@@ -50,6 +50,12 @@ class Reconnector(Link[Connection]):
         self._service = ClientService(ready, nothing, retry, reactor)
 
     # Coming and going
+
+    def _new_connection(self) -> Connection:
+        options = self._options
+        offers_header = options.dialect.offers_header
+        heard = self._owner.message_received
+        return Connection(self._clock, options.limits, heard, offers_header)
 
     @property
     def is_running(self) -> bool:

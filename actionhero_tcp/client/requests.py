@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -25,8 +25,14 @@ def bare(name: str) -> bytes:
     return b'{"action":%b}\n' % json_writer.dumps(name)
 
 
+@lru_cache(_NAMES_KEPT)
+def empty(name: str) -> bytes:
+    """A request for an action with no params, which says so; see `action`."""
+    return _head(name) + b"{}}\n"
+
+
 def action(name: str, params: Mapping[str, object]) -> bytes:
-    """A request for an action, as JSON, so that no sticky param goes with it.
+    """A request for an action, as JSON.
 
     Args:
         name: The action's name.
@@ -49,17 +55,6 @@ def verb(word: str, argument: str = "") -> bytes:
     return f"{word} {argument}\n".encode() if argument else f"{word}\n".encode()
 
 
-def param_add(key: str, value: object) -> bytes:
-    """A request that makes a param sticky; the value is sent as text.
-
-    Raises:
-        ValueError: The key is none, or the value holds a line end.
-    """
-    if not key or "=" in key or any(map(str.isspace, key)):
-        raise ValueError(f"a param's key is one word without =, not {key!r}")
-    return verb("paramAdd", f"{key}={value}")
-
-
 def raw(text: str) -> bytes:
     """A line as somebody has typed it, without its end.
 
@@ -70,23 +65,3 @@ def raw(text: str) -> bytes:
     if not text or "\n" in text:
         raise ValueError("a request is one line that is not empty")
     return text.encode("utf-8", "surrogateescape") + b"\n"
-
-
-class Sticky:
-    """What the server keeps for a connection, to be set again on the next one.
-
-    Attributes:
-        params: The sticky params that were added, as text.
-        room: The room that was changed to; empty before.
-    """
-
-    def __init__(self) -> None:
-        self.params: dict[str, str] = {}
-        self.room = ""
-
-    def lines(self) -> Iterator[bytes]:
-        """The requests that set all of it."""
-        for key, value in self.params.items():
-            yield param_add(key, value)
-        if self.room:
-            yield verb("roomChange", self.room)

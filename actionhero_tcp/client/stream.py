@@ -86,19 +86,24 @@ class Stream:
         stream: The connected socket.
         limits: What it may keep.
         heard: Told of every message that answers nothing, when all that came with it is in order.
+        offers_header: See `ClientProtocol`.
 
     Attributes:
         conversation: What is said on it.
     """
 
     def __init__(
-        self, stream: socket.socket, limits: Limits, heard: Callable[[dict[str, Any]], object]
+        self,
+        stream: socket.socket,
+        limits: Limits,
+        heard: Callable[[dict[str, Any]], object],
+        offers_header: bool | None = None,
     ) -> None:
         self._socket: socket.socket | None = stream
         self._heard = heard
         self._messages: list[dict[str, Any]] = []
         self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits)
+        self.conversation = ClientProtocol(self, limits, offers_header)
 
     @property
     def is_open(self) -> bool:

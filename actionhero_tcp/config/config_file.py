@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ..errors import StartError
 from ..regular_file import read_regular
 from .field import shown
-from .sections import fields
+from .sections import Config, fields
 
 
 def read_file(path: str, may_wait: bool = False) -> dict[tuple[str, str], Any]:
@@ -28,22 +29,54 @@ def read_file(path: str, may_wait: bool = False) -> dict[tuple[str, str], Any]:
         StartError: The file cannot be read, is no JSON, or has an unknown key, a
             wrong type or a value out of range; the text names the file and the key.
     """
-    document = _read_json(path, may_wait)
+    return checked(_read_json(path, may_wait), path, Path(path).resolve().parent)
+
+
+def checked(document: object, place: str, folder: Path) -> dict[tuple[str, str], Any]:
+    """Return the values that a document in the form of a config file sets, checked.
+
+    Args:
+        document: What the file holds, or stands for it.
+        place: What it is, for errors.
+        folder: Where relative paths in it count from.
+
+    Raises:
+        StartError: It has an unknown key, a wrong type or a value out of range; the text names
+            the place and the key.
+    """
     known = list(fields())
-    sections = _known_keys(path, "", document, {info.section_key for info in known})
+    sections = _known_keys(place, "", document, {info.section_key for info in known})
     values: dict[tuple[str, str], Any] = {}
     for section_key, entries in sections.items():
         by_key = {info.key: info for info in known if info.section_key == section_key}
-        for key, value in _known_keys(path, section_key, entries, by_key.keys()).items():
+        for key, value in _known_keys(place, section_key, entries, by_key.keys()).items():
             info = by_key[key]
             try:
-                checked = info.check(value)
+                good = info.check(value)
             except ValueError as error:
-                raise StartError(f"{path}: {section_key}.{key} {error}") from None
-            if info.path and checked:
-                checked = str(Path(path).resolve().parent / checked)
-            values[info.section, info.name] = checked
+                raise StartError(f"{place}: {section_key}.{key} {error}") from None
+            if info.path and good:
+                good = str(folder / good)
+            values[info.section, info.name] = good
     return values
+
+
+def check_folders(config: Config, given: Collection[tuple[str, str]]) -> None:
+    """Check that folders which were asked for are there; those of the defaults need not be.
+
+    Args:
+        config: The configuration.
+        given: The section and the field of each value that was asked for.
+
+    Raises:
+        StartError: One is not there.
+    """
+    for info in fields():
+        if info.name not in ("actions_directory", "flat_file_directory"):
+            continue
+        folder = getattr(getattr(config, info.section), info.name)
+        if (info.section, info.name) in given and not os.path.isdir(folder):
+            raise StartError(f"{folder}: there is no such folder ({info.section_key}.{info.key})")
 
 
 def _read_json(path: str, may_wait: bool) -> object:

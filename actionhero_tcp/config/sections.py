@@ -19,6 +19,17 @@ from .field import HIDDEN, FieldInfo, option, plain
 MAX_SECONDS: Final = 864_000
 """No time is longer than ten days: the system's calls that wait take no more than 24."""
 
+BUILTIN_ACTIONS: Final = (
+    "actionsView",
+    "cacheTest",
+    "createChatRoom",
+    "file",
+    "randomNumber",
+    "sleepTest",
+    "status",
+)
+"""The names of the actions that come with the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class General:
@@ -51,6 +62,12 @@ class General:
     actions_directory: str = option(
         "./actions/", "the folder of your action files", option="actions", path=True
     )
+    builtin_actions: tuple[str, ...] = option(
+        BUILTIN_ACTIONS,
+        "a stock action to serve; may be given several times, and those that are not given are "
+        "not served; `createChatRoom` is for clients of later actionHero versions",
+        choices=BUILTIN_ACTIONS,
+    )
     workers: int = option(
         1,
         "processes that serve, on the same ports; more than 1 need Redis, over which they are "
@@ -71,14 +88,14 @@ class General:
     )
     simultaneous_actions: int = option(
         100,
-        "actions of one client of the dialect of actionHero 29 that run at once; "
+        "actions of one client of actionHero 4.2 or later that run at once; "
         "`pendingActionsPolicy` has what happens then; actionHero has 5",
         minimum=1,
         live=True,
     )
     pending_actions_policy: str = option(
         "wait",
-        "what happens to the next action of a client of the dialect of actionHero 29 which runs "
+        "what happens to the next action of a client of actionHero 4.2 or later which runs "
         "`simultaneousActions`: it waits, or gets an error",
         choices=("wait", "refuse"),
         live=True,
@@ -121,6 +138,17 @@ class TcpServer:
         "single endpoints of `listen` a prefix, such as `dialect29:tcp:5001`",
         choices=("2012", "29"),
     )
+    compatibility: str = option(
+        "none",
+        "the version of actionHero that clients of the dialect of 2012 expect where versions "
+        "differ: `3.1` or `4.2`; `none` for its documentation of 2012",
+        choices=("none", "3.1", "4.2"),
+    )
+    one_line_at_a_time: bool = option(
+        False,
+        "write at most one line in a packet to clients of the dialect of 2012, and 200 lines a "
+        "second: for npm's `actionhero-client` 1.0.0 to 3.0.0, which takes a packet for one line",
+    )
     delimiter: str = option(
         "",
         "what ends a client's line in the dialect of actionHero 29, where a carriage return counts "
@@ -132,6 +160,10 @@ class TcpServer:
         "bytes of one line of a client of the dialect of actionHero 29; 0 = as "
         "`limits.maxLineLength` says, which holds in any case",
         minimum=0,
+    )
+    set_keep_alive: bool = option(
+        True,
+        "have the kernel probe silent clients by TCP keep-alive, and close those that are gone",
     )
     key_file: str = option(
         "./certs/server-key.pem", "the private key for TLS, as PEM", path=True, live=True
@@ -187,7 +219,7 @@ class Limits:
     max_connections_per_ip: int = option(
         0,
         "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
-        "one gets an error line and is closed; 0 = no limit of its own",
+        "one gets an error line and is closed; 0 = no limit",
         minimum=0,
         key="maxConnectionsPerIP",
         live=True,
@@ -345,6 +377,13 @@ class Limits:
         "has one does not take the last free one",
         minimum=1,
         maximum=1000,
+        live=True,
+    )
+    max_background_tasks: int = option(
+        1000,
+        "background tasks that run at once, each of an `api.background` or a run of an `@every`; "
+        "past it `api.background` raises an error",
+        minimum=1,
         live=True,
     )
     max_waiting_for_thread: int = option(
@@ -514,6 +553,12 @@ class Web:
         "a host name under which the web port is reached, beside the names of loopback and "
         "`bindIP`; `*` for any, behind a proxy that checks it; may be given several times",
         option="web-allowed-host",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "an address or network of the proxies whose `X-Forwarded-For` says where clients over "
+        "WebSocket are; may be given several times",
+        option="web-trusted-proxy",
     )
     allowed_origins: tuple[str, ...] = option(
         (),

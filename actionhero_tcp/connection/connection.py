@@ -182,17 +182,17 @@ class Connection:
         self.profile = profile
         self.farewell = b""
         self.actions = 0
-        self.id = profile.new_id()
-        self.connected_at = int(time.time() * 1000)
+        self.id: str = profile.new_id()
+        self.connected_at: int = int(time.time() * 1000)
         self.opened = time.monotonic()
-        self.remote_address = remote_address
+        self.remote_address: str = remote_address
         self.params: dict[str, Any] = {}
         self.rooms: dict[str, int] = {}
         self.room: str | None = None
         self.attributes: dict[str, Any] = {}
-        self.requests = 0
+        self.requests: int = 0
         self.pending: set[Pending] = set()
-        self.outbox = outbox
+        self.outbox: Outlet = outbox
         self.owner = owner
         self.account = account
         self._params_charge = 0
@@ -328,7 +328,7 @@ def _size(key: str, value: object) -> int:
         value = json_writer.dumps(value).decode()
     if key.isascii() and value.isascii():
         return len(key) + len(value)
-    return len(key.encode()) + len(value.encode())
+    return len(key.encode("utf-8", "surrogatepass")) + len(value.encode("utf-8", "surrogatepass"))
 
 
 class JsonParams(Struct):

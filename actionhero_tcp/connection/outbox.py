@@ -154,6 +154,10 @@ class Outbox:
             self._plain = writer
         writer.registerProducer(self, True)
 
+    def _write_through_outbox(self) -> None:
+        """Has `say_at_once` leave all to this outbox."""
+        self._plain = _NOT_AT_ONCE
+
     def close(self) -> None:
         """Forgets what waits and the transport with it, unless it was let go before."""
         self._writer = None
@@ -310,9 +314,7 @@ class Outbox:
             first_file = next(i for i, p in enumerate(self._parts) if not isinstance(p, bytes))
             chunk = b"".join(self._parts[:first_file])  # type: ignore[arg-type]
             del self._parts[:first_file]
-            left = self._own + self._said - len(chunk)
-            self._said = min(self._said, left)
-            self._own = left - self._said
+            self._forget_bytes(len(chunk))
         else:
             try:
                 chunk = part.read()
@@ -332,6 +334,12 @@ class Outbox:
         if self._parts and not self._blocked and not isinstance(self._parts[0], ResponseSlot):
             self._scheduled = True
             self._write_batch.later(self._continue)
+
+    def _forget_bytes(self, size: int) -> None:
+        """So many bytes of messages are written, of which nobody knows whose they were."""
+        left = self._own + self._said - size
+        self._said = min(self._said, left)
+        self._own = left - self._said
 
     def _continue(self) -> None:
         self._scheduled = False

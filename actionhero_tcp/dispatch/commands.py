@@ -19,6 +19,7 @@ from ..wire import json_lines, json_writer
 from ..wire.json_lines import NUMBERED
 from ..wire.verbs import HELP
 from .dialect import Response
+from .generations import DEFAULT, Generation
 from .hooked_verb import HookedVerb
 from .verb import Verb
 
@@ -31,12 +32,8 @@ if TYPE_CHECKING:
 _END: Final = b'"messageCount":%d}\r\n'
 _OK: Final = b'{"context":"response","status":"OK",' + _END
 _PARAM_OK: Final = b'{"status":"OK","context":"response",' + _END
-_BYE: Final = b'{"status":"Bye!","context":"response",' + _END
 _PARAMS: Final = b'{"context":"response","params":%b,' + _END
-_DETAILS: Final = (
-    b'{"context":"response","status":"OK","details":'
-    b'{"params":%b,"public":{"id":"%b","connectedAt":%d}},' + _END
-)
+_DETAILS: Final = b'{"context":"response","status":"OK","details":%b,' + _END
 
 
 class Commands:
@@ -47,6 +44,7 @@ class Commands:
         live: What one client may use.
         hooks: The hooks around `roomChange` and `say`.
         write_batch: What is said after a hook had to wait goes out at its end.
+        generation: How clients of one version of actionHero are answered.
 
     Attributes:
         verbs: The verbs.
@@ -54,8 +52,14 @@ class Commands:
     """
 
     def __init__(
-        self, rooms: Rooms, live: LiveSettings, hooks: Hooks, write_batch: WriteBatch
+        self,
+        rooms: Rooms,
+        live: LiveSettings,
+        hooks: Hooks,
+        write_batch: WriteBatch,
+        generation: Generation = DEFAULT,
     ) -> None:
+        self._generation = generation
         self._rooms = rooms
         self._live = live
         self._hooks = hooks
@@ -91,7 +95,7 @@ class Commands:
 
     def _quit(self, connection: Connection, number: int, _: str) -> bytes:
         connection.close(close_reasons.QUIT)
-        return _BYE % number
+        return self._generation.bye % number
 
     def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
         key, equals, value = argument.partition("=")
@@ -120,9 +124,7 @@ class Commands:
         return _OK % number
 
     def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
-        params = json_writer.dumps(connection.params) if connection.params else b"{}"
-        values = params, connection.id.encode(), connection.connected_at, number
-        return _DETAILS % values
+        return _DETAILS % (self._generation.details(connection), number)
 
     def _room_view(self, connection: Connection, number: int, _: str) -> bytes:
         room = connection.room

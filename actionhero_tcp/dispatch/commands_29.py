@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.defer import Deferred
+
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.outputs import NO_RESPONSE
@@ -17,6 +19,7 @@ from ..app.runnable import Runnable
 from ..connection.connection import ActionConnection, Connection
 from ..errors import ClientError, LimitError
 from ..wire import lines_29 as lines
+from ..wire.verbs import HELP_29
 from .dialect import Response
 from .documentation_29 import documentation
 from .hooked_verb import HookedVerb
@@ -74,23 +77,23 @@ class Commands29:
         self._write_batch = write_batch
         self._actions = actions
         param, name, room = "a param and its value", "the name of a param", "the name of a room"
-        rows: Iterable[tuple[Any, tuple[str, ...], str, str]] = (
-            (self._quit, ("quit", "exit"), "", "say goodbye and hang up"),
-            (self._param_add, ("paramAdd",), param, "make a param sticky"),
-            (self._param_view, ("paramView",), name, "show a sticky param"),
-            (self._param_delete, ("paramDelete",), name, "forget a sticky param"),
-            (self._params_view, ("paramsView",), "", "show all sticky params"),
-            (self._params_delete, ("paramsDelete",), "", "forget all sticky params"),
-            (self._room_add, ("roomAdd",), room, "enter a room"),
-            (self._room_leave, ("roomLeave",), room, "leave a room"),
-            (self._room_view, ("roomView",), room, "show who is in a room"),
-            (self._details_view, ("detailsView",), "", "show what the server knows"),
-            (self._say, ("say",), "a room and a message", "say something to a room"),
-            (self._file, ("file",), "a path", "get the content of a file"),
-            (self._documentation, ("documentation",), "", "show all actions"),
+        rows: Iterable[tuple[Any, tuple[str, ...], str]] = (
+            (self._quit, ("quit", "exit"), ""),
+            (self._param_add, ("paramAdd",), param),
+            (self._param_view, ("paramView",), name),
+            (self._param_delete, ("paramDelete",), name),
+            (self._params_view, ("paramsView",), ""),
+            (self._params_delete, ("paramsDelete",), ""),
+            (self._room_add, ("roomAdd",), room),
+            (self._room_leave, ("roomLeave",), room),
+            (self._room_view, ("roomView",), room),
+            (self._details_view, ("detailsView",), ""),
+            (self._say, ("say",), "a room and a message"),
+            (self._file, ("file",), "a path"),
+            (self._documentation, ("documentation",), ""),
         )
         self.verbs = tuple(
-            LooseVerb(run, words, takes, False, help) for run, words, takes, help in rows
+            LooseVerb(run, words, takes, False, HELP_29[words[0]]) for run, words, takes in rows
         )
         self.table: dict[bytes, Verb] = {
             word.encode(): verb for verb in self.verbs for word in verb.words
@@ -162,24 +165,37 @@ class Commands29:
         room, id = _word(argument), lines.message_id(connection.params)
         if room in connection.rooms:
             raise ClientError(f"connection already in this room ({room})")
-        if not room or self._rooms.is_private(room) or not self._exists(room):
-            raise ClientError("room does not exist")
+        if not room or self._rooms.is_private(room):
+            raise _no_such_room()
         most = self._live.limits.max_rooms
         if len(connection.rooms) >= most:
             raise LimitError("maxRooms", f"a connection can be in at most {most} rooms")
-        hooks = self._hooks.of(ON_ROOM_CHANGE)
-        if hooks:
-            run = partial(self._join_if_allowed, connection, room, lines.data(True, id, number))
+        answer, hooks = lines.data(True, id, number), self._hooks.of(ON_ROOM_CHANGE)
+        elsewhere = None
+        if not self._exists(room):
+            elsewhere = self._rooms.bus.exists_elsewhere(room)
+            if elsewhere is None:
+                raise _no_such_room()
+        if hooks or elsewhere is not None:
+            run = partial(self._join_if_allowed, connection, room, answer, elsewhere)
             return HookedVerb("roomAdd", hooks, run)
         self._rooms.join(connection, room)
-        return lines.data(True, id, number)
+        return answer
 
     def _exists(self, room: str) -> bool:
         return room in self._live.general.starting_chat_rooms or self._rooms.exists(room)
 
     async def _join_if_allowed(
-        self, connection: Connection, room: str, answer: bytes, api: Any, face: ActionConnection
+        self,
+        connection: Connection,
+        room: str,
+        answer: bytes,
+        elsewhere: Deferred[bool] | None,
+        api: Any,
+        face: ActionConnection,
     ) -> Response:
+        if elsewhere is not None and not await elsewhere:
+            raise _no_such_room()
         await self._hooks.change_room(api, face, connection.room, room)
         with self._write_batch:
             self._rooms.join(connection, room)
@@ -264,6 +280,10 @@ class FileVerb:
             return Response(NOT_FOUND)
         connection.send_file(reader)
         return NO_RESPONSE
+
+
+def _no_such_room() -> ClientError:
+    return ClientError("room does not exist")
 
 
 def _word(argument: str) -> str:

@@ -13,8 +13,10 @@ from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.json_lines import NUMBERED
-from ..wire.profile import PROFILE_2012
+from ..wire.profile import PROFILE_2012, Profile
 from .dialect import Response
+from .generations import DEFAULT, Generation
+from .pending import TOO_MANY_PENDING, PendingLimit
 
 if TYPE_CHECKING:
     from ..app.application import ActionSet
@@ -39,18 +41,29 @@ class Dialect2012:
         verbs: The verbs, by their words.
         actions: The actions.
         live: What one client may use, and the defaults of ``limit`` and ``offset``.
+        generation: How clients of one version of actionHero are answered.
+        profile: See `Dialect.profile`.
 
     Attributes:
         verbs: See above.
-        profile: See `Dialect.profile`.
+        profile: See above.
     """
 
-    profile = PROFILE_2012
-
-    def __init__(self, verbs: Mapping[bytes, Verb], actions: ActionSet, live: LiveSettings) -> None:
+    def __init__(
+        self,
+        verbs: Mapping[bytes, Verb],
+        actions: ActionSet,
+        live: LiveSettings,
+        generation: Generation = DEFAULT,
+        profile: Profile = PROFILE_2012,
+    ) -> None:
         self.verbs = verbs
+        self.profile = profile
         self._actions = actions
         self._live = live
+        self._error_prefix = generation.error_prefix
+        self._names = {verb.name for verb in verbs.values()}
+        self._pending = PendingLimit(live) if generation.bounds_pending else None
 
     # Reading
 
@@ -63,9 +76,11 @@ class Dialect2012:
             if rest:
                 rest.decode()
             request.name = action.name
+            self._admit(request.connection)
             request.params = self._sticky_params(request.connection, action.name)
             return action
         # In JSON: the params are its own, and do not stick.
+        self._admit(request.connection)
         found = self._actions.decoder.read(line, self._live.limits.max_json_depth)
         if found is None:
             return self._read_json(request, line)
@@ -125,8 +140,15 @@ class Dialect2012:
         request.name = word.decode()
         self._refuse_unknown(request.connection, request.name, rest)
 
+    def _admit(self, connection: Connection) -> None:
+        """Counts a request for an action, and refuses it where too many run."""
+        connection.actions += 1
+        if self._pending is not None:
+            self._pending.check(connection)
+
     def _refuse_unknown(self, connection: Connection, name: str, rest: bytes) -> NoReturn:
         """Refuses an action that there is not; its name sticks all the same, if it has room."""
+        self._admit(connection)
         if name:
             rest.decode()
             limits = self._live.limits
@@ -154,6 +176,8 @@ class Dialect2012:
 
     def most_pending(self) -> int:
         """See `Dialect.most_pending`."""
+        if self._pending is not None:
+            return self._pending.most()
         return self._live.limits.max_pending_actions
 
     # Writing
@@ -170,7 +194,15 @@ class Dialect2012:
 
     def error(self, request: Request, text: str, fields: Mapping[str, object]) -> bytes:
         """See `Dialect.error`."""
+        prefix = self._error_prefix
+        if prefix and not self._is_plain(request, text):
+            text = prefix + text
         return json_lines.error(text, request.number, fields)
+
+    def _is_plain(self, request: Request, text: str) -> bool:
+        """Whether an error is none of an action: of a verb, or of the limit of pending ones."""
+        is_verb = request.params is None and request.name in self._names
+        return is_verb or text == TOO_MANY_PENDING
 
     def welcome(self, message: str, room: str) -> bytes:
         """See `Dialect.welcome`."""

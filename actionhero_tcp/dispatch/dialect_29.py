@@ -12,6 +12,7 @@ from ..wire import lines_29 as lines
 from ..wire.framing import INTERRUPTS, TOO_LONG
 from ..wire.profile import Profile
 from .dialect import Response
+from .pending import PendingLimit
 
 if TYPE_CHECKING:
     from ..app.application import ActionSet
@@ -20,10 +21,7 @@ if TYPE_CHECKING:
     from .verb import Verb
 
 UNKNOWN: Final = "unknown action or invalid apiVersion"
-TOO_MANY_PENDING: Final = "you have too many pending requests"
 DATA_LENGTH: Final = "DATA_LENGTH_TOO_LONG"
-
-REFUSE: Final = "refuse"
 
 _QUIT: Final = b"quit"
 _ALWAYS_ALLOWED: Final = ("file", "apiVersion", "callback", "action", "messageId")
@@ -57,6 +55,7 @@ class Dialect29:
         self.profile = profile
         self._actions = actions
         self._live = live
+        self._pending = PendingLimit(live)
 
     # Reading
 
@@ -113,10 +112,7 @@ class Dialect29:
         connection = request.connection
         request.name = name
         request.params = connection.params.copy()
-        general = self._live.general
-        most = general.simultaneous_actions
-        if general.pending_actions_policy == REFUSE and len(connection.pending) >= most:
-            raise LimitError("simultaneousActions", TOO_MANY_PENDING)
+        self._pending.check(connection)
         runnable = self._actions.by_name.get(name)
         version = request.params.get("apiVersion")
         if runnable is None or (version and version not in _VERSIONS):
@@ -133,10 +129,7 @@ class Dialect29:
 
     def most_pending(self) -> int:
         """See `Dialect.most_pending`."""
-        general, limits = self._live.general, self._live.limits
-        if general.pending_actions_policy == REFUSE:
-            return general.simultaneous_actions + 1
-        return min(general.simultaneous_actions, limits.max_pending_actions)
+        return self._pending.most()
 
     # Writing
 

@@ -14,12 +14,14 @@ from twisted.internet.defer import Deferred
 from ..app import loader
 from ..app.api import Api
 from ..app.application import Application
+from ..app.background import Background
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
 from ..app.rooms import AppRooms
-from ..app.thread_pool import FairThreadPool
+from ..app.schedule import Schedule
+from ..app.thread_pool import FairThreadPool, Threads
 from ..config.sections import Config
 from ..connection.digests import Digests
 from ..connection.fair_queue import FairQueue
@@ -29,6 +31,7 @@ from ..development.diagnostics import DiagnosticDialect
 from ..development.module_cache import ModuleCache
 from ..dispatch.commands import Commands
 from ..dispatch.dialect import Dialect
+from ..dispatch.generations import GENERATIONS
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..logs.loggers import Loggers
@@ -47,12 +50,13 @@ from ..server.reload import Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
+from ..web.families import Source
 from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
 from .dialects import context_of, dialects_of
 from .stores import Stores, request_log_of, stores_of
-from .threads import blocking_threads
+from .threads import BlockingThreads, blocking_threads
 from .web import web_of_server
 
 BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
@@ -68,12 +72,14 @@ class Launch:
         config_file: The file that it reads, which development mode watches; "" for none.
         server_log: The server's own log; None where that goes elsewhere.
         worker: What this process is as a worker; None where it is none.
+        own: The application's actions and hooks; None to load them from the actions folder.
     """
 
     read: Callable[[], Config] | None = None
     config_file: str = ""
     server_log: ServerLog | None = None
     worker: WorkerSpec | None = None
+    own: Loaded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +123,13 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     core = Core.of(config, platform.reactor)
     rooms = Rooms(core.write_batch, core.live)
     hooks = Hooks(core.filter, core.live, core.reactor)
-    commands = Commands(rooms, core.live, hooks, core.write_batch)
-    modules, loaded = _load(config, commands)
+    generation = GENERATIONS[config.tcp_server.compatibility]
+    commands = Commands(rooms, core.live, hooks, core.write_batch, generation)
+    modules, loaded = _load(config, commands, launch.own)
     application = Application(loaded, hooks)
     stores = stores_of(core, rooms)
-    api = _api(core, application, rooms, stores)
+    threads = blocking_threads(core.reactor)
+    api = _api(core, application, rooms, stores, threads)
     log = request_log_of(core, launch.worker)
     dialects = dialects_of(core, rooms, hooks, commands, application)
     diagnostics: dict[str, DiagnosticDialect] = {}
@@ -130,7 +138,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
             name: DiagnosticDialect(dialect, application) for name, dialect in dialects.items()
         }
     dialects |= diagnostics
-    observer = _observer(core, api, log)
+    counter = RequestCounter(lambda: api.actions, log) if config.web.port else None
+    observer = counter or log
     context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
@@ -138,11 +147,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     certificates = certificates_of(core.live)
     reload = Reload(core.live, launch.read or (lambda: config), context.admission.check)
     monitor = _monitor(core, loaded)
+    schedule = Schedule(loaded.hooks, api)
     development = None
     if modules is not None:
         development = Development(
             modules,
-            Subscribers(application, tuple(diagnostics.values()), monitor),
+            Subscribers(application, tuple(diagnostics.values()), monitor, schedule),
             launch.config_file,
             lambda: service.reload(),
             core.reactor,
@@ -153,19 +163,25 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        *web_of_server(
-            context,
-            lambda: service.not_ready(),
-            factory.buildProtocol,
-            certificates,
-            launch.worker,
+        *(
+            web_of_server(
+                Source(context, counter, certificates),
+                lambda: service.not_ready(),
+                factory.buildProtocol,
+                launch.worker,
+            )
+            if counter is not None
+            else []
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
+        *([Resource(stop=threads.close)] if isinstance(threads, BlockingThreads) else []),
         Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
+        Resource(api.tasks.start, api.tasks.stop, api.tasks.give_up),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
+        Resource(schedule.start, schedule.stop),
         *([Resource(development.start, development.stop)] if development is not None else []),
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
@@ -175,13 +191,17 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     return Composition(service, context, lifecycle, reload, monitor, development)
 
 
-def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loaded]:
+def _load(
+    config: Config, commands: Commands, own: Loaded | None
+) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load_builtin(BUILTIN_ACTIONS)
+    builtin = loader.load_builtin(BUILTIN_ACTIONS, config.general.builtin_actions)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
     folder = config.general.actions_directory
+    if own is not None:
+        return None, completed(own)
     if config.general.development_mode:
         modules = ModuleCache(folder, completed)
         loader.report(modules.own, folder)
@@ -189,7 +209,9 @@ def _load(config: Config, commands: Commands) -> tuple[ModuleCache | None, Loade
     return None, completed(loader.load_folder(folder))
 
 
-def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> Api:
+def _api(
+    core: Core, application: Application, rooms: Rooms, stores: Stores, threads: Threads
+) -> Api:
     general = core.config.general
     cluster = stores.cluster or NoCluster()
     return Api(
@@ -201,17 +223,11 @@ def _api(core: Core, application: Application, rooms: Rooms, stores: Stores) -> 
         stats=core.stats,
         connections=MappingProxyType(core.connections),
         reactor=core.reactor,
-        threads=FairThreadPool(blocking_threads(core.reactor), core.reactor, core.live),
+        threads=FairThreadPool(threads, core.reactor, core.live),
         memory=core.memory,
+        tasks=Background(core.live, core.reactor),
         cluster=cluster,
     )
-
-
-def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver | None:
-    """What is told of each request."""
-    if core.config.web.port:
-        return RequestCounter(core.stats, lambda: api.actions, log)
-    return log
 
 
 def _context(

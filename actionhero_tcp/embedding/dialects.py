@@ -10,9 +10,11 @@ from ..dispatch.commands_29 import Commands29
 from ..dispatch.dialect import Dialect
 from ..dispatch.dialect_29 import Dialect29
 from ..dispatch.dialect_2012 import Dialect2012
+from ..dispatch.generations import GENERATIONS
 from ..dispatch.router import Router
 from ..dispatch.runner import Runner
 from ..wire.lines_29 import profile_29
+from ..wire.profile import Profile
 
 if TYPE_CHECKING:
     from ..app.application import Application
@@ -38,10 +40,14 @@ def dialects_of(
     server, live = core.config.tcp_server, core.live
     actions = application.for_generation("29")
     verbs = Commands29(rooms, live, hooks, core.write_batch, actions)
-    profile = profile_29(server.delimiter, server.max_data_length)
+    generation = GENERATIONS[server.compatibility]
+    profile = Profile(goodbye=generation.goodbye, one_line_at_a_time=server.one_line_at_a_time)
+    stock = application.for_generation(generation.stock)
     return {
-        "2012": Dialect2012(commands.table, application, live),
-        "29": Dialect29(verbs.table, actions, live, profile),
+        "2012": Dialect2012(commands.table, stock, live, generation, profile),
+        "29": Dialect29(
+            verbs.table, actions, live, profile_29(server.delimiter, server.max_data_length)
+        ),
     }
 
 

@@ -45,6 +45,15 @@ def prepare(reactor: Any) -> bool:
         return False
     loop.set_exception_handler(_log_error)
     reactor.callWhenRunning(reactor.callLater, 0, _watch_children, reactor)
+    return call_directly()
+
+
+def call_directly() -> bool:
+    """Have asyncio reactors call what handles an event without a log context.
+
+    Returns:
+        Whether they do; those of a Twisted whose inside is another are left as they are.
+    """
     if not hasattr(asyncioreactor, _WITH_CONTEXT):
         return False
     setattr(asyncioreactor, _WITH_CONTEXT, _call)

@@ -29,6 +29,9 @@ else:
     _Base = object
 
 
+_SIOCOUTQNSD: Final = 0x894B
+"""Linux' request for the bytes of a TCP socket that are in no packet yet."""
+
 KEEPALIVE_IDLE_SECONDS: Final = 60
 """A connection that is silent for so long is asked whether the other end still lives,"""
 KEEPALIVE_INTERVAL_SECONDS: Final = 15
@@ -39,8 +42,11 @@ DEAD_AFTER_SECONDS: Final = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_INTERVAL_SECONDS 
 """So is one that has not acknowledged for so long what it was sent: while something is on its
 way the kernel asks nothing, and by itself would try for a quarter of an hour."""
 
+_NO_REACTOR: Any = object()
+"""Without one a descriptor would import the global reactor, and so install it."""
+
 KNOWS_BUFFERS: Final = all(
-    hasattr(FileDescriptor(), name) for name in ("dataBuffer", "_tempDataLen")
+    hasattr(FileDescriptor(_NO_REACTOR), name) for name in ("dataBuffer", "_tempDataLen")
 )
 """Whether this Twisted's transports show what they have buffered; `writer_at_once` has to ask one
 that is not `WriteAtOnce`. Where they do not, that writes as they do."""
@@ -210,6 +216,19 @@ def writer_at_once(transport: Any) -> Callable[[bytes], object]:
     return write_now
 
 
+def set_protocol(transport: Any, protocol: Any) -> None:
+    """Has another protocol get what comes on a connection, and its end.
+
+    Args:
+        transport: The transport of TCP, or of TLS over it.
+        protocol: Gets it from now on.
+    """
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        transport.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
+
+
 def write_at_once(port: IListeningPort) -> None:
     """Has a listening port give its clients transports that write at once.
 
@@ -268,15 +287,26 @@ def progress(transport: Any) -> int:
     return 0 if taken is None else taken - _in_kernel(getattr(bottom, "socket", None))
 
 
-def _in_kernel(handle: Any) -> int:
+def _in_kernel(handle: Any, request: int = termios.TIOCOUTQ) -> int:
     """How many bytes the kernel has taken, and the other end has not."""
     count = bytearray(4)
     try:
-        fcntl.ioctl(handle, termios.TIOCOUTQ, count)
+        fcntl.ioctl(handle, request, count)
     except (OSError, TypeError, ValueError):
         # There is no socket, or no longer.
         return 0
     return int.from_bytes(count, sys.byteorder)
+
+
+def has_unsent(transport: Any) -> bool:
+    """Whether something that was written is not on its way yet: here, in TLS, or in the kernel.
+
+    Of transports other than TCP nobody knows, and nothing is.
+    """
+    bottom = lowest(transport)
+    if not is_drained(bottom):
+        return True
+    return _in_kernel(getattr(bottom, "socket", None), _SIOCOUTQNSD) > 0
 
 
 def is_drained(transport: Any) -> bool:
@@ -292,14 +322,19 @@ def hang_up(transport: Any) -> None:
     lowest(transport).loseConnection()
 
 
-def set_socket_options(transport: Any) -> None:
-    """Has small writes sent at once, and dead peers found out by TCP keepalive."""
+def set_socket_options(transport: Any, *, keep_alive: bool = True) -> None:
+    """Has small writes sent at once, and dead peers found out by TCP keepalive.
+
+    Args:
+        transport: The transport; others than TCP have no such options.
+        keep_alive: Whether the kernel probes a silent peer.
+    """
     handle = getattr(lowest(transport), "socket", None)
     if handle is None or handle.family not in (socket.AF_INET, socket.AF_INET6):
         return
     try:
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        handle.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, keep_alive)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS)
         handle.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)

@@ -1,4 +1,4 @@
-"""How the process ends: with an error where it cannot start, and without threads that hang."""
+"""How the process ends that cannot start: with an error."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.logger import Logger
 
-from ..daemon.signals import end_process_after
 from ..errors import StartError
-from ..net.exit_signal import exit_signal
 from .options import PROGRAM
-
-if TYPE_CHECKING:
-    from ..app.thread_pool import FairThreadPool
 
 _log = Logger()
 
@@ -48,19 +43,6 @@ def _exit_with_failure(leave: Callable[[], object]) -> None:
             stream.flush()
     leave()
     os._exit(1)
-
-
-def leave_threads(reactor: Any, threads: FairThreadPool, seconds: float) -> None:
-    """Has the process end without the blocking actions, and other threads, that do not return."""
-    pool = getattr(reactor, "threadpool", None)
-    count = threads.running + (len(pool.working) if pool is not None else 0)
-    if count:
-        _log.warn(
-            "{count} blocking actions still run; the process ends without them in {seconds} s",
-            count=count,
-            seconds=f"{seconds:g}",
-        )
-        end_process_after(seconds, exit_signal(reactor))
 
 
 def _show_error(kind: type[BaseException], error: BaseException, trace: Any) -> None:

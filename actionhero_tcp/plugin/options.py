@@ -160,7 +160,7 @@ class Options(usage.Options):
         given = self._given()
         in_file = config_file.read_file(self["config"], may_wait) if self["config"] else {}
         config = configuration.build(in_file, given)
-        check_folders(config, {*in_file, *given})
+        config_file.check_folders(config, {*in_file, *given})
         return config
 
     def _given(self) -> dict[tuple[str, str], Any]:
@@ -199,21 +199,3 @@ def _add_list_option(info: FieldInfo) -> None:
 
 for _info in _LISTS:
     _add_list_option(_info)
-
-
-def check_folders(config: Config, given: set[tuple[str, str]]) -> None:
-    """Checks that folders which were asked for are there; those of the defaults need not be.
-
-    Args:
-        config: The configuration.
-        given: The section and the field of each value that was asked for.
-
-    Raises:
-        StartError: One is not there.
-    """
-    for info in configuration.fields():
-        if info.name not in ("actions_directory", "flat_file_directory"):
-            continue
-        folder = getattr(getattr(config, info.section), info.name)
-        if (info.section, info.name) in given and not os.path.isdir(folder):
-            raise StartError(f"{folder}: there is no such folder ({info.section_key}.{info.key})")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import signal
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
@@ -17,9 +16,10 @@ from ..config.sections import Config
 from ..config.settings import LiveSettings
 from ..daemon import systemd
 from ..daemon.parent_process import ParentProcess
-from ..daemon.signals import Signals
 from ..daemon.systemd import Notifier
 from ..embedding.composition import Launch, build
+from ..embedding.process import take_signals
+from ..embedding.threads import leave_threads
 from ..embedding.web import web_of_supervisor
 from ..errors import StartError
 from ..logs import server_log as server_logging
@@ -34,7 +34,7 @@ from ..server.platform import Platform
 from ..server.service import ActionHeroService
 from ..workers import worker
 from ..workers.supervisor import Supervisor, WorkerPlan
-from .exit import end_process, leave_threads
+from .exit import end_process
 from .options import PROGRAM, Options
 from .output import print_json
 
@@ -65,11 +65,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
         raise SystemExit(f"{PROGRAM}: {error}") from None
     poll_directly(reactor)
     asyncio_loop.prepare(reactor)
-    calls: dict[int, Callable[[], object]] = {
-        signal.SIGHUP: service.reload,
-        signal.SIGUSR1: service.reopen_logs,
-    }
-    Signals(reactor, service.cut_short, calls, _starter(options.parent)).install()
+    take_signals(reactor, service, _starter(options.parent))
     return service
 
 

@@ -58,8 +58,8 @@ class Rooms:
         # Memberships of clients for which room messages are written in a form of their own.
         self._adapted = 0
         self._created: set[str] = set()
-        self.broadcasts = 0
-        self.deliveries = 0
+        self.broadcasts: int = 0
+        self.deliveries: int = 0
         self.bus: Bus = LocalBus()
 
     def join_cluster(self, bus: Bus) -> None:
@@ -190,7 +190,12 @@ class Rooms:
         if len(self._created) >= MAX_CREATED:
             raise LimitError("maxCreatedRooms", f"at most {MAX_CREATED} rooms can be created")
         self._created.add(room)
+        self.bus.created(room)
         return True
+
+    def created_here(self) -> Collection[str]:
+        """The rooms that were created with this process."""
+        return self._created
 
     def members_since(self, room: str, most: int) -> tuple[list[tuple[str, int]], int]:
         """The first members of a room, each with the moment of its joining, and their number.

@@ -40,15 +40,19 @@ class TLSEndpoint:
     Args:
         endpoint: Any Twisted server endpoint.
         certificates: Make the server's end of each connection.
+        clock: The reactor; None for the global one.
     """
 
-    def __init__(self, endpoint: Any, certificates: Certificates) -> None:
+    def __init__(self, endpoint: Any, certificates: Certificates, clock: Any = None) -> None:
         self.endpoint = endpoint
+        self._clock = clock
         self._certificates: Any = certificates
 
     def listen(self, factory: Any) -> Any:
         """Listens where the other one does; gives a Deferred of the port."""
-        return self.endpoint.listen(TLSMemoryBIOFactory(self._certificates, False, factory))
+        # Without a clock it would take that of the global reactor, which may be another one.
+        tls = TLSMemoryBIOFactory(self._certificates, False, factory, self._clock)
+        return self.endpoint.listen(tls)
 
 
 class DialectEndpoint:
@@ -163,13 +167,14 @@ def _parsed(text: str, description: str, reactor: Any) -> Any:
     return endpoint
 
 
-def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint:
+def secured(text: str, endpoint: Any, certificates: Certificates, clock: Any = None) -> TLSEndpoint:
     """An endpoint with TLS.
 
     Args:
         text: Its description.
         endpoint: The endpoint.
         certificates: The certificates in force.
+        clock: The reactor; None for the global one.
 
     Raises:
         StartError: It cannot be had with the certificates and rules that `secure` is for.
@@ -183,4 +188,4 @@ def secured(text: str, endpoint: Any, certificates: Certificates) -> TLSEndpoint
         raise StartError(
             f"--listen {text}: {reason}, but tcpServer.secure is set; leave out one of them"
         )
-    return TLSEndpoint(endpoint, certificates)
+    return TLSEndpoint(endpoint, certificates, clock)

@@ -106,7 +106,8 @@ class Handshake:
 
     def open(self) -> None:
         """The client has connected."""
-        transports.set_socket_options(self._transport)
+        keep_alive = self._context.live.config.tcp_server.set_keep_alive
+        transports.set_socket_options(self._transport, keep_alive=keep_alive)
         self._refusal = self._context.admission.enter()
         self._begin()
 

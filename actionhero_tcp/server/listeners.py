@@ -83,7 +83,7 @@ def listeners_of(
         if text is not None
     ] or [_default(config, reactor, *handed)]
     if certificates is not None:
-        listeners = [_secured(each, certificates) for each in listeners]
+        listeners = [_secured(each, certificates, reactor) for each in listeners]
     return [_speaking(each) for each in listeners]
 
 
@@ -122,9 +122,9 @@ def shared_listeners(config: Config, reactor: Any) -> list[Listener]:
     return listeners or [_default(config, reactor)]
 
 
-def _secured(listener: Listener, certificates: tls.Certificates) -> Listener:
+def _secured(listener: Listener, certificates: tls.Certificates, reactor: Any) -> Listener:
     text = listener.description
-    endpoint = endpoints.secured(text, listener.endpoint, certificates)
+    endpoint = endpoints.secured(text, listener.endpoint, certificates, reactor)
     return Listener(endpoint, f"{text}, with TLS", listener.backlog)
 
 

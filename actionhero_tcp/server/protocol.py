@@ -24,6 +24,7 @@ from ..connection.closing import Closing
 from ..connection.connection import Connection
 from ..connection.heartbeat import Heartbeat
 from ..connection.memory import LARGE_READ_BYTES
+from ..connection.one_line import OneLineOutbox
 from ..connection.outbox import Outbox
 from ..connection.state import ReadHold, State
 from ..wire import json_lines
@@ -112,8 +113,12 @@ class ActionHeroProtocol(LineReceiver):
         """See `handshake.HandshakeOwner.arrive`."""
         context, pressure = self._context, self._back_pressure
         most = context.live.limits.max_outbox_bytes
-        self._outbox = Outbox(context.write_batch, pressure, most, pressure.account)
         profile = context.dialect.profile
+        shared = context.write_batch, pressure, most, pressure.account
+        if profile.one_line_at_a_time:
+            self._outbox = OneLineOutbox(*shared, context.clock)
+        else:
+            self._outbox = Outbox(*shared)
         connection = Connection(self._outbox, self, remote_address, pressure.account, profile)
         connection.attributes.update(attributes)
         return connection

@@ -12,7 +12,6 @@ from unittest import TestCase
 from ..config import config_file
 from ..config import sections as configuration
 from ..config.sections import Config
-from ..plugin.options import check_folders
 
 FOR_TESTS: Final[Mapping[tuple[str, str], Any]] = {
     ("general", "workers"): 1,
@@ -68,7 +67,7 @@ def config_for(
         if info.path and info.default
     }
     config = configuration.build(defaults, in_file, FOR_TESTS, given)
-    check_folders(config, {*in_file, *given})
+    config_file.check_folders(config, {*in_file, *given})
     return config
 
 

@@ -32,6 +32,7 @@ class Profile:
         enters_default_room: Whether a client is in ``general.defaultChatRoom`` from its welcome on.
         hears_itself: Whether a client gets what it says to a room.
         hears_moves: Whether a client hears who enters and leaves its rooms.
+        one_line_at_a_time: Whether a client gets one line in a packet at most.
         server_message: Makes its form of what the server says to a room, of the form of 2012.
         goodbye: What a client gets when the server stops.
         idle_goodbye: What a client gets that was silent for too long.
@@ -44,6 +45,7 @@ class Profile:
     enters_default_room: bool = True
     hears_itself: bool = False
     hears_moves: bool = True
+    one_line_at_a_time: bool = False
     server_message: Callable[[bytes], bytes] = _as_it_is
     goodbye: bytes = json_lines.GOODBYE
     idle_goodbye: bytes = json_lines.IDLE_GOODBYE

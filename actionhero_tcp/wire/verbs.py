@@ -17,3 +17,14 @@ HELP: Final = {
     "say": "say something to the room",
 }
 """What each verb does, in one line."""
+
+HELP_29: Final = {
+    **{verb: help for verb, help in HELP.items() if verb not in ("roomChange", "say")},
+    "roomAdd": "enter a room",
+    "roomLeave": "leave a room",
+    "roomView": "show who is in a room",
+    "say": "say something to a room",
+    "file": "get the content of a file",
+    "documentation": "show all actions",
+}
+"""The same for the dialect of actionHero 29."""

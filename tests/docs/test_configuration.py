@@ -113,7 +113,8 @@ class LinkTests(SynchronousTestCase):
     """README.md and docs/, as a forge shows them."""
 
     def test_links_lead_somewhere(self) -> None:
-        for page in (support.ROOT / "README.md", *(support.ROOT / "docs").rglob("*.md")):
+        top = [support.ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")]
+        for page in (*top, *(support.ROOT / "docs").rglob("*.md")):
             for link in re.findall(r"\]\(([^)]+)\)", _without_code(page)):
                 name, _, heading = link.partition("#")
                 if "://" in link:

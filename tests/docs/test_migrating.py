@@ -65,7 +65,7 @@ class ConfigTests(SynchronousTestCase):
     """The config file in JSON."""
 
     def test_it_loads_and_names_what_the_old_one_did(self) -> None:
-        (new,) = (content for _, info, content in fences(PAGE) if info == "json")
+        *_, new = (content for _, info, content in fences(PAGE) if info == "json")
         (old,) = (c for _, _, c in fences(PAGE) if c.startswith("// config.js"))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "config.json"
@@ -73,6 +73,14 @@ class ConfigTests(SynchronousTestCase):
             self.assertTrue(config_file.read_file(str(path)))
         keys = set(re.findall(r'"(\w+)":', old)) - {"apiVersion"}
         self.assertEqual(keys, {key for part in json.loads(new).values() for key in part})
+
+    def test_what_to_set_for_each_generation_loads(self) -> None:
+        found = [content for _, info, content in fences(PAGE) if info == "json"]
+        self.assertGreaterEqual(len(found), 4)
+        path = Path(self.mktemp())
+        for content in found:
+            path.write_text(content)
+            self.assertTrue(config_file.read_file(str(path)), content)
 
     def test_names_are_those_of_the_configuration(self) -> None:
         known = {f"{info.section_key}.{info.key}" for info in sections.fields()}

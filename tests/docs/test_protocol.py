@@ -37,6 +37,7 @@ from tests import support
 
 PROTOCOL = support.ROOT / "docs" / "protocol.md"
 PROTOCOL_29 = support.ROOT / "docs" / "protocol-29.md"
+MIGRATING = support.ROOT / "docs" / "migrating.md"
 README = support.ROOT / "README.md"
 
 CLOSED = "(closed)"
@@ -301,6 +302,10 @@ class TranscriptTests(SynchronousTestCase):
         blocks = self.replay(PROTOCOL_29)
         self.assertGreaterEqual(blocks, 1)
 
+    def test_migrating(self) -> None:
+        blocks = self.replay(MIGRATING)
+        self.assertEqual(MIGRATING.read_text(encoding="utf-8").count("\n```transcript"), blocks)
+
     def test_readme(self) -> None:
         blocks = self.replay(README)
         self.assertEqual(README.read_text(encoding="utf-8").count("\n```transcript"), blocks)
@@ -328,13 +333,13 @@ class PageTests(SynchronousTestCase):
                 self.assertRegex(text, rf"`{word}\b[^`\n]*`")
 
     def test_what_looks_like_a_transcript_is_one(self) -> None:
-        for page in (PROTOCOL, PROTOCOL_29, README):
+        for page in (PROTOCOL, PROTOCOL_29, MIGRATING, README):
             for number, info, content in fences(page):
                 if re.search(r"^[A-Z]?[<>] ", content, re.MULTILINE):
                     self.assertEqual("transcript", info.partition(" ")[0], f"{page}:{number}")
 
     def test_transcripts_begin_with_a_welcome(self) -> None:
-        for page in (PROTOCOL, PROTOCOL_29, README):
+        for page in (PROTOCOL, PROTOCOL_29, MIGRATING, README):
             for transcript in transcripts(page):
                 first = transcript.steps[0]
                 self.assertEqual("<", first.direction, first.place)

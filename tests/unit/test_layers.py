@@ -97,9 +97,15 @@ def own_imports(module: str, tree: ast.Module) -> set[str]:
     return found
 
 
-TAKES_THE_GLOBAL_REACTOR = ("plugin.tap", "plugin.schema_command", "client.client")
-"""The edges where nobody hands one in: `makeService`, a command, and a client without
-``reactor=``."""
+TAKES_THE_GLOBAL_REACTOR = (
+    "plugin.tap",
+    "plugin.schema_command",
+    "client.client",
+    "embedding.event_loop",
+    "embedding.process",
+)
+"""The edges where nobody hands one in: `makeService`, a command, a client without ``reactor=``,
+and an embedded server."""
 
 
 class LayerTests(SynchronousTestCase):

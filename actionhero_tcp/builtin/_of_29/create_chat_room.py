@@ -9,9 +9,9 @@ from actionhero_tcp import ActionError, Api, Connection, action
 )
 def createChatRoom(api: Api, connection: Connection, *, name: str) -> dict[str, object]:
     """Creates a room that exists without members, unless there is one of the name."""
-    longest = api.config.limits.max_room_name_length
-    if len(name) > longest:
-        raise ActionError(f"a room's name has at most {longest} characters")
-    if " " in name:
-        raise ActionError("a room's name is one word")
-    return {"name": name, "didCreate": api.rooms.create(name)}
+    if api.rooms.is_private(name):
+        raise ActionError("only the application creates rooms of this name")
+    try:
+        return {"name": name, "didCreate": api.rooms.create(name)}
+    except ValueError as error:
+        raise ActionError(str(error)) from None

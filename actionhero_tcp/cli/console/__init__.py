@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import Final
 
+from ...client.dialects import DIALECTS, named
 from ...client.settings import TLS
 from ...errors import CommandError
 from . import piped
@@ -36,6 +37,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="FILE", help="the private key of --cert")
     parser.add_argument(
         "--server-name", metavar="NAME", help="what the server's certificate is for"
+    )
+    parser.add_argument(
+        "--dialect",
+        choices=tuple(DIALECTS),
+        default="2012",
+        help="what the server's port speaks (2012); 29 for clients of actionHero 9 to 29",
     )
     parser.add_argument(
         "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each answer (30)"
@@ -73,15 +80,17 @@ def run(arguments: argparse.Namespace) -> int:
         return piped.UNREACHABLE
     if sys.stdin is None or sys.stdout is None:
         raise CommandError("standard input and standard output have to be open")
+    dialect = named(arguments.dialect)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return piped.converse(place, arguments.timeout, sys.stdin.buffer, sys.stdout.buffer)
+        client = piped.client(place, arguments.timeout, dialect)
+        return piped.converse(client, place, sys.stdin.buffer, sys.stdout.buffer)
     try:
         from .terminal import converse
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "prompt_toolkit":
             raise
         raise CommandError(MISSING) from None
-    return converse(place, arguments.timeout)
+    return converse(place, arguments.timeout, dialect)
 
 
 def _tls(arguments: argparse.Namespace) -> TLS | None:

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ...wire.verbs import HELP
+from ...wire.verbs import HELP, HELP_29
 from . import schema_offers
 
-VERBS: Final = {**HELP, "paramAdd": f"{HELP['paramAdd']}: paramAdd key=value"}
-"""The verbs that are offered, and what they do."""
+VERBS: Final = {
+    name: {**verbs, "paramAdd": f"{verbs['paramAdd']}: paramAdd key=value"}
+    for name, verbs in {"2012": HELP, "29": HELP_29}.items()
+}
+"""The verbs that are offered in each dialect, and what they do."""
 
 _TAKES_PARAM: Final = {"paramAdd": "=", "paramView": "", "paramDelete": ""}
 _NAME: Final = re.compile(r'\{\s*"action"\s*:\s*"([^"]*)$')
@@ -64,19 +67,20 @@ def read_actions(answer: dict[str, Any]) -> list[Action]:
     return found
 
 
-def offers(line: str, actions: list[Action]) -> Iterator[Offer]:
+def offers(line: str, actions: list[Action], dialect: str = "2012") -> Iterator[Offer]:
     """What a line may go on with.
 
     Args:
         line: What stands before the cursor.
         actions: The server's actions.
+        dialect: The name of the dialect.
     """
     line = line.lstrip(" \t")
     word, blank, rest = line.partition(" ")
     if line.startswith("{"):
         yield from _json_offers(line, actions)
     elif not blank:
-        known = {**VERBS, **{action.name: action.description for action in actions}}
+        known = {**VERBS[dialect], **{action.name: action.description for action in actions}}
         for name in sorted(known, key=str.casefold):
             if name.startswith(word):
                 yield Offer(name, len(word), known[name])

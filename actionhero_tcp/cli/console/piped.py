@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from ...client.blocking import Client
+from ...client.dialects import Dialect
 from ...client.outcomes import AnswerError, CallError, LostError
 from ...client.settings import Limits
 from ...errors import printable
@@ -23,27 +25,41 @@ UNREACHABLE: Final = 2
 """That where the server cannot be reached, or hangs up before the input ends; and of misuse."""
 
 
-def converse(place: ServerAddress, timeout: float, lines: Iterable[bytes], out: BinaryIO) -> int:
-    """Sends lines one after the other, and writes the answer to each.
+def client(place: ServerAddress, timeout: float, dialect: Dialect) -> Client:
+    """Return the client for `converse`, not connected.
 
     Args:
         place: Where the server is.
         timeout: Seconds that an answer may take.
+        dialect: The dialect.
+    """
+    where = place.host or f"unix:{place.path}"
+    tls = place.tls or False
+    return Client(where, place.port, tls=tls, timeout=timeout, limits=LIMITS, dialect=dialect.name)
+
+
+def converse(client: Client, place: ServerAddress, lines: Iterable[bytes], out: BinaryIO) -> int:
+    """Sends lines one after the other, and writes the answer to each.
+
+    Args:
+        client: The client, not connected.
+        place: Where the server is, for errors.
         lines: The lines, with or without their ends.
         out: Takes the answers.
 
     Returns:
         The exit status.
     """
-    where = place.host or f"unix:{place.path}"
-    client = Client(where, place.port, tls=place.tls or False, timeout=timeout, limits=LIMITS)
     status = 0
+    goodbyes: deque[dict[str, Any]] = deque(maxlen=1)
+    client.on_message = goodbyes.append
     try:
         client.connect()
         for line in lines:
             text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
             if text:
-                status |= _answer(client, text, out)
+                goodbyes.clear()
+                status |= _answer(client, text, out, goodbyes)
         client.disconnect()
     except CallError as error:
         complain(f"{place}: {error}")
@@ -53,18 +69,23 @@ def converse(place: ServerAddress, timeout: float, lines: Iterable[bytes], out: 
     return status
 
 
-def _answer(client: Client, text: str, out: BinaryIO) -> int:
-    """Sends a line and writes its answer; gives the exit status so far as this one goes."""
+def _answer(client: Client, text: str, out: BinaryIO, goodbyes: deque[dict[str, Any]]) -> int:
+    """Sends a line and writes its answer; gives the exit status so far as this one goes.
+
+    In the dialect 29 a goodbye is answered with a message that is no response.
+    """
     message: object
     status = 0
     try:
-        download = file_request(text, LIMITS)
+        download = file_request(text, LIMITS, client.dialect)
         message = client.line(text) if download is None else file_message(client.fetch(download))
     except LostError:
-        raise
+        if not goodbyes or text.partition(" ")[0] not in ("quit", "exit"):
+            raise
+        message = goodbyes[-1]
     except AnswerError as error:
         message, status = error.answer, FAILED
-    except CallError as error:
+    except (CallError, ValueError) as error:
         message, status = {"context": "console", "error": str(error)}, FAILED
     out.write(compact(message))
     out.flush()

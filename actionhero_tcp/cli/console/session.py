@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...client import requests
+from ...client.dialects import Dialect
 from ...client.outcomes import Answer, AnswerError, CallError, LostError
 from ...client.protocol import ClientProtocol
 from ...client.settings import Limits
@@ -22,27 +23,27 @@ class Session(asyncio.Protocol):
     """A connection whose answers are shown as they come.
 
     Args:
-        loop: The loop.
         timeout: Seconds that an answer may take.
         show: Shows a text.
+        dialect: The dialect.
 
     Attributes:
+        dialect: The dialect.
         actions: The server's actions, as soon as they are known.
         welcomed: Done when the server has greeted, or will not.
         ended: Done when the connection is; its result is the error, or None after a goodbye.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, timeout: float, show: Callable[[str], object]
-    ) -> None:
-        self._loop = loop
+    def __init__(self, timeout: float, show: Callable[[str], object], dialect: Dialect) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self.dialect = dialect
         self._timeout = timeout
         self._show = show
         self._transport: Any = None
         self._error: LostError | None = None
         self._said_goodbye = False
         self._limits = Limits()
-        self._conversation = ClientProtocol(self, self._limits)
+        self._conversation = ClientProtocol(self, self._limits, dialect.offers_header)
         self.actions: list[Action] = []
         self.welcomed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[LostError | None] = loop.create_future()
@@ -53,7 +54,7 @@ class Session(asyncio.Protocol):
         """Sends a line that somebody has typed."""
         typed = Typed(self._loop.time(), self._timeout, self._typed)
         try:
-            download = file_request(line, self._limits)
+            download = file_request(line, self._limits, self.dialect)
             if download is None:
                 self._conversation.ask(requests.raw(line), typed)
             else:
@@ -71,7 +72,8 @@ class Session(asyncio.Protocol):
     def _learn(self) -> None:
         """Asks what actions there are."""
         asked = Typed(self._loop.time(), self._timeout, self._learned)
-        self._conversation.ask(requests.action("actionsView", {"schema": True}), asked)
+        line = self.dialect.action("actionsView", {"schema": True})
+        self._conversation.ask(line, asked)
         self._flush()
 
     def _learned(self, result: object, _: float) -> None:
@@ -83,7 +85,7 @@ class Session(asyncio.Protocol):
         if isinstance(result, AnswerError):
             result = result.answer
         if isinstance(result, Answer):
-            self._said_goodbye |= result.get("status") == "Bye!"
+            self._said_goodbye |= _is_goodbye(result)
             self._show(shown.answered(result, result.number, result.seconds))
         elif isinstance(result, bytes):
             self._show(shown.file_shown(result, seconds))
@@ -123,7 +125,7 @@ class Session(asyncio.Protocol):
     def heard(self, message: dict[str, Any]) -> None:
         """Shows what another client has said, or the server by itself."""
         if self.welcomed.done():
-            self._said_goodbye |= message.get("status") == "Bye!"
+            self._said_goodbye |= _is_goodbye(message)
             self._show(shown.said(message))
         elif "error" in message:
             self.garbled(LostError(f"the server does not let us in: {message['error']}"))
@@ -163,16 +165,13 @@ class Typed:
         self._done(error, asyncio.get_running_loop().time() - self.started)
 
 
-async def connect(
-    place: ServerAddress, timeout: float, connect_timeout: float, show: Callable[[str], object]
-) -> Session:
+async def connect(session: Session, place: ServerAddress, connect_timeout: float) -> None:
     """Connects, and waits for the welcome.
 
     Raises:
         LostError: There is no connection to be had; the text says why.
     """
     loop = asyncio.get_running_loop()
-    session = Session(loop, timeout, show)
     name = place.name if place.context is not None else None
     tls: dict[str, Any] = {"ssl": place.context, "server_hostname": name}
     try:
@@ -188,7 +187,11 @@ async def connect(
         raise
     except OSError as error:
         raise LostError(f"cannot connect: {_why(error)}") from None
-    return session
+
+
+def _is_goodbye(message: dict[str, Any]) -> bool:
+    """Whether the server closes because of this; of the dialects, one has the shorter word."""
+    return message.get("status") in ("Bye!", "Bye")
 
 
 def _why(error: OSError) -> str:

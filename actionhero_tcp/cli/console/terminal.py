@@ -11,6 +11,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from ...client.dialects import Dialect
 from ...client.outcomes import LostError
 from ...client.settings import CONNECT_TIMEOUT
 from ...errors import printable
@@ -37,28 +38,31 @@ class SessionCompleter(Completer):
         self, document: Document, complete_event: CompleteEvent
     ) -> Iterable[Completion]:
         """See prompt_toolkit."""
-        for offer in offers(document.text_before_cursor, self._session.actions):
+        session = self._session
+        for offer in offers(document.text_before_cursor, session.actions, session.dialect.name):
             help = printable(offer.help)
             yield Completion(printable(offer.text), -offer.replaced, display_meta=help)
 
 
-def converse(place: ServerAddress, timeout: float) -> int:
+def converse(place: ServerAddress, timeout: float, dialect: Dialect) -> int:
     """Talks until somebody says goodbye.
 
     Args:
         place: Where the server is.
         timeout: Seconds that an answer may take.
+        dialect: The dialect.
 
     Returns:
         The exit status: 0, or 2 where the server could not be reached or has hung up.
     """
-    return asyncio.run(_converse(place, timeout))
+    return asyncio.run(_converse(place, timeout, dialect))
 
 
-async def _converse(place: ServerAddress, timeout: float) -> int:
+async def _converse(place: ServerAddress, timeout: float, dialect: Dialect) -> int:
     with patch_stdout(raw=True):
         try:
-            session = await connect(place, timeout, CONNECT_TIMEOUT, print)
+            session = Session(timeout, print, dialect)
+            await connect(session, place, CONNECT_TIMEOUT)
         except LostError as error:
             complain(f"{place}: {error}")
             return UNREACHABLE

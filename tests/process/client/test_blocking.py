@@ -293,7 +293,7 @@ class ConnectTests(SynchronousTestCase):
             stream.sendall(full)
 
         client = Client("127.0.0.1", self.listen(serve))
-        client._sticky.room = "attic"
+        client._sticky.change("attic")
         error = self.assertRaises(LostError, client.connect)
         self.assertEqual("what was sticky could not be set again: no room", str(error))
 

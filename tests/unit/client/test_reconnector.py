@@ -150,7 +150,7 @@ class LinkTests(SynchronousTestCase):
         link = self.make()
         self.connect(link)
         link.sticky.params["a"] = "1"
-        link.sticky.room = "attic"
+        link.sticky.change("attic")
         self.wire.abortConnection()
         waiting = link.ask(b"roomView\n")
         self.clock.advance(1)
@@ -167,7 +167,7 @@ class LinkTests(SynchronousTestCase):
     def test_what_cannot_be_set_again_ends_the_connection(self) -> None:
         link = self.make()
         self.connect(link)
-        link.sticky.room = "attic"
+        link.sticky.change("attic")
         self.wire.abortConnection()
         waiting = link.ask(b"roomView\n")
         self.clock.advance(1)

@@ -27,6 +27,7 @@ class RequestTests(SynchronousTestCase):
             '{"action":"ä\\n","params":{"b":"☃\\n/","c":null}}\n'.encode(),
             requests.action("ä\n", {"b": "☃\n/", "c": None}),
         )
+        self.assertEqual(b'{"action":"a","params":{}}\n', requests.empty("a"))
         self.assertRaises(UnserializableError, requests.action, "a", {"b": float("nan")})
         self.assertRaises(UnserializableError, requests.action, "a", {"b": object()})
 
@@ -52,28 +53,11 @@ class RequestTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, requests.verb, "say", f"a{end}b")
             self.assertIn("say takes one line", str(error))
 
-    def test_params(self) -> None:
-        self.assertEqual(b"paramAdd a=b = c\n", requests.param_add("a", "b = c"))
-        self.assertEqual(b"paramAdd a=\n", requests.param_add("a", ""))
-        self.assertEqual(b"paramAdd a=1.5\n", requests.param_add("a", 1.5))
-        for key in "", "a=b", "a b", "a\n", "\ta":
-            self.assertRaises(ValueError, requests.param_add, key, "v")
-
     def test_raw_lines(self) -> None:
         self.assertEqual(b"  say x\n", requests.raw("  say x\r"))
         self.assertEqual(b"a\xff\n", requests.raw("a\udcff"))
         for text in "", "\r", "a\nb", "a\n":
             self.assertRaises(ValueError, requests.raw, text)
-
-    def test_what_sticks(self) -> None:
-        sticky = requests.Sticky()
-        self.assertEqual([], list(sticky.lines()))
-        sticky.params["b"] = "1"
-        sticky.params["a"] = "2"
-        sticky.room = "attic"
-        self.assertEqual(
-            [b"paramAdd b=1\n", b"paramAdd a=2\n", b"roomChange attic\n"], list(sticky.lines())
-        )
 
 
 class GivenTests(SynchronousTestCase):

@@ -17,6 +17,7 @@ from twisted.internet.endpoints import (
 )
 
 from actionhero_tcp.config import sections
+from actionhero_tcp.embedding import process
 from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs.lines import FORMS
@@ -223,7 +224,7 @@ class BuildTests(OptionsTestCase):
                 installed.append(self.starter)
 
         # The real ones would take over those of this process.
-        self.patch(tap, "Signals", Signals)
+        self.patch(process, "Signals", Signals)
         options = tap.Options()
         options.parseOptions(["--port=0", "--server-name=mine", "--no-log-requests"])
         service = tap.makeService(options)

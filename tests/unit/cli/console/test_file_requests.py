@@ -5,13 +5,16 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.cli.console.file_requests import file_request
+from actionhero_tcp.client.dialects import named
 from actionhero_tcp.client.download import Download
 from actionhero_tcp.client.settings import Limits
+
+FIRST, LATER = named(2012), named(29)
 
 
 def requested(line: str) -> Download:
     """The download of a line that asks for a file."""
-    download = file_request(line, Limits())
+    download = file_request(line, Limits(), FIRST)
     assert download is not None, line
     return download
 
@@ -45,5 +48,14 @@ class FileRequestTests(SynchronousTestCase):
 
     def test_other_lines(self) -> None:
         for line in "files", "say file", '{"action":"x"}', '{"action":"file"', "[]", "{" * 5000:
-            self.assertIsNone(file_request(line, Limits()), line)
-        self.assertRaises(ValueError, file_request, "", Limits())
+            self.assertIsNone(file_request(line, Limits(), FIRST), line)
+        self.assertRaises(ValueError, file_request, "", Limits(), FIRST)
+
+    def test_words_of_the_later_dialect_become_json(self) -> None:
+        for line in "file a.txt", " file a.txt more":
+            download = file_request(line, Limits(), LATER)
+            assert download is not None
+            sent = b'{"action":"file","params":{"fileName":"a.txt","header":true}}\n'
+            self.assertEqual(sent, download.line)
+        for line in "file", '{"action":"file","params":{"fileName":7}}':
+            self.assertRaises(ValueError, file_request, line, Limits(), LATER)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.cli.console import completion, shown
 from actionhero_tcp.cli.console.completion import Action, Offer
 from actionhero_tcp.cli.console.server_address import ServerAddress
+from actionhero_tcp.dispatch.commands_29 import Commands29
 from tests.support import PROPERTY, make_commands
 
 ANYTHING: Any = st.recursive(
@@ -128,14 +129,19 @@ class CompletionTests(SynchronousTestCase):
         self.assertEqual(["cachePurge", "cacheTest"], self.texts("ca"))
         self.assertEqual(["say", "show"], self.texts("s"))
         self.assertEqual(["  roomChange", "  roomView"], self.texts("  room"))
-        self.assertEqual(len(completion.VERBS) + 3, len(self.texts("")))
+        self.assertEqual(len(completion.VERBS["2012"]) + 3, len(self.texts("")))
+        later = [offer.text for offer in completion.offers("room", ACTIONS, "29")]
+        self.assertEqual(["roomAdd", "roomLeave", "roomView"], later)
         (offer,) = completion.offers("cacheT", ACTIONS)
         self.assertEqual(Offer("cacheTest", 6, "tests"), offer)
         self.assertEqual([], self.texts("say s"))
 
     def test_the_verbs_are_those_of_the_server(self) -> None:
         table = make_commands(None).verbs
-        self.assertEqual({verb.name for verb in table}, set(completion.VERBS))
+        self.assertEqual({verb.name for verb in table}, set(completion.VERBS["2012"]))
+        nothing: Any = None
+        later = Commands29(nothing, nothing, nothing, nothing, nothing).verbs
+        self.assertEqual({verb.name for verb in later}, set(completion.VERBS["29"]))
 
     def test_params(self) -> None:
         self.assertEqual(["paramAdd key=", "paramAdd value="], self.texts("paramAdd "))

@@ -1,0 +1,1 @@
+"""Tests of embedded servers on real sockets."""
