@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import Api
+    from .app.background import BackgroundTask
     from .app.cache import CacheEntry
     from .app.decorator import action
     from .app.file_response import FileResponse
     from .app.hooks import (
         ActionCall,
+        CallNext,
         after_action,
         before_action,
+        every,
+        middleware,
         on_connect,
         on_disconnect,
         on_room_change,
@@ -40,8 +44,10 @@ __all__ = [
     "ActionCall",
     "ActionError",
     "Api",
+    "BackgroundTask",
     "CacheEntry",
     "CacheError",
+    "CallNext",
     "Connection",
     "FileReader",
     "FileResponse",
@@ -52,7 +58,9 @@ __all__ = [
     "action",
     "after_action",
     "before_action",
+    "every",
     "limit",
+    "middleware",
     "on_connect",
     "on_disconnect",
     "on_room_change",
@@ -65,8 +73,10 @@ _HOMES = {
     "ActionCall": ".app.hooks",
     "ActionError": ".errors",
     "Api": ".app.api",
+    "BackgroundTask": ".app.background",
     "CacheEntry": ".app.cache",
     "CacheError": ".errors",
+    "CallNext": ".app.hooks",
     "FileReader": ".connection.files",
     "FileResponse": ".app.file_response",
     "NO_RESPONSE": ".app.outputs",
@@ -77,7 +87,9 @@ _HOMES = {
     "action": ".app.decorator",
     "after_action": ".app.hooks",
     "before_action": ".app.hooks",
+    "every": ".app.hooks",
     "limit": ".app.limits",
+    "middleware": ".app.hooks",
     "on_connect": ".app.hooks",
     "on_disconnect": ".app.hooks",
     "on_room_change": ".app.hooks",

@@ -79,14 +79,11 @@ class Stats:
         loop_lag: How late a timer of the reactor came; the block detector's beat measures it.
         redis_connects: How often Redis became reachable.
         redis_latency: How long Redis took to answer heartbeats.
-        actions: How each action has run, by its name.
-        verbs: How often each verb was served.
         received_bytes: Bytes that clients have sent.
     """
 
     __slots__ = (
         "_started",
-        "actions",
         "blocked",
         "blocked_seconds",
         "closed",
@@ -101,7 +98,6 @@ class Stats:
         "redis_connects",
         "redis_latency",
         "requests",
-        "verbs",
     )
 
     def __init__(self) -> None:
@@ -118,8 +114,6 @@ class Stats:
         self.loop_lag = Histogram()
         self.redis_connects = 0
         self.redis_latency = Histogram()
-        self.actions: dict[str, ActionTimes] = {}
-        self.verbs: Counter[str] = Counter()
         self.received_bytes = 0
         self._started = time.monotonic()
 

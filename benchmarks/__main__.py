@@ -8,8 +8,9 @@ import time
 from . import load, report, rows
 from .handwritten import handwritten
 from .rows import Row
+from .web import web
 
-GROUPS = {**rows.GROUPS, "handwritten": handwritten}
+GROUPS = {**rows.GROUPS, "handwritten": handwritten, "web": web}
 """What ``make bench ARGS="…"`` can name."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Generic
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..stats import Stats
     from .actions import Action
     from .application import Application
+    from .background import Background, BackgroundTask
     from .cache import Cache
     from .rooms import AppRooms
     from .thread_pool import FairThreadPool
@@ -47,6 +48,7 @@ class Api(Generic[State]):
         threads: The threads of blocking actions.
         memory: The memory budget: ``api.memory.held`` is what clients hold, in bytes.
         cluster: This process as a node of a cluster; ``NoCluster`` where it is alone.
+        tasks: The background tasks; `background` begins one.
         state: What the application keeps, such as a pool of connections to a database: a hook
             of `on_start` sets ``api.state.pool``, and actions read it. It is this process' own,
             and the server does nothing with it.
@@ -62,6 +64,7 @@ class Api(Generic[State]):
     reactor: Any
     threads: FairThreadPool
     memory: MemoryBudget
+    tasks: Background
     cluster: Cluster = field(default_factory=NoCluster)
     state: State = field(default_factory=SimpleNamespace)  # type: ignore[assignment]
 
@@ -78,6 +81,25 @@ class Api(Generic[State]):
     def room(self, name: str) -> Room:
         """A room: its members, and a way to speak to them."""
         return Room(self.rooms, name)
+
+    def background(self, coroutine: Coroutine[Any, Any, Any]) -> BackgroundTask:
+        """Run a coroutine for which no request waits.
+
+        It begins in the reactor's next pass, or after the startup where that is still under way.
+        What it raises is logged. At the stop it is cancelled, once the last client is gone.
+
+        Args:
+            coroutine: The coroutine, as in ``api.background(refresh(api))``.
+
+        Returns:
+            The task, which can be cancelled.
+
+        Raises:
+            actionhero_tcp.errors.LimitError: ``limits.maxBackgroundTasks`` tasks run already.
+            RuntimeError: The server stops.
+            TypeError: It is no coroutine.
+        """
+        return self.tasks.run(coroutine)
 
     def send_socket_message(
         self, connection: Connection | ActionConnection | str, message: Mapping[str, object]

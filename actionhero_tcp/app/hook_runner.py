@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -19,16 +18,16 @@ from ..clock import Clock, stop
 from ..connection.connection import ActionConnection, Connection
 from ..errors import printable_lines
 from . import coroutines
-from .coroutines import CANCELLATIONS
+from .hooked_action import HookedAction, result
 from .hooks import (
     AFTER_ACTION,
     BEFORE_ACTION,
+    MIDDLEWARE,
     ON_CONNECT,
     ON_DISCONNECT,
     ON_ROOM_CHANGE,
     ON_SAY,
     TAKES,
-    ActionCall,
     Hook,
 )
 from .limits import LimitedAction, Limiters, limited
@@ -70,8 +69,8 @@ class Hooks:
         Args:
             hooks: The hooks, as their files and lines are in order.
         """
-        ordered = [_limited(hook) for hook in sorted(hooks, key=lambda hook: hook.order)]
-        self._by_kind = {kind: [h for h in ordered if h.kind == kind] for kind in TAKES}
+        self._ordered = [_limited(hook) for hook in sorted(hooks, key=lambda hook: hook.order)]
+        self._by_kind = {kind: [h for h in self._ordered if h.kind == kind] for kind in TAKES}
 
     def of(self, kind: str) -> list[Hook]:
         """The hooks of a kind."""
@@ -79,13 +78,21 @@ class Hooks:
 
     def around(self, action: Action) -> Runnable:
         """The action with its limits and its hooks; itself where there are none."""
-        before, after = (
-            tuple(h for h in self.of(kind) if not h.actions or action.name in h.actions)
-            for kind in (BEFORE_ACTION, AFTER_ACTION)
-        )
-        hooked = HookedAction(action, self, before, after[::-1]) if before or after else action
+        before = self._for(action, BEFORE_ACTION, MIDDLEWARE)
+        after = self._for(action, AFTER_ACTION)
+        hooked: Runnable = action
+        if before or after:
+            hooked = HookedAction(action, before, after[::-1], self.afterwards)
         limiters = Limiters(action.function)
         return LimitedAction(hooked, limiters) if limiters else hooked
+
+    def _for(self, action: Action, *kinds: str) -> tuple[Hook, ...]:
+        """The hooks of some kinds that are for an action, in the order in which they run."""
+        return tuple(
+            hook
+            for hook in self._ordered
+            if hook.kind in kinds and (not hook.actions or action.name in hook.actions)
+        )
 
     async def connect(self, api: Any, connection: ActionConnection) -> None:
         """Runs what is to run before a client is welcomed.
@@ -94,7 +101,7 @@ class Hooks:
             Exception: What the first one raised that refuses the client.
         """
         for hook in self.of(ON_CONNECT):
-            await _result(hook.function(api, connection))
+            await result(hook.function(api, connection))
 
     async def change_room(
         self, api: Any, connection: ActionConnection, left: str | None, entered: str
@@ -105,7 +112,7 @@ class Hooks:
             Exception: What the first one raised that refuses it.
         """
         for hook in self.of(ON_ROOM_CHANGE):
-            await _result(hook.function(api, connection, left, entered))
+            await result(hook.function(api, connection, left, entered))
 
     async def say(self, api: Any, connection: ActionConnection, room: str, message: str) -> str:
         """Runs what is to run before a client says something.
@@ -117,7 +124,7 @@ class Hooks:
             Exception: What the first one raised that refuses it.
         """
         for hook in self.of(ON_SAY):
-            changed = await _result(hook.function(api, connection, room, message))
+            changed = await result(hook.function(api, connection, room, message))
             if changed is not None:
                 if not isinstance(changed, str):
                     kind = type(changed).__name__
@@ -158,7 +165,7 @@ class Hooks:
         self, hook: Hook, api: Any, connection: ActionConnection, argument: object
     ) -> None:
         try:
-            await _result(hook.function(api, connection, argument))
+            await result(hook.function(api, connection, argument))
         except Exception:
             text = self._filter.text(Failure().getTraceback(), connection.params)
             _log.error(
@@ -203,87 +210,7 @@ class Hooks:
         self._tell_if_settled()
 
 
-class HookedAction:
-    """An action with the hooks around it; see `runnable.Runnable`.
-
-    Args:
-        action: The action.
-        hooks: All hooks.
-        before: Those that run before it, in their order.
-        after: Those that run after it, in theirs.
-
-    Attributes:
-        kind: As of the action, like all others.
-        name: See above.
-        place: See above.
-        in_order: See above.
-        sends_file: See above.
-        streams: See above.
-    """
-
-    def __init__(
-        self, action: Action, hooks: Hooks, before: tuple[Hook, ...], after: tuple[Hook, ...]
-    ) -> None:
-        self.kind = action.kind
-        self.name = action.name
-        self.place = action.place
-        self.in_order = action.in_order
-        self.sends_file = action.sends_file
-        self.streams = action.streams
-        self._action = action
-        self._hooks = hooks
-        self._before = before
-        self._after = after
-
-    def start(self, api: Any, connection: ActionConnection) -> Any:
-        """Runs the hooks and the action; see `Action.start`."""
-        return coroutines.start(self._run(api, connection))
-
-    async def _run(self, api: Any, connection: ActionConnection) -> Any:
-        call = ActionCall(self._action, connection.params)
-        try:
-            for hook in self._before:
-                await _result(hook.function(api, connection, call))
-            response = await _result(self._action.call(api, connection))
-            call.response = dict(response) if type(response) is dict else response
-        except CANCELLATIONS as error:
-            call.error = error
-            self._end(api, connection, call)
-            raise
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            call.error = error
-        for hook in self._after:
-            await self._run_after(hook, api, connection, call)
-        if call.error is not None:
-            raise call.error
-        return call.response
-
-    async def _run_after(
-        self, hook: Hook, api: Any, connection: ActionConnection, call: ActionCall
-    ) -> None:
-        try:
-            if call.error is None and call.response is None:
-                call.response = {"status": "OK"}
-            await _result(hook.function(api, connection, call))
-        except (*CANCELLATIONS, GeneratorExit):
-            raise
-        except BaseException as error:
-            call.response, call.error = None, error
-
-    def _end(self, api: Any, connection: ActionConnection, call: ActionCall) -> None:
-        """The action was ended: its hooks learn of it, but nobody learns what they answer."""
-        for hook in self._after:
-            self._hooks.afterwards(hook, api, connection, call)
-
-
 def _limited(hook: Hook) -> Hook:
     """The hook with the limits of its function, which are this server's."""
     function = limited(hook.function)
     return hook if function is hook.function else replace(hook, function=function)
-
-
-async def _result(outcome: Any) -> Any:
-    """What a function returned, waited for where that has to be."""
-    return await outcome if isawaitable(outcome) else outcome

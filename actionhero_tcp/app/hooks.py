@@ -7,13 +7,15 @@ start and the stop.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from types import FunctionType
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from types import FunctionType, SimpleNamespace
 from typing import Any, Final, TypeVar, overload
 
 from ..errors import StartError
 from .actions import Action
+from .intervals import parse_interval
 from .marks import Mark, place_of, remember
 
 MARK: Final = "__actionhero_hooks__"
@@ -27,6 +29,8 @@ ON_ROOM_CHANGE: Final = "on_room_change"
 ON_SAY: Final = "on_say"
 ON_START: Final = "on_start"
 ON_STOP: Final = "on_stop"
+MIDDLEWARE: Final = "middleware"
+EVERY: Final = "every"
 
 TAKES: Final = {
     BEFORE_ACTION: ("api", "connection", "call"),
@@ -37,13 +41,21 @@ TAKES: Final = {
     ON_SAY: ("api", "connection", "room", "message"),
     ON_START: ("api",),
     ON_STOP: ("api",),
+    MIDDLEWARE: ("api", "connection", "call", "call_next"),
+    EVERY: ("api",),
 }
 """Each kind of hook, and what its functions are called with."""
 
-LIMITABLE: Final = frozenset({BEFORE_ACTION})
+AROUND_ACTIONS: Final = frozenset({BEFORE_ACTION, AFTER_ACTION, MIDDLEWARE})
+"""The kinds of hooks that run around actions: all of them, or those that a hook names."""
+
+LIMITABLE: Final = frozenset({BEFORE_ACTION, MIDDLEWARE})
 """The kinds of hooks that limits can be on."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+CallNext = Callable[[], Awaitable[Any]]
+"""What a middleware calls to run what it stands around; it returns the response."""
 
 
 @dataclass(slots=True)
@@ -52,6 +64,9 @@ class ActionCall:
 
     Attributes:
         action: The action: its name, its description, its inputs.
+        number: The request's number, which its response carries.
+        started: When the call began, in seconds by the monotonic clock.
+        state: What hooks and middleware of this call keep for each other.
         params: What the client sent for it, as of this request. What `before_action` changes
             here the action gets, converted and checked like what a client sends.
         response: For `after_action`: what the client is going to get, or None where that is an
@@ -67,11 +82,19 @@ class ActionCall:
     params: dict[str, Any]
     response: Any = None
     error: BaseException | None = None
+    number: int = 0
+    started: float = field(default_factory=monotonic)
+    state: SimpleNamespace = field(default_factory=SimpleNamespace)
 
     @property
     def name(self) -> str:
         """The action's name."""
         return self.action.name
+
+    @property
+    def seconds(self) -> float:
+        """How long the call has been running, in seconds."""
+        return monotonic() - self.started
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +109,7 @@ class Hook:
             their files and lines are.
         file: The file that defines it.
         line: The line there.
+        seconds: For `every`: the time from one run to the next.
     """
 
     kind: str
@@ -94,6 +118,7 @@ class Hook:
     order: int = 0
     file: str = ""
     line: int = 0
+    seconds: float = 0.0
     name: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -289,6 +314,54 @@ def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_STOP, order, (function,))
 
 
+@overload
+def middleware(function: Function, /) -> Function: ...
+@overload
+def middleware(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def middleware(*actions: Any, order: int = 0) -> Any:
+    """Make a function run around actions: ``async def f(api, connection, call, call_next)``.
+
+    ``await call_next()`` runs the next middleware or hook, and at last the action, and returns
+    the response: what the action returned, or None. The function returns what is to be the
+    response, or None to leave it. What it raises is the error, as if the action had raised it; it
+    may catch what ``call_next`` raises, not call it at all, or call it again.
+
+    Args:
+        actions: The names of the actions that it is for; without any it is for all.
+        order: Its position among the `before_action` hooks and the other middleware: the lowest
+            comes first, and is outermost. `after_action` hooks run when all middleware has ended.
+
+    Raises:
+        StartError: The function cannot be a middleware; names the file and the line.
+    """
+    return _marker(MIDDLEWARE, order, actions)
+
+
+def every(interval: str, *, order: int = 0) -> Callable[[Function], Function]:
+    """Make a function run again and again while the server runs: ``def f(api)``.
+
+    The first run is one interval after the startup. Runs never overlap: if one takes longer than
+    the interval, the ones that it delays are skipped. What it raises is logged, and the next run
+    comes all the same. At the stop a run is cancelled.
+
+    Args:
+        interval: The time from one run to the next, such as ``500ms``, ``5s``, ``10m`` or ``1h``.
+        order: Its position among functions of this kind, the lowest first.
+
+    Raises:
+        StartError: The interval is not of that form, or the function cannot be run so; names the
+            file and the line.
+    """
+    try:
+        seconds = parse_interval(interval)
+    except ValueError as error:
+        file, line = place_of(interval)
+        raise StartError(f"{file}:{line}: @every({interval!r}): {error}") from None
+    return _marker(EVERY, order, (), seconds)  # type: ignore[no-any-return]
+
+
 def check_names(hooks: Iterable[Hook], actions: Iterable[str]) -> None:
     """Checks that every action that a hook is for is there.
 
@@ -305,11 +378,11 @@ def check_names(hooks: Iterable[Hook], actions: Iterable[str]) -> None:
                 )
 
 
-def _marker(kind: str, order: int, arguments: tuple[Any, ...]) -> Any:
+def _marker(kind: str, order: int, arguments: tuple[Any, ...], seconds: float = 0.0) -> Any:
     """What the decorators return: the marked function, or what marks it."""
 
     def mark(function: Function) -> Function:
-        hook = _make(kind, function, names, order)
+        hook = replace(_make(kind, function, names, order), seconds=seconds)
         setattr(function, MARK, (*getattr(function, MARK, ()), hook))
         remember(Mark(function, f"the hook {hook.name!r}", hook.file, hook.line))
         return function

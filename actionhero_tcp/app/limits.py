@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ..connection.connection import ActionConnection
 from ..connection.rate_limit import RateLimit
 from ..errors import LimitError, StartError
+from .intervals import UNITS
 from .marks import place_of
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ KEY_OF_STATUS: Final = "actionLimit"
 
 TOO_MANY_REQUESTS: Final = "too many requests"
 
-_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 _RATE: Final = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|min|h|d)")
 
 Key = Callable[[ActionConnection], Hashable]
@@ -59,7 +59,7 @@ def limit(rate: str, *, key: Key | None = None) -> Callable[[Function], Function
 
     A request past the limit gets ``{"error":"too many requests","code":429,"retryAfter":ms}``,
     and nothing runs for it: no hook, no conversion of inputs, no thread. On a function that is
-    `before_action` it bounds the requests that reach that function: for all
+    `middleware` or `before_action` it bounds the requests that reach that function: for all
     actions, or for those that it names. Several limits of one function all hold.
 
     Args:
@@ -91,7 +91,7 @@ def _parse(rate: object, key: object) -> Limit:
         raise ValueError("a rate is a number of requests and a time, such as 5/s, 100/m or 10/30s")
     if key is not None and not callable(key):
         raise ValueError("a key is a function that takes the connection")
-    seconds = int(match[2] or 1) * _UNITS[match[3]]
+    seconds = int(match[2] or 1) * UNITS[match[3]]
     return Limit(int(match[1]), seconds, key)
 
 

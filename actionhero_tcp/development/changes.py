@@ -11,8 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from ..app.hooks import (
-    AFTER_ACTION,
-    BEFORE_ACTION,
+    AROUND_ACTIONS,
     ON_ROOM_CHANGE,
     ON_SAY,
     ON_START,
@@ -25,6 +24,7 @@ from .scan import Signature, scan, signature
 if TYPE_CHECKING:
     from ..app.application import Application
     from ..app.loader import Loaded
+    from ..app.schedule import Schedule
     from ..watchdog.monitor import Monitor
     from .diagnostics import DiagnosticDialect
     from .module_cache import Change, ModuleCache
@@ -74,6 +74,7 @@ class Subscribers:
     application: Application
     dialects: Sequence[DiagnosticDialect]
     watch: Monitor | None
+    schedule: Schedule
 
     def take(self, library: ModuleCache) -> None:
         """Brings what is in force in a library into force everywhere."""
@@ -82,6 +83,7 @@ class Subscribers:
         self.application.replace(loaded)
         if self.watch is not None:
             self.watch.set_actions(actions.values(), loaded.hooks)
+        self.schedule.set_hooks(loaded.hooks)
         folder = f"{library.root.parent}/"
         faults = {
             name: shorten(fault.text.replace(folder, ""), MAX_FAULT_CHARACTERS)
@@ -104,7 +106,7 @@ def _names(loaded: Loaded, actions: Iterable[str]) -> Iterator[str]:
     """The actions of a file, and the actions and verbs around which its hooks run."""
     yield from loaded.actions
     for hook in loaded.hooks:
-        if hook.kind in (BEFORE_ACTION, AFTER_ACTION):
+        if hook.kind in AROUND_ACTIONS:
             yield from hook.actions or actions
         elif hook.kind in _HOOKED_VERBS:
             yield _HOOKED_VERBS[hook.kind]

@@ -14,11 +14,13 @@ from twisted.internet.defer import Deferred
 from ..app import loader
 from ..app.api import Api
 from ..app.application import Application
+from ..app.background import Background
 from ..app.cluster import NoCluster
 from ..app.hook_runner import Hooks
 from ..app.lifespan import Lifecycle
 from ..app.loader import Loaded
 from ..app.rooms import AppRooms
+from ..app.schedule import Schedule
 from ..app.thread_pool import FairThreadPool, Threads
 from ..config.sections import Config
 from ..connection.digests import Digests
@@ -48,6 +50,7 @@ from ..server.reload import Reload
 from ..server.resource import Resource
 from ..server.service import ActionHeroService
 from ..watchdog.monitor import Monitor
+from ..web.families import Source
 from ..workers import handover, worker
 from ..workers.worker import WorkerSpec
 from .core import Core
@@ -135,7 +138,8 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
             name: DiagnosticDialect(dialect, application) for name, dialect in dialects.items()
         }
     dialects |= diagnostics
-    observer = _observer(core, api, log)
+    counter = RequestCounter(lambda: api.actions, log) if config.web.port else None
+    observer = counter or log
     context = _context(core, api, rooms, hooks, dialects[config.tcp_server.dialect], log, observer)
     contexts = {
         name: context_of(context, dialect, core, observer) for name, dialect in dialects.items()
@@ -143,11 +147,12 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     certificates = certificates_of(core.live)
     reload = Reload(core.live, launch.read or (lambda: config), context.admission.check)
     monitor = _monitor(core, loaded)
+    schedule = Schedule(loaded.hooks, api)
     development = None
     if modules is not None:
         development = Development(
             modules,
-            Subscribers(application, tuple(diagnostics.values()), monitor),
+            Subscribers(application, tuple(diagnostics.values()), monitor, schedule),
             launch.config_file,
             lambda: service.reload(),
             core.reactor,
@@ -158,12 +163,15 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     logs = Loggers(core.reactor, launch.server_log, log, config.limits.close_timeout)
     resources = [
         *([Resource(monitor.start, monitor.close)] if monitor is not None else []),
-        *web_of_server(
-            context,
-            lambda: service.not_ready(),
-            factory.buildProtocol,
-            certificates,
-            launch.worker,
+        *(
+            web_of_server(
+                Source(context, counter, certificates),
+                lambda: service.not_ready(),
+                factory.buildProtocol,
+                launch.worker,
+            )
+            if counter is not None
+            else []
         ),
         Resource(stop=logs.close),
         Resource(stop=stores.cache.close),
@@ -171,7 +179,9 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
         Resource(stop=context.runner.close),
         *_cluster_resources(stores.cluster),
         _hooks_of_start_and_stop(lifecycle, stores.cluster),
+        Resource(api.tasks.start, api.tasks.stop, api.tasks.give_up),
         Resource(stop=clients.drain, cut_short=clients.cut_short),
+        Resource(schedule.start, schedule.stop),
         *([Resource(development.start, development.stop)] if development is not None else []),
     ]
     sockets = launch.worker.sockets if launch.worker is not None else ()
@@ -185,7 +195,7 @@ def _load(
     config: Config, commands: Commands, own: Loaded | None
 ) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load_builtin(BUILTIN_ACTIONS)
+    builtin = loader.load_builtin(BUILTIN_ACTIONS, config.general.builtin_actions)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)
@@ -215,15 +225,9 @@ def _api(
         reactor=core.reactor,
         threads=FairThreadPool(threads, core.reactor, core.live),
         memory=core.memory,
+        tasks=Background(core.live, core.reactor),
         cluster=cluster,
     )
-
-
-def _observer(core: Core, api: Api, log: RequestLog | None) -> RequestObserver | None:
-    """What is told of each request."""
-    if core.config.web.port:
-        return RequestCounter(core.stats, lambda: api.actions, log)
-    return log
 
 
 def _context(

@@ -11,12 +11,9 @@ from ..errors import StartError
 from ..server.resource import Resource
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from ..config.sections import Config
     from ..net.tls import Certificates
-    from ..server.context import ServerContext
-    from ..web.families import Workers
+    from ..web.families import Source, Workers
     from ..web.health import Reasons
     from ..web.reports import WorkerReports
     from ..web.websocket import BuildProtocol
@@ -26,75 +23,68 @@ MAX_PORT: Final = 65535
 
 
 def web_of_server(
-    context: ServerContext,
+    source: Source,
     reasons: Reasons,
     build_protocol: BuildProtocol,
-    certificates: Certificates | None,
     worker: WorkerSpec | None = None,
 ) -> list[Resource]:
-    """Returns the web port of a server; an empty list where it is off.
+    """Returns the web port of a server.
 
     A worker has its own one, whose number is that of the configuration and the worker's, and
     answers what its supervisor asks for all workers.
 
     Args:
-        context: What the connections of the server share.
+        source: Where the state of the server is read from.
         reasons: Says why the server is not ready.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
-        certificates: What TLS shows; None where the server speaks none.
         worker: What this process is as a worker; None where it is none.
 
     Raises:
         StartError: Its packages are not installed, or HTTPS has no certificate.
     """
+    context = source.context
     config = context.live.config
     settings = config.web
-    if not settings.port:
-        return []
     if worker is not None:
         settings = replace(settings, port=settings.port + worker.number)
     try:
         from ..web.events import RecentEvents
-        from ..web.families import Source
-        from ..web.metrics import ServerRegistry
         from ..web.port import WebPort, access_of
         from ..web.tree import server_tree
 
         access = access_of(settings)
         events = RecentEvents() if settings.page else None
-        registry = ServerRegistry(Source(context, certificates))
-        tree = server_tree(access, context, reasons, registry, build_protocol, events)
+        tree = server_tree(access, source, reasons, build_protocol, events)
     except ImportError as error:
         raise StartError(
             f"web.port is set, but {error.name} is not installed: pip install 'actionhero-tcp[web]'"
         ) from None
-    shown = _certificates(config, certificates)
+    shown = _certificates(config, source.certificates)
     port = WebPort(settings, access, tree, shown, context.clock, events)
     resources = [Resource(port.start, port.stop)]
     if worker is not None and worker.report_channel is not None:
-        answers = reporter(worker.report_channel, reasons, registry, context.clock)
+        answers = reporter(worker.report_channel, reasons, source)
         resources.append(Resource(answers))
     return resources
 
 
-def reporter(
-    channel: int, reasons: Reasons, registry: CollectorRegistry, reactor: Any
-) -> Callable[[], None]:
+def reporter(channel: int, reasons: Reasons, source: Source) -> Callable[[], None]:
     """Returns what has a worker answer its supervisor.
 
     Args:
         channel: The descriptor of its end of the channel.
         reasons: Says why the worker is not ready.
-        registry: Its metrics.
-        reactor: The reactor.
+        source: Where its metrics are read from.
     """
     from ..web.merged_metrics import as_values
+    from ..web.metrics import ServerRegistry
     from ..web.reports import HEALTH, METRICS, Reporter, adopt
 
+    registry = ServerRegistry(source)
     answers = {HEALTH: reasons, METRICS: lambda: as_values(registry.collect())}
 
     def start() -> None:
-        adopt(reactor, socket.socket(fileno=channel), Reporter(answers))
+        adopt(source.context.clock, socket.socket(fileno=channel), Reporter(answers))
 
     return start
 

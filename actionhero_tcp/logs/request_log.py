@@ -28,7 +28,7 @@ PIECE_LINES: Final = 256
 """About as many lines are made at once. Larger pieces take memory from the system each time, which
 costs eight times as much as the copying, and what waits longer costs the garbage collector."""
 
-Answered = str | tuple[str, float, float, str | None] | None
+Answered = str | tuple[str, float, float, str | None, bool] | None
 """What there is to say of a request: the name of a verb that was answered without an error; what
 `RequestLog.request` gives; or None where it is not logged, or not yet."""
 
@@ -73,6 +73,11 @@ class RequestLog:
         self._timer: Timer | None = None
         self.writer = writer
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether each request is written."""
+        return self._selection is None
+
     def connected(self, connection: Connection) -> None:
         """Writes that a client has come."""
         self._add(self._form.connected(connection))
@@ -98,16 +103,16 @@ class RequestLog:
             params: The action's params, as they are now.
 
         Returns:
-            Its name, when it came, when it was answered, and its outcome as text; None for a
-            mere ``ok``.
+            Its name, when it came, when it was answered, its outcome as text (None for a mere
+            ``ok``), and whether it failed; None where it is not written.
         """
         finished = time.monotonic()
         selection = self._selection
         if selection is not None and not selection.keeps(error is not None, finished - started):
             return None
         if error is None and not (self._with_params and params):
-            return name, started, finished, None
-        return name, started, finished, self._outcome(name, error, params)
+            return name, started, finished, None, False
+        return name, started, finished, self._outcome(name, error, params), error is not None
 
     def answered(
         self,
@@ -251,7 +256,7 @@ class _Lines:
             if type(request) is str:
                 verbs.append(f"{begin}{number}{names[request]}")
             elif request is not None:
-                name, came, ended, outcome = request
+                name, came, ended, outcome, _ = request
                 if verbs:
                     lines += self._ended(verbs, came - started)
                     verbs.clear()

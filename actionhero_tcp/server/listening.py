@@ -163,9 +163,9 @@ class ListeningService(Service):
 
 def stop_seconds(limits: Limits) -> float:
     """How long a stop in good order may take."""
-    # Five times the second one: hooks that still run, those of the stop, the logs, and blocking
-    # actions that do not return, each get as long again.
-    return limits.drain_timeout + 5 * limits.close_timeout + STOP_RESERVE_SECONDS
+    # Six times the second one: hooks that still run, background tasks, hooks of the stop, the logs,
+    # and blocking actions that do not return, each get as long again.
+    return limits.drain_timeout + 6 * limits.close_timeout + STOP_RESERVE_SECONDS
 
 
 def address_text(host: Any) -> str:

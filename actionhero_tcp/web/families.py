@@ -12,6 +12,7 @@ from ..app.cache import LocalCache
 from ..close_reasons import TLS_FAILURES
 
 if TYPE_CHECKING:
+    from ..logs.request_counter import RequestCounter
     from ..net.tls import Certificates
     from ..server.context import ServerContext
     from ..stats import Histogram, Stats
@@ -29,10 +30,12 @@ class Source:
 
     Attributes:
         context: What the connections of the server share.
+        requests: Counts requests by what they asked for.
         certificates: What TLS shows; None where the server speaks none.
     """
 
     context: ServerContext
+    requests: RequestCounter
     certificates: Certificates | None = None
 
     @property
@@ -122,7 +125,7 @@ def _processor_seconds() -> float:
 
 
 def _outcomes(source: Source) -> Samples:
-    for name, times in list(source.stats.actions.items()):
+    for name, times in list(source.requests.actions.items()):
         yield (name, "ok"), times.count - times.errors
         yield (name, "error"), times.errors
 
@@ -194,7 +197,7 @@ FAMILIES: Final[tuple[Family[Source], ...]] = (
         "Lines served: verbs, actions and what was refused.",
         lambda s: s.stats.requests,
     ),
-    _counters("verbs", "Verbs served, by name.", "verb", lambda s: s.stats.verbs),
+    _counters("verbs", "Verbs served, by name.", "verb", lambda s: s.requests.verbs),
     Family(
         "actionhero_actions",
         COUNTER,
@@ -206,7 +209,7 @@ FAMILIES: Final[tuple[Family[Source], ...]] = (
         "actionhero_action_duration_seconds",
         HISTOGRAM,
         "Seconds from the arrival of a request to the end of its action, by name.",
-        _each(lambda s: s.stats.actions),
+        _each(lambda s: s.requests.actions),
         ("action",),
     ),
     _gauge(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..app.actions import Action
     from ..app.api import Api
     from ..connection.connection import Connection
+    from ..logs.request_counter import RequestCounter
     from .health import Reasons
 
 MAX_ROWS: Final = 200
@@ -42,14 +43,16 @@ class Snapshot:
 
     Args:
         api: The server's face to actions.
+        requests: Counts requests by what they asked for.
         reasons: Says why the server is not ready.
 
     Attributes:
         api: See above.
     """
 
-    def __init__(self, api: Api, reasons: Reasons) -> None:
+    def __init__(self, api: Api, requests: RequestCounter, reasons: Reasons) -> None:
         self.api = api
+        self._requests = requests
         self._reasons = reasons
 
     def overview(self, arguments: Arguments) -> dict[str, object]:
@@ -147,7 +150,7 @@ class Snapshot:
 
     def _latency(self) -> list[int]:
         """How many runs of actions took how long, as the buckets of `ActionTimes`."""
-        each = (times.buckets for times in self.api.stats.actions.values())
+        each = (times.buckets for times in self._requests.actions.values())
         return [sum(column) for column in zip(*each, strict=True)] or [0] * (len(BOUNDS) + 1)
 
     def _found(self, search: str) -> list[Connection]:

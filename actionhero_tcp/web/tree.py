@@ -9,16 +9,14 @@ from .access import Access
 from .commands import CloseConnection
 from .events import RecentEvents
 from .health import Reasons, health_tree
-from .metrics import MetricsResource
+from .metrics import MetricsResource, ServerRegistry
 from .resources import JSONResource, TextFile, WebResource
 from .site import Protected
 from .snapshot import Snapshot
+from .websocket import BuildProtocol, WebSocketEndpoint
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
-    from ..server.context import ServerContext
-    from .websocket import BuildProtocol
+    from .families import Source
 
 PAGE_FILES: Final = {
     "index.html": "text/html",
@@ -31,9 +29,8 @@ PAGE_FILES: Final = {
 
 def server_tree(
     access: Access,
-    context: ServerContext,
+    source: Source,
     reasons: Reasons,
-    registry: CollectorRegistry,
     build_protocol: BuildProtocol,
     events: RecentEvents | None,
 ) -> WebResource:
@@ -41,25 +38,23 @@ def server_tree(
 
     Args:
         access: Decides who may do what.
-        context: What the connections of the server share.
+        source: Where the state of the server is read from.
         reasons: Says why the server is not ready.
-        registry: The metrics.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
         events: The last events of the log, for the live page; None for no page.
     """
+    context = source.context
     tree = health_tree(reasons)
-    tree.add("metrics", MetricsResource(registry))
+    tree.add("metrics", MetricsResource(ServerRegistry(source)))
     if context.live.config.web.web_socket:
-        # wsproto comes with an extra, and is needed only where this is on.
-        from .websocket import WebSocketEndpoint, WebSocketFactory
-
-        factory = WebSocketFactory(
-            build_protocol, lambda: context.live.limits.max_line_length, context.clock
+        live = context.live
+        endpoint = WebSocketEndpoint(
+            access, build_protocol, lambda: live.limits.max_line_length, context.clock
         )
-        tree.add("ws", WebSocketEndpoint(access, factory))
+        tree.add("ws", endpoint)
         tree.add("actionhero.js", _page_file("actionhero.js"))
     if events is not None:
-        _add_page(tree, access, Snapshot(context.api, reasons), events)
+        _add_page(tree, access, Snapshot(context.api, source.requests, reasons), events)
     return tree
 
 

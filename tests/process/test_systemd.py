@@ -150,7 +150,7 @@ class StateTests(ToldTestCase):
             {
                 "STOPPING": "1",
                 "STATUS": "stopping, with 1 clients connected",
-                "EXTEND_TIMEOUT_USEC": "36500000",
+                "EXTEND_TIMEOUT_USEC": "38500000",
             },
         )
         self.assertEqual(client.line(), GOODBYE)

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.api import Api
 from actionhero_tcp.app.application import Application
+from actionhero_tcp.app.background import Background
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.cluster import NoCluster
 from actionhero_tcp.app.hook_runner import Hooks
@@ -48,6 +49,7 @@ class SendSocketMessageTests(SynchronousTestCase):
             reactor=clock,
             threads=FairThreadPool(None, None, self.live),  # type: ignore[arg-type]
             memory=make_budget(),
+            tasks=Background(self.live, clock),
         )
 
     def test_sends_to_a_connection(self) -> None:

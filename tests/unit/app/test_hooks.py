@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp import (
     after_action,
     before_action,
+    every,
+    middleware,
     on_connect,
     on_disconnect,
     on_room_change,
@@ -27,6 +29,12 @@ HERE = __file__
 def hooks_of(function: Any) -> list[Hook]:
     """What the decorators have left at a function."""
     return list(getattr(function, MARK))
+
+
+def every_second(function: Any = None, *, order: int = 0) -> Any:
+    """`every` in the form of the other decorators."""
+    mark = every("1s", order=order)
+    return mark if function is None else mark(function)
 
 
 class DecoratorTests(SynchronousTestCase):
@@ -59,6 +67,8 @@ class DecoratorTests(SynchronousTestCase):
             "on_say": on_say,
             "on_start": on_start,
             "on_stop": on_stop,
+            "middleware": middleware,
+            "every": every_second,
         }
         self.assertEqual(set(TAKES), set(decorators))
         for kind, decorate in decorators.items():

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.logs import request_counter
-from actionhero_tcp.logs.request_counter import RequestCounter
-from actionhero_tcp.stats import BOUNDS, Stats
+from actionhero_tcp.logs.request_counter import COUNT_AT, RequestCounter
+from actionhero_tcp.stats import BOUNDS, Histogram
+from tests.support import PROPERTY
 
 
 class Log:
-    """Keeps what it is told."""
+    """Keeps what it is told; says as much of requests as a real one."""
 
     def __init__(self) -> None:
+        self.keeps_all = True
         self.told: list[tuple[Any, ...]] = []
+        self.answer: Any = None
 
-    def request(self, *values: Any) -> Any:
-        self.told.append(values)
-        return values
+    def request(self, name: str, started: float, error: str | None, params: Any) -> Any:
+        self.told.append((name, started, error, params))
+        return self.answer
 
     def answered(self, *values: Any) -> None:
         self.told.append(values)
@@ -30,18 +35,20 @@ class RequestCounterTests(SynchronousTestCase):
     """What is counted, and what is handed on."""
 
     def setUp(self) -> None:
-        self.stats, self.log, self.clock = Stats(), Log(), Clock()
+        self.log, self.clock = Log(), Clock()
         self.actions = ["greet"]
         self.patch(request_counter.time, "monotonic", self.clock.seconds)
-        self.counter = RequestCounter(self.stats, lambda: self.actions, self.log)
+        self.counter = self.make(None)
 
-    def count(self, name: str, seconds: float = 0.0, error: str | None = None) -> Any:
+    def make(self, log: Any) -> RequestCounter:
+        return RequestCounter(lambda: self.actions, log)
+
+    def count(self, name: str, seconds: float = 0.0, error: str | None = None) -> None:
+        """An action that took so long."""
         started = self.clock.seconds()
         self.clock.rightNow += seconds
-        try:
-            return self.counter.request(name, started, error, {"a": 1})
-        finally:
-            self.clock.rightNow = started
+        self.answer(self.counter.request(name, started, error, None))
+        self.clock.rightNow = started
 
     def answer(self, *requests: Any) -> None:
         connection: Any = object()
@@ -50,10 +57,23 @@ class RequestCounterTests(SynchronousTestCase):
     def test_each_bucket_holds_its_upper_end(self) -> None:
         for bound in (*BOUNDS, BOUNDS[-1] * 2):
             self.count("greet", bound)
-        times = self.stats.actions["greet"]
+        times = self.counter.actions["greet"]
         self.assertEqual([1] * (len(BOUNDS) + 1), times.buckets)
         self.assertEqual(len(BOUNDS) + 1, times.count)
         self.assertAlmostEqual(sum(BOUNDS) + BOUNDS[-1] * 2, times.seconds)
+
+    @PROPERTY
+    @given(st.lists(st.floats(0, 60), max_size=600))
+    def test_the_histogram_is_that_of_one_at_a_time(self, each: list[float]) -> None:
+        counter, expected = self.make(None), Histogram()
+        connection: Any = None
+        for seconds in each:
+            request = ("greet", 0.0, seconds, None, False)
+            counter.answered(connection, 1, [request], 0.0, 0.0)
+            expected.observe(seconds)
+        times = counter.actions.get("greet", Histogram())
+        self.assertEqual(expected.buckets, times.buckets)
+        self.assertAlmostEqual(expected.seconds, times.seconds)
 
     def test_bounds_grow(self) -> None:
         self.assertEqual(sorted(set(BOUNDS)), list(BOUNDS))
@@ -61,32 +81,46 @@ class RequestCounterTests(SynchronousTestCase):
     def test_errors(self) -> None:
         self.count("greet")
         self.count("greet", error="no")
-        times = self.stats.actions["greet"]
+        times = self.counter.actions["greet"]
         self.assertEqual((2, 1), (times.count, times.errors))
 
     def test_verbs_are_counted_where_their_line_is_answered(self) -> None:
-        self.answer("quit", None, ("greet", 0.0, 0.0, None), "quit")
-        self.assertEqual({"quit": 2}, self.stats.verbs)
+        self.answer("quit", None, ("greet", 0.0, 0.0, None, False), "quit")
+        self.answer("say", "say")
+        self.assertEqual({"quit": 2, "say": 2}, self.counter.verbs)
+        self.assertEqual(1, self.counter.actions["greet"].count)
 
     def test_names_that_clients_invent_are_kept_nowhere(self) -> None:
         for number in range(100):
             self.count(f"invented{number}", error="not known")
-        self.assertEqual(({}, {}), (self.stats.actions, dict(self.stats.verbs)))
+        self.assertEqual(({}, {}), (self.counter.actions, dict(self.counter.verbs)))
 
     def test_an_action_that_comes_later_is_counted(self) -> None:
         self.count("later")
+        self.assertEqual({}, self.counter.actions)
         self.actions.append("later")
         self.count("later")
-        self.assertEqual(1, self.stats.actions["later"].count)
+        self.assertEqual(1, self.counter.actions["later"].count)
 
-    def test_the_log_decides_what_there_is_to_say(self) -> None:
-        self.assertEqual(("greet", 0.0, None, {"a": 1}), self.count("greet"))
-        self.answer("quit")
-        self.assertEqual(("quit",), self.log.told[-1][2])
+    def test_no_more_are_kept_than_are_counted_together(self) -> None:
+        for _ in range(3 * COUNT_AT):
+            self.count("greet")
+            self.assertLess(self.counter._waiting, COUNT_AT)
+        self.assertEqual(3 * COUNT_AT, self.counter.actions["greet"].count)
 
-    def test_without_a_log(self) -> None:
-        counter = RequestCounter(self.stats, lambda: self.actions, None)
-        self.assertIsNone(counter.request("greet", 0.0, None, None))
-        connection: Any = object()
-        counter.answered(connection, 1, ["quit"], 0.0, 0.0)
-        self.assertEqual((1, 1), (self.stats.actions["greet"].count, self.stats.verbs["quit"]))
+    def test_what_a_log_says_of_each_is_what_is_counted(self) -> None:
+        self.counter, self.log.answer = self.make(self.log), ("greet", 1.0, 3.0, "no", True)
+        self.count("greet")
+        times = self.counter.actions["greet"]
+        self.assertEqual((1, 1, 2.0), (times.count, times.errors, times.seconds))
+        self.assertEqual((self.log.answer,), self.log.told[-1][2])
+
+    def test_a_log_that_writes_only_some_changes_nothing(self) -> None:
+        self.log.keeps_all = False
+        self.counter = self.make(self.log)
+        self.count("greet", 2.0)
+        self.answer("quit", ("greet", 0.0, 0.0, None, False))
+        times = self.counter.actions["greet"]
+        self.assertEqual((1, 2.0), (times.count, times.seconds))
+        self.assertEqual({"quit": 1}, self.counter.verbs)
+        self.assertEqual((None,), self.log.told[1][2])

@@ -149,7 +149,7 @@ class ListeningTests(ServingTestCase):
         )
 
     def test_a_stop_takes_as_long_as_its_limits_and_a_reserve(self) -> None:
-        self.assertEqual(20 + 5 * 5 + 5, stop_seconds(Limits(drain_timeout=20, close_timeout=5)))
+        self.assertEqual(20 + 6 * 5 + 5, stop_seconds(Limits(drain_timeout=20, close_timeout=5)))
 
 
 class AddressTextTests(SynchronousTestCase):

@@ -193,7 +193,7 @@ class ServiceTests(ServiceTestCase):
         service.privilegedStartService()
         service.startService()
         stopped = service.stopService()
-        stopping = ("stopping", "stopping, with 2 clients connected", 50.0)
+        stopping = ("stopping", "stopping, with 2 clients connected", 55.0)
         self.assertEqual([stopping], self.notifier.told[1:])
         self.factory.drained.callback(None)
         self.successResultOf(stopped)

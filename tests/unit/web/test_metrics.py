@@ -32,8 +32,12 @@ class MetricsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = FakeServer(self)
+        self.counter = RequestCounter(lambda: ["greet"], None)
         tree = WebResource()
-        tree.add("metrics", MetricsResource(ServerRegistry(Source(self.server._server.context))))
+        tree.add(
+            "metrics",
+            MetricsResource(ServerRegistry(Source(self.server._server.context, self.counter))),
+        )
         self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
 
     def read(self) -> list[Sample]:
@@ -42,6 +46,11 @@ class MetricsTests(SynchronousTestCase):
         return [
             sample for family in text_string_to_metric_families(text) for sample in family.samples
         ]
+
+    def answer(self, request: Any) -> None:
+        """Counts a request."""
+        connection: Any = None
+        self.counter.answered(connection, 1, [request], 0.0, 0.0)
 
     def value(self, name: str, **labels: str) -> float | None:
         """One value; None where there is no such sample."""
@@ -70,12 +79,11 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(3, self.value("actionhero_limits_reached_total", limit="maxParams"))
 
     def test_actions_by_name_and_outcome_with_their_seconds(self) -> None:
-        stats, clock = self.server.api.stats, Clock()
+        clock, counter = Clock(), self.counter
         self.patch(request_counter.time, "monotonic", clock.seconds)
-        counter = RequestCounter(stats, lambda: ["greet"], None)
         for seconds, error in ((0.0002, None), (0.0002, None), (0.0002, None), (60.0, "no")):
-            counter.request("greet", clock.seconds() - seconds, error, None)
-        counter.request("invented", 0.0, "invented is not known", None)
+            self.answer(counter.request("greet", clock.seconds() - seconds, error, None))
+        self.answer(counter.request("invented", 0.0, "invented is not known", None))
         labels = {"action": "invented", "outcome": "error"}
         self.assertIsNone(self.value("actionhero_actions_total", **labels))
         self.assertEqual(3, self.value("actionhero_actions_total", action="greet", outcome="ok"))
@@ -102,7 +110,7 @@ class MetricsTests(SynchronousTestCase):
         name = "actionhero_certificate_expiry_timestamp_seconds"
         self.assertIsNone(self.value(name))
         certificates: Any = SimpleNamespace(expires_at=1e9)
-        source = Source(self.server._server.context, certificates)
+        source = Source(self.server._server.context, self.counter, certificates)
         collected = {m.name: m for m in ServerCollector(source).collect()}
         self.assertEqual(1e9, collected[name].samples[0].value)
 
@@ -132,7 +140,12 @@ class MetricsTests(SynchronousTestCase):
     def test_two_servers_in_one_process(self) -> None:
         other = FakeServer(self)
         other.connect()
-        collected = {m.name: m for m in ServerCollector(Source(other._server.context)).collect()}
+        collected = {
+            m.name: m
+            for m in ServerCollector(
+                Source(other._server.context, RequestCounter(list, None))
+            ).collect()
+        }
         self.assertEqual(1, collected["actionhero_connections"].samples[0].value)
         self.assertEqual(0, self.value("actionhero_connections"))
 

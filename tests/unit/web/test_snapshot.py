@@ -6,6 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.logs.request_counter import RequestCounter
 from actionhero_tcp.stats import BOUNDS
 from actionhero_tcp.testing import FakeServer
 from actionhero_tcp.web.snapshot import Snapshot
@@ -17,7 +18,7 @@ class SnapshotTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.server = FakeServer(self)
         self.reasons: list[str] = []
-        self.snapshot = Snapshot(self.server.api, lambda: self.reasons)
+        self.snapshot = Snapshot(self.server.api, RequestCounter(list, None), lambda: self.reasons)
 
     def test_overview(self) -> None:
         self.server.run("randomNumber")

@@ -25,7 +25,7 @@ from actionhero_tcp.workers.supervisor import Supervisor, WorkerPlan
 from actionhero_tcp.workers.worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, WorkerSpec
 from tests.support.serving import FakeEndpoint, ServingTestCase
 
-STOP_SECONDS = 20 + 5 * 5 + 5
+STOP_SECONDS = 20 + 6 * 5 + 5
 """How long a stop may take with the limits of the defaults."""
 
 
@@ -440,7 +440,7 @@ class StopTests(SupervisorTestCase):
         self.sent.clear()
         self.reactor.advance(STOP_SECONDS)
         self.assertEqual([(three.pid, "SIGKILL")], self.sent)
-        self.assertIn("worker 3 (PID 1003) has not stopped in 50 s and is killed", self.log)
+        self.assertIn("worker 3 (PID 1003) has not stopped in 55 s and is killed", self.log)
         self.end(three, number=signal.SIGKILL)
         self.successResultOf(stopped)
 
