@@ -38,7 +38,8 @@ class ProseTests(SynchronousTestCase):
     def test_plain_sentences(self) -> None:
         text = (
             "# What a client sees\n\nWhat is a room? A list for members, too short to page.\n"
-            "It stands for nothing.\nA stand-in.\n\n```\nread anew\n```\n\nA `thing of its own` in code.\n"
+            "It stands for nothing.\nA stand-in.\n"
+            "\n```\nread anew\n```\n\nA `thing of its own` in code.\n"
         )
         self.assertEqual([], self.found(text))
 
