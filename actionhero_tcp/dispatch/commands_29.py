@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.defer import Deferred
+
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.outputs import NO_RESPONSE
@@ -163,24 +165,37 @@ class Commands29:
         room, id = _word(argument), lines.message_id(connection.params)
         if room in connection.rooms:
             raise ClientError(f"connection already in this room ({room})")
-        if not room or self._rooms.is_private(room) or not self._exists(room):
-            raise ClientError("room does not exist")
+        if not room or self._rooms.is_private(room):
+            raise _no_such_room()
         most = self._live.limits.max_rooms
         if len(connection.rooms) >= most:
             raise LimitError("maxRooms", f"a connection can be in at most {most} rooms")
-        hooks = self._hooks.of(ON_ROOM_CHANGE)
-        if hooks:
-            run = partial(self._join_if_allowed, connection, room, lines.data(True, id, number))
+        answer, hooks = lines.data(True, id, number), self._hooks.of(ON_ROOM_CHANGE)
+        elsewhere = None
+        if not self._exists(room):
+            elsewhere = self._rooms.bus.exists_elsewhere(room)
+            if elsewhere is None:
+                raise _no_such_room()
+        if hooks or elsewhere is not None:
+            run = partial(self._join_if_allowed, connection, room, answer, elsewhere)
             return HookedVerb("roomAdd", hooks, run)
         self._rooms.join(connection, room)
-        return lines.data(True, id, number)
+        return answer
 
     def _exists(self, room: str) -> bool:
         return room in self._live.general.starting_chat_rooms or self._rooms.exists(room)
 
     async def _join_if_allowed(
-        self, connection: Connection, room: str, answer: bytes, api: Any, face: ActionConnection
+        self,
+        connection: Connection,
+        room: str,
+        answer: bytes,
+        elsewhere: Deferred[bool] | None,
+        api: Any,
+        face: ActionConnection,
     ) -> Response:
+        if elsewhere is not None and not await elsewhere:
+            raise _no_such_room()
         await self._hooks.change_room(api, face, connection.room, room)
         with self._write_batch:
             self._rooms.join(connection, room)
@@ -265,6 +280,10 @@ class FileVerb:
             return Response(NOT_FOUND)
         connection.send_file(reader)
         return NO_RESPONSE
+
+
+def _no_such_room() -> ClientError:
+    return ClientError("room does not exist")
 
 
 def _word(argument: str) -> str:

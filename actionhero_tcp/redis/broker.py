@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -31,6 +32,7 @@ from .message import (
     is_same_process,
 )
 from .protocol import Command
+from .room_names import RoomNames
 from .roster import Listener, Roster
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ class RedisBus:
         self._listener = listener
         self._clients = clients
         self._in_flight = in_flight
+        self._names = RoomNames(link, keys)
         self._catch_up: CatchUp[Entry] = CatchUp(link.catch_up, self._forget)
         self._rooms: dict[str, _Room] = {}
         self._unopened: dict[str, None] = {}
@@ -256,6 +259,14 @@ class RedisBus:
         state = self._rooms.get(room)
         return state.roster.seen_at(client) if state is not None else 0
 
+    def created(self, room: str) -> None:
+        """See `Bus.created`."""
+        self._tell(None, *self._names.creation([room]))
+
+    def exists_elsewhere(self, room: str) -> Deferred[bool] | None:
+        """See `Bus.exists_elsewhere`."""
+        return self._names.exists(room) if self.node is not None else None
+
     # What happens to Redis
 
     def begin(self, node: str) -> None:
@@ -267,6 +278,9 @@ class RedisBus:
         clients = self._clients()
         for start in range(0, len(clients), CLIENTS_AT_ONCE):
             self._register(clients[start : start + CLIENTS_AT_ONCE])
+        created = list(self._listener.created_here())
+        for start in range(0, len(created), CLIENTS_AT_ONCE):
+            self._tell(None, *self._names.creation(created[start : start + CLIENTS_AT_ONCE]))
         before, self._rooms = self._rooms, {}
         self._unopened.clear()
         for state in tuple(self._opening):
@@ -311,7 +325,7 @@ class RedisBus:
         commands: list[Command] = [
             ("EXPIRE", self._keys.room(room), EXPIRY_SECONDS) for room in rooms
         ]
-        self._tell(None, *commands)
+        self._tell(None, self._names.refreshment(), *commands)
 
     def is_own(self, data: bytes) -> bool:
         """Whether a message over a room's channel comes from this process."""

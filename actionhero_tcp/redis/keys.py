@@ -22,6 +22,7 @@ class Keys:
         "cache_expiries",
         "cache_used",
         "clients",
+        "created_rooms",
         "nodes",
         "prefix",
         "probe_channel",
@@ -35,6 +36,7 @@ class Keys:
         self._said = f"{self.prefix}said:"
         self.nodes = f"{self.prefix}nodes"
         self.clients = f"{self.prefix}clients"
+        self.created_rooms = f"{self.prefix}created-rooms"
         self.requests = f"{self.prefix}requests"
         self.probe_key = self.probe_channel = f"{self.prefix}probe"
         self.cache = f"{self.prefix}cache:"

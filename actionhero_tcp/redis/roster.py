@@ -32,6 +32,10 @@ class Listener(Protocol):
         """The rooms that have members here."""
         ...
 
+    def created_here(self) -> Collection[str]:
+        """The rooms that were created here."""
+        ...
+
     def members_here(self, room: str) -> Sequence[str]:
         """The ids of the members here of a room."""
         ...

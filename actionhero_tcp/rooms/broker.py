@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from twisted.internet.defer import Deferred
+
 Match = tuple[str, str]
 """An attribute and its value, which a listener has to have to hear something."""
 
@@ -57,6 +59,13 @@ class Bus(Protocol):
         """How many these are."""
         ...
 
+    def created(self, room: str) -> None:
+        """A room was created here, which may have no members."""
+
+    def exists_elsewhere(self, room: str) -> Deferred[bool] | None:
+        """Whether a room exists with the other processes; None where there are none."""
+        ...
+
     def seen_at(self, room: str, client: str) -> int:
         """When this process first saw one of these, in ms since 1970."""
         ...
@@ -96,6 +105,13 @@ class LocalBus:
     def count(self, room: str) -> int:
         """See `Bus.count`."""
         return 0
+
+    def created(self, room: str) -> None:
+        """See `Bus.created`."""
+
+    def exists_elsewhere(self, room: str) -> Deferred[bool] | None:
+        """See `Bus.exists_elsewhere`."""
+        return None
 
     def seen_at(self, room: str, client: str) -> int:
         """See `Bus.seen_at`."""

@@ -190,7 +190,12 @@ class Rooms:
         if len(self._created) >= MAX_CREATED:
             raise LimitError("maxCreatedRooms", f"at most {MAX_CREATED} rooms can be created")
         self._created.add(room)
+        self.bus.created(room)
         return True
+
+    def created_here(self) -> Collection[str]:
+        """The rooms that were created with this process."""
+        return self._created
 
     def members_since(self, room: str, most: int) -> tuple[list[tuple[str, int]], int]:
         """The first members of a room, each with the moment of its joining, and their number.

@@ -67,6 +67,9 @@ class RedisModel:
     def do_hget(self, _: ModelLink, key: bytes, words: list[bytes]) -> bytes | None:
         return self.hashes.get(key, {}).get(words[0])
 
+    def do_exists(self, _: ModelLink, key: bytes, words: list[bytes]) -> int:
+        return key in self.keys
+
     def do_hgetall(self, _: ModelLink, key: bytes, words: list[bytes]) -> list[bytes]:
         return [word for pair in self.hashes.get(key, {}).items() for word in pair]
 
