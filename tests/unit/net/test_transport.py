@@ -356,11 +356,8 @@ class HelperTests(SynchronousTestCase):
         self.assertEqual(0, sock.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
 
     def test_what_a_full_peer_does_not_take_is_unsent(self) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-        ours = socket.create_connection(listener.getsockname())
+        ours, theirs = socket.socketpair()
         self.addCleanup(ours.close)
-        theirs, _ = listener.accept()
         self.addCleanup(theirs.close)
         ours.setblocking(False)
         held = SimpleNamespace(socket=ours)
