@@ -17,8 +17,8 @@ from actionhero_tcp.client import (
     AnswerError,
     CallTimeout,
     ConnectionLost,
-    TooManyPending,
     Limits,
+    TooManyPending,
 )
 from actionhero_tcp.client.aio import Client
 from tests.process.client.test_blocking import FILES
