@@ -56,7 +56,7 @@ class ProseTests(SynchronousTestCase):
             "    Args:\n        x: The value in force.\n"
             '    """\n    # This stands\n    # here.\n'
         )
-        tics = [(1, "anew"), (10, "in force"), (4, "anew"), (12, "stands")]
+        tics = [(1, "anew"), (10, "in force"), (3, "anew"), (12, "stands")]
         self.assertEqual(tics, self.found(text, "a.py"))
 
 
