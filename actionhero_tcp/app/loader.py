@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib.machinery import SourceFileLoader
@@ -123,19 +123,25 @@ def _take(function: types.FunctionType, loaded: Loaded) -> None:
     _refuse_lost_limit(function)
 
 
-def load_builtin(folder: str) -> Loaded:
+def load_builtin(folder: str, names: Collection[str]) -> Loaded:
     """Loads the actions that come with the server, with those for clients of later versions.
 
     Args:
         folder: Where they lie. Each subfolder ``_of_NAME`` holds those for a generation of
             actionHero's clients.
+        names: The names of those to load.
     """
     loaded = load(folder, BUILTIN_PACKAGE)
+    loaded.actions = _chosen(loaded.actions, names)
     for path in sorted(Path(folder).glob("_of_*")):
         generation = path.name.removeprefix("_of_")
         found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
-        loaded.stand_ins[generation] = found.actions
+        loaded.stand_ins[generation] = _chosen(found.actions, names)
     return loaded
+
+
+def _chosen(actions: Mapping[str, Action], names: Collection[str]) -> dict[str, Action]:
+    return {name: action for name, action in actions.items() if name in names}
 
 
 def _refuse_lost_limit(function: types.FunctionType) -> None:

@@ -20,15 +20,17 @@ EXPIRE_MS = 10_000
 )
 async def cacheTest(api: Api, connection: Connection, *, key: str, value: str) -> dict[str, object]:
     """Saves, loads and deletes a value in the cache."""
+    # A client names the key, so it must not be one of the application's.
+    name = f"cacheTest_{key}"
     # Its client may be gone before the entry is destroyed.
-    saved = await api.cache.save(key, value, EXPIRE_MS)
-    entry = await api.cache.load(key)
+    saved = await api.cache.save(name, value, EXPIRE_MS)
+    entry = await api.cache.load(name)
     return {
         "cacheTestResults": {
             "key": key,
             "value": value,
             "saveResp": saved,
             "loadResp": None if entry is None else entry.value,
-            "deleteResp": await api.cache.destroy(key),
+            "deleteResp": await api.cache.destroy(name),
         }
     }

@@ -16,6 +16,7 @@ from string import Template
 from typing import Final
 
 from ..errors import CommandError
+from . import wheel
 
 TEMPLATE: Final = Path(__file__).parent.parent / "template"
 """The folder of the files that a project is made of."""
@@ -25,6 +26,9 @@ NAME_IN_PATHS: Final = "__name__"
 
 REQUIRED: Final = "actionhero-tcp[fast,web]"
 """This package with uvloop, on which the project runs."""
+
+VENDOR: Final = "vendor"
+"""The project's folder for the wheel of this package, where no other machine could get it."""
 
 FILLED: Final = frozenset({"README.md", "config.json", "requirements.txt", "__name__.service"})
 """Those in which a ``$name`` is filled in, and a ``$requirement``."""
@@ -62,15 +66,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def requirement() -> str:
-    """This package, as ``requirements.txt`` names it: from where it has been installed here."""
+    """Return the lines of ``requirements.txt`` for this package, which hold on other machines.
+
+    They name where it has been installed from. In place of a folder or a file of this machine
+    that is a wheel in the project.
+    """
     installed = metadata.distribution("actionhero-tcp")
     origin = json.loads(installed.read_text("direct_url.json") or "{}")
-    if not origin:
-        return f"{REQUIRED} >= {installed.version}"
-    url, control = origin["url"], origin.get("vcs_info")
+    url, control = origin.get("url", ""), origin.get("vcs_info")
     if control is not None:
         url = f"{control['vcs']}+{url}@{control['commit_id']}"
-    return f"{REQUIRED} @ {url}"
+    if "file://" not in url:
+        return f"{REQUIRED} @ {url}" if url else f"{REQUIRED} >= {installed.version}"
+    return f"--find-links {VENDOR}\n{REQUIRED} >= {installed.version}"
 
 
 def _check(target: Path) -> None:
@@ -99,6 +107,8 @@ def _write(target: Path, words: Mapping[str, str]) -> None:
     try:
         whole = staging / target.name
         _fill(whole, words)
+        if "--find-links" in words["requirement"]:
+            wheel.pack(metadata.distribution("actionhero-tcp"), whole / VENDOR)
         if not exists:
             whole.rename(target)
             return

@@ -117,11 +117,7 @@ class FieldInfo:
             ValueError: It is of another type or out of range; the text says what was expected.
         """
         if self.type is tuple:
-            if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-                raise ValueError("must be a list of strings")
-            for text in value:
-                self._check_text(text)
-            return tuple(value)
+            return self._check_list(value)
         if self.type is float and type(value) is int and abs(value) <= _LARGEST_EXACT:
             value = float(value)
         if type(value) is not self.type:
@@ -135,6 +131,15 @@ class FieldInfo:
         if isinstance(value, str):
             self._check_text(value)
         return value
+
+    def _check_list(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+            raise ValueError("must be a list of strings")
+        for text in value:
+            self._check_text(text)
+            if self.choices and text not in self.choices:
+                raise ValueError(f"must be of {', '.join(self.choices)}, not {shown(text)}")
+        return tuple(value)
 
     def parse(self, text: str) -> Any:
         """Like `check`, for the text of a command-line option."""

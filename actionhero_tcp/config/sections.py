@@ -19,6 +19,17 @@ from .field import HIDDEN, FieldInfo, option, plain
 MAX_SECONDS: Final = 864_000
 """No time is longer than ten days: the system's calls that wait take no more than 24."""
 
+BUILTIN_ACTIONS: Final = (
+    "actionsView",
+    "cacheTest",
+    "createChatRoom",
+    "file",
+    "randomNumber",
+    "sleepTest",
+    "status",
+)
+"""The names of the actions that come with the server."""
+
 
 @dataclass(frozen=True, slots=True)
 class General:
@@ -50,6 +61,12 @@ class General:
     )
     actions_directory: str = option(
         "./actions/", "the folder of your action files", option="actions", path=True
+    )
+    builtin_actions: tuple[str, ...] = option(
+        BUILTIN_ACTIONS,
+        "a stock action to serve; may be given several times, and those that are not given are "
+        "not served; `createChatRoom` is for clients of later actionHero versions",
+        choices=BUILTIN_ACTIONS,
     )
     workers: int = option(
         1,
@@ -202,7 +219,7 @@ class Limits:
     max_connections_per_ip: int = option(
         0,
         "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
-        "one gets an error line and is closed; 0 = no limit of its own",
+        "one gets an error line and is closed; 0 = no limit",
         minimum=0,
         key="maxConnectionsPerIP",
         live=True,
@@ -536,6 +553,12 @@ class Web:
         "a host name under which the web port is reached, beside the names of loopback and "
         "`bindIP`; `*` for any, behind a proxy that checks it; may be given several times",
         option="web-allowed-host",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "an address or network of the proxies whose `X-Forwarded-For` says where clients over "
+        "WebSocket are; may be given several times",
+        option="web-trusted-proxy",
     )
     allowed_origins: tuple[str, ...] = option(
         (),

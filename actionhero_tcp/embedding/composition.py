@@ -195,7 +195,7 @@ def _load(
     config: Config, commands: Commands, own: Loaded | None
 ) -> tuple[ModuleCache | None, Loaded]:
     """Loads the actions; in development mode by what loads them again when they change."""
-    builtin = loader.load_builtin(BUILTIN_ACTIONS)
+    builtin = loader.load_builtin(BUILTIN_ACTIONS, config.general.builtin_actions)
     words = [word.decode() for word in commands.table]
     strict = config.general.strict_params
     completed = partial(loader.complete, builtin, words, strict=strict)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -18,7 +19,7 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.cli import new
+from actionhero_tcp.cli import new, wheel
 from actionhero_tcp.errors import CommandError
 from tests.docs.test_testing import trial
 from tests.process import test_deploy
@@ -68,9 +69,33 @@ class WriteTests(NewTestCase):
             for path in new.TEMPLATE.rglob("*")
             if "__pycache__" not in path.parts
         }
-        self.assertEqual(expected | {"my-api"}, self.files())
+        made = {name for name in self.files() if not name.startswith("my-api/vendor")}
+        self.assertEqual(expected | {"my-api"}, made)
         for name in ("my-api.service", "Makefile", "README.md", "public", ".gitignore"):
             self.assertIn(f"my-api/{name}", expected)
+
+    def test_another_machine_can_install_it(self) -> None:
+        """The wheel in the project is that of the installed package, and pip takes it."""
+        installed = metadata.distribution("actionhero-tcp")
+        with patch.object(new, "requirement", return_value="--find-links vendor\nx"):
+            self.new("my-api")
+        (made,) = Path("my-api/vendor").iterdir()
+        self.assertEqual(f"actionhero_tcp-{installed.version}-py3-none-any.whl", made.name)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+        ran = subprocess.run(
+            [*command, "--disable-pip-version-check", "--target", "there", str(made)],
+            capture_output=True,
+            text=True,
+            timeout=2 * PATIENCE,
+        )
+        self.assertEqual(0, ran.returncode, ran.stderr)
+        for name in ("template/config.json", "py.typed", "builtin/status.py"):
+            self.assertTrue((Path("there/actionhero_tcp") / name).is_file(), name)
+
+    def test_an_editable_installation_has_no_wheel(self) -> None:
+        editable: Any = SimpleNamespace(files=[], read_text=lambda name: "")
+        self.assertFalse(wheel.pack(editable, Path("vendor")))
+        self.assertFalse(Path("vendor").exists())
 
     def test_the_installed_command_has_all_of_them(self) -> None:
         self.new("one")
@@ -84,10 +109,15 @@ class WriteTests(NewTestCase):
         self.assertEqual((0, ""), (ran.returncode, ran.stderr))
         one, two = self.folder / "one", self.folder / "two" / "one"
         for path in one.rglob("*"):
-            if path.is_file() and path.name != "requirements.txt":
+            if path.is_file() and path.suffix != ".whl" and path.name != "requirements.txt":
                 same = two / path.relative_to(one)
                 self.assertEqual(path.read_text(), same.read_text(), path)
-        self.assertEqual(len([*one.rglob("*")]), len([*two.rglob("*")]))
+        self.assertEqual(
+            *(
+                {str(p.relative_to(f)) for p in f.rglob("*") if "vendor" not in p.parts}
+                for f in (one, two)
+            )
+        )
 
     def test_says_how_to_go_on(self) -> None:
         text = "my-api is ready:\n\n    cd {}\n    make test\n    make run\n"
@@ -97,7 +127,7 @@ class WriteTests(NewTestCase):
     def test_the_name_is_filled_in_and_nothing_else_is_left_to_fill(self) -> None:
         self.new("my-api")
         for path in (self.folder / "my-api").rglob("*"):
-            if path.is_file() and path.name != "Makefile":
+            if path.is_file() and path.name != "Makefile" and path.suffix != ".whl":
                 left = re.findall(r"\$(?!\{MAINPID\})\S*", path.read_text())
                 self.assertEqual([], left, path)
         config = json.loads(Path("my-api/config.json").read_text())
@@ -226,7 +256,9 @@ class RequirementTests(SynchronousTestCase):
 
     def test_a_folder_or_a_file(self) -> None:
         origin = {"url": "file:///srv/actionhero", "dir_info": {}}
-        wanted = "actionhero-tcp[fast,web] @ file:///srv/actionhero"
+        wanted = "--find-links vendor\nactionhero-tcp[fast,web] >= 1.2.3"
+        self.assertEqual(wanted, self.requirement(origin))
+        origin = {"url": "file:///srv/x", "vcs_info": {"vcs": "git", "commit_id": "abc"}}
         self.assertEqual(wanted, self.requirement(origin))
 
     def test_a_repository(self) -> None:
@@ -240,7 +272,8 @@ class RequirementTests(SynchronousTestCase):
         )
 
     def test_the_one_installed_here(self) -> None:
-        self.assertRegex(new.requirement(), r"\Aactionhero-tcp\[fast,web\] (@ file://|>= \d)")
+        self.assertNotIn("file:", new.requirement())
+        self.assertRegex(new.requirement(), r"(?m)^actionhero-tcp\[fast,web\] >= \d")
 
 
 class ProjectTests(NewTestCase):

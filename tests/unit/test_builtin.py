@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from actionhero_tcp.app import loader
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.builtin import actions_view
+from actionhero_tcp.config import sections
+from actionhero_tcp.embedding import composition
 from actionhero_tcp.errors import CacheError
 from tests import support
 
@@ -36,6 +41,13 @@ class BuiltinTests(SynchronousTestCase):
             "deleteResp": True,
         }
         self.assertEqual(expected, self.client.ask(line)["cacheTestResults"])
+
+    def test_cache_test_does_not_touch_the_entries_of_the_application(self) -> None:
+        cache = self.service.factory.context.api.cache
+        self.successResultOf(Deferred.fromCoroutine(cache.save("k", "precious")))
+        self.client.ask('{"action":"cacheTest","params":{"key":"k","value":"v"}}')
+        entry = self.successResultOf(Deferred.fromCoroutine(cache.load("k")))
+        self.assertEqual("precious", entry.value)
 
     def test_what_cache_test_saves_goes_though_its_client_does(self) -> None:
         saved: list[float | None] = []
@@ -215,3 +227,36 @@ class Builtin29Tests(SynchronousTestCase):
         shown = self.client.ask("documentation")["data"]
         self.assertIn("createChatRoom", shown)
         self.assertIn("stringRandomNumber", shown["randomNumber"]["1"]["outputExample"])
+
+
+class ChoiceTests(SynchronousTestCase):
+    """``general.builtinActions``."""
+
+    def names(self, *chosen: str) -> set[str]:
+        """The names of the actions of a server that serves these."""
+        values = {("general", "builtin_actions"): chosen}
+        service, _ = support.make_service(values)
+        return {*service.factory.context.api.actions}
+
+    def test_all_by_default(self) -> None:
+        known = {*sections.BUILTIN_ACTIONS}
+        service, _ = support.make_service()
+        context = service.factory.context
+        self.assertEqual(known - {"createChatRoom"}, {*context.api.actions})
+
+    def test_some_and_none(self) -> None:
+        self.assertEqual({"status", "file"}, self.names("status", "file"))
+        self.assertEqual(set(), self.names())
+
+    def test_the_names_are_those_of_the_files(self) -> None:
+        folder = Path(composition.BUILTIN_ACTIONS)
+        loaded = loader.load_builtin(str(folder), sections.BUILTIN_ACTIONS)
+        every = loader.load(str(folder), "tests_builtin_names").actions.keys()
+        self.assertEqual(every, loaded.actions.keys())
+        found = {*loaded.actions}.union(*loaded.stand_ins.values())
+        self.assertEqual({*sections.BUILTIN_ACTIONS}, found)
+
+    def test_others_are_refused(self) -> None:
+        (info,) = (each for each in sections.fields() if each.name == "builtin_actions")
+        error = self.assertRaises(ValueError, info.check, ["status", "sleep"])
+        self.assertIn("must be of actionsView, cacheTest", str(error))

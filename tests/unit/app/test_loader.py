@@ -376,12 +376,19 @@ class PartTests(LoaderTestCase):
     def test_a_user_replaces_what_stands_in_for_a_generation(self) -> None:
         self.write("one.py", HEAD + function("a") + function("b"))
         self.write("_of_9/two.py", HEAD + function("b") + function("c"))
-        builtin = loader.load_builtin(str(self.folder))
+        builtin = loader.load_builtin(str(self.folder), ("a", "b", "c"))
         self.assertEqual(["a", "b"], sorted(builtin.actions))
         self.write("one.py", HEAD + function("b"))
         whole = loader.complete(builtin, ["say"], loader.load(str(self.folder)), strict=True)
         self.assertEqual(["c"], list(whole.stand_ins["9"]))
         self.assertTrue(whole.stand_ins["9"]["c"].strict)
+
+    def test_those_that_are_not_chosen_are_left_out_for_all_generations(self) -> None:
+        self.write("one.py", HEAD + function("a") + function("b"))
+        self.write("_of_9/two.py", HEAD + function("b") + function("c"))
+        builtin = loader.load_builtin(str(self.folder), ("a", "c"))
+        self.assertEqual(["a"], list(builtin.actions))
+        self.assertEqual(["c"], list(builtin.stand_ins["9"]))
 
 
 class WholeTests(LoaderTestCase):
