@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
 from actionhero_tcp.app.cache import LocalCache
@@ -37,9 +37,10 @@ from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
+from tests.support.ports import reserved_port
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-"""For property tests, which must not depend on how fast the machine is."""
+PROPERTY = settings(max_examples=200)
+"""For property tests; see `tests.PROFILE` for the rest of their settings."""
 
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"
@@ -462,14 +463,15 @@ def daemon(
         launcher: A command that becomes the command which follows it.
         descriptors: What the launcher inherits.
     """
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, reserved_port() as port:
         where = Path(folder or temporary)
         reactor = [option for option in options if option.startswith("--reactor=")]
         options = tuple(option for option in options if option not in reactor)
         command = [*launcher, str(TWISTD), *reactor, "--nodaemon", "--pidfile=", "actionhero"]
         command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
-            command.append("--port=0")
+            # Nobody else gets it before this ends, though the daemon may close it earlier.
+            command.append(f"--port={port}")
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with open(where / "log.txt", "wb") as log:
             process = subprocess.Popen(
