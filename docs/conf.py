@@ -113,7 +113,7 @@ def short_name(
 
 
 def keep_whole(app: Sphinx, what: str, *about: object) -> None:
-    """Keeps napoleon from taking what stands before a colon for the type of an attribute."""
+    """Keeps napoleon from reading the text before a colon as the type of an attribute."""
     lines: list[str] = about[-1]
     if what in ("attribute", "data", "property"):
         # It looks at the first line only; an escaped line end leaves no trace.
@@ -121,7 +121,7 @@ def keep_whole(app: Sphinx, what: str, *about: object) -> None:
 
 
 def with_fields(app: Sphinx, what: str, name: str, found: object, *about: object) -> None:
-    """Has the settings tell what they mean, which stands in their fields and no docstring."""
+    """Documents the settings from the help in their fields."""
     if what != "class" or not is_dataclass(found):
         return
     lines: list[str] = about[-1]

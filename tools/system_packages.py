@@ -25,6 +25,7 @@ PACKAGES: Final = {
     "haproxy": ("haproxy",),
     "ip": ("iproute2",),
     "logrotate": ("logrotate",),
+    "nats-server": ("nats-server",),
     "nc": ("netcat-openbsd",),
     "nft": ("nftables",),
     "openssl": ("openssl",),

@@ -177,16 +177,16 @@ class Reconnector(Link[Connection]):
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def _set_timer(self, deadline: float) -> None:
+    def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if deadline < inf:
-            self._timer = asyncio.get_running_loop().call_at(deadline, self._overdue, deadline)
+        if when < inf:
+            self._timer = asyncio.get_running_loop().call_at(when, self._overdue, when)
 
-    def _overdue(self, deadline: float) -> None:
+    def _overdue(self, when: float) -> None:
         # The loop calls its timers up to one tick of the clock early.
-        self._check(max(self._now(), deadline))
+        self._check(max(self._now(), when))
 
 
 def _ignore(reply: asyncio.Future[Any]) -> None:

@@ -21,18 +21,18 @@ from .stream import Stream, Waiting, connected
 
 
 class Client(Calls[Answer, Any]):
-    """A client.
+    """A client for scripts.
 
-    It connects when `connect` is called, or a ``with`` block begins. It does not connect again by
-    itself; `connect` after a loss sets its sticky params and its room again. Whatever the server
-    sends while no call waits is heard in the next call, or in `listen`.
+    It connects when `connect` is called, or a ``with`` block begins. It does not reconnect by
+    itself; `connect` after a loss sets its sticky params and its rooms again. Messages that come
+    while no call waits are delivered in the next call, or in `listen`.
 
-    Several threads may use one client: their calls wait for each other, and so do `connect`,
+    Several threads may share one client: their calls wait for each other, and so do `connect`,
     `listen` and `close`. A callback may make calls too.
 
     A call raises an `AnswerError` where the server answers with an error, and another `CallError`
-    where no answer comes. What a callback raises goes through the call that waits, and its answer
-    is lost.
+    where no answer comes. An error of a callback passes through the call that waits, and its
+    answer is lost.
 
     Args:
         where: The server's host; or with no port ``unix:`` and the path of its socket.
@@ -44,9 +44,9 @@ class Client(Calls[Answer, Any]):
         dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
-        on_say: Called with each message that another client has said, and
-        on_message: with every other one that is no answer.
-        welcome: What the server said on connecting.
+        on_say: Called with each message of another client in the room.
+        on_message: Called with every other message that is no answer.
+        welcome: The server's first message on the last connection.
 
     Raises:
         ValueError: The place, the TLS or the dialect cannot be used; the text says why.

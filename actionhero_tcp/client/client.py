@@ -23,15 +23,16 @@ _log = Logger()
 
 
 class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
-    """A client.
+    """A client for Twisted.
 
     It connects when `connect` is called, and again whenever the connection is lost, until
-    `disconnect` is. Each time it first sets its sticky params and its room again. What is asked
-    while there is no connection waits for one, within its time limit. What has been asked when
-    the connection is lost fails with a `LostError`: nobody knows whether the server has done it.
+    `disconnect` is. Each time it first sets its sticky params and its rooms again. Calls queue
+    until the client reconnects, within their time limit. Calls without an answer when the
+    connection is lost fail with a `LostError`: the server may have run them.
 
-    Every call gives a Deferred, which can be awaited. It fails with an `AnswerError` where the
-    server answers with an error, and with another `CallError` where no answer comes.
+    Every call returns a Deferred, which can be awaited. It fails with an `AnswerError` where the
+    server answers with an error, and with another `CallError` where no answer comes. A client
+    belongs to the reactor's thread; others use ``reactor.callFromThread``.
 
     Args:
         where: The server's host; or with no port a Twisted client endpoint, or the description
@@ -47,13 +48,13 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         reactor: The reactor; by default Twisted's.
 
     Attributes:
-        on_say: Called with each message that another client has said, and
-        on_message: with every other one that is no answer: what the application sends, and the
-            server's goodbye.
-        on_connect: Called with the client whenever there is a connection, and all is set again.
+        on_say: Called with each message of another client in the room.
+        on_message: Called with every other message that is no answer: what the application
+            sends, and the server's goodbye.
+        on_connect: Called with the client after each connect, when all is set again.
         on_loss: Called with a `LostError` whenever the connection is lost.
         params: The sticky params, as they are set again.
-        welcome: What the server said on connecting.
+        welcome: The server's first message on the last connection.
 
     Raises:
         ValueError: The place, the TLS or the dialect cannot be used; the text says why.

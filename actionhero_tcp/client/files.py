@@ -10,7 +10,7 @@ from . import requests
 from .download import Download
 from .outcomes import Answer, AnswerError, CallError, LostError
 from .raw_files import RawFiles
-from .roles import Call, Sender
+from .roles import Call, Sender, deadline
 
 _WHAT_IT_OFFERS: Final = requests.bare("actionsView")
 
@@ -39,11 +39,6 @@ class Files:
     def __len__(self) -> int:
         """The number of files that have not come to their end."""
         return len(self._asked) + len(self._undecided) + len(self.raw)
-
-    @property
-    def expects_bytes(self) -> bool:
-        """Whether bytes that are no lines may come."""
-        return bool(self._asked) or bool(len(self.raw))
 
     # Asking
 
@@ -112,7 +107,7 @@ class Files:
     def expire(self, now: float) -> Iterator[Call]:
         """Give up the files whose time has passed; yields their callers."""
         for download in (*self._asked.values(), *self._undecided):
-            if download.started + download.timeout <= now:
+            if deadline(download) <= now:
                 if download.receiving:
                     error = LostError("a file has not come to its end within the time limit")
                     self._sender.garbled(error)
@@ -123,8 +118,7 @@ class Files:
     def deadline(self) -> float:
         """The earliest time at which `expire` has something to do."""
         downloads = (*self._asked.values(), *self._undecided)
-        ends = (download.started + download.timeout for download in downloads)
-        return min(self.raw.deadline, *ends, inf)
+        return min(self.raw.deadline, *map(deadline, downloads), inf)
 
     def lose(self, error: CallError) -> None:
         """Fail all, or have the next connection go on: this one is gone."""

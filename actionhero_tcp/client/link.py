@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from .dialects import DIALECTS, Dialect
 from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
 from .protocol import ClientProtocol
-from .roles import Call
+from .roles import Call, deadline
 from .settings import CONNECT_TIMEOUT, TIMEOUT, Limits
 from .sticky import Sticky
 
@@ -117,7 +117,7 @@ class Link(Generic[C]):
     def _now(self) -> float:
         raise NotImplementedError
 
-    def _set_timer(self, deadline: float) -> None:
+    def _set_timer(self, when: float) -> None:
         """Replace the timer by one that calls `_check` at that time; inf for none."""
         raise NotImplementedError
 
@@ -144,7 +144,7 @@ class Link(Generic[C]):
                 connection.flush()
         except CallError as error:
             call.fail(error)
-        self._limit(call.started + call.timeout)
+        self._limit(deadline(call))
 
     def submit_again(self, call: Call, send: Send) -> bool:
         """Send a request once more after its connection was lost.
@@ -188,27 +188,27 @@ class Link(Generic[C]):
 
     # Time limits
 
-    def _limit(self, deadline: float) -> None:
+    def _limit(self, when: float) -> None:
         """Check the calls at that time, or before."""
-        if deadline < self._next_check:
-            self._schedule(deadline)
+        if when < self._next_check:
+            self._schedule(when)
 
-    def _schedule(self, deadline: float) -> None:
-        self._next_check = deadline
-        self._set_timer(deadline)
+    def _schedule(self, when: float) -> None:
+        self._next_check = when
+        self._set_timer(when)
 
     def _check(self, now: float) -> None:
         """Fail the calls that have waited long enough."""
         self._next_check = inf
         waiting, self._waiting = self._waiting, []
-        overdue = [call for call, _ in waiting if call.started + call.timeout <= now]
+        overdue = [call for call, _ in waiting if deadline(call) <= now]
         self._waiting = [entry for entry in waiting if entry[0] not in overdue]
-        deadline = min((call.started + call.timeout for call, _ in self._waiting), default=inf)
+        next_one = min((deadline(call) for call, _ in self._waiting), default=inf)
         for call in overdue:
             call.fail(self._no_connection(call.timeout))
         if self._connection is not None:
-            deadline = min(deadline, self._connection.conversation.expire(now))
-        self._limit(deadline)
+            next_one = min(next_one, self._connection.conversation.expire(now))
+        self._limit(next_one)
 
     def _no_connection(self, seconds: float) -> NoAnswerError:
         why = self._last_error or "the server has not been reached yet"

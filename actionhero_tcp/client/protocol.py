@@ -16,7 +16,7 @@ from .fragments import Fragments
 from .messages import decode, read_slowly, shown
 from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
 from .parts import Parts
-from .roles import Body, Call, Listener
+from .roles import Body, Call, Listener, deadline
 from .settings import Limits
 
 
@@ -42,6 +42,7 @@ class ClientProtocol:
         self._out: list[bytes] = []
         self._fragments = Fragments(limits.max_line_bytes, listener.garbled)
         self._files = Files(self, offers_header)
+        self._has_files = False
         self._body: Body | None = None
         # Then something may be on its way that is not in the table of what is pending.
         self._has_given_up = False
@@ -61,8 +62,9 @@ class ClientProtocol:
             TooMuchError: Too many wait already.
         """
         pending = self._pending
-        if self._files.raw.held is not None or len(pending) >= self._max_pending:
-            self._refuse_too_many()
+        if self._has_files or len(pending) >= self._max_pending:
+            if self._files.raw.held is not None or len(pending) >= self._max_pending:
+                self._refuse_too_many()
             self.insist(line, call)
             return
         self.sent = number = self.sent + 1
@@ -79,11 +81,11 @@ class ClientProtocol:
 
     def send(self, line: bytes, call: Call | None) -> int:
         """Send a request past all limits; see `roles.Sender`."""
-        self.sent = number = self.sent + 1
+        self.sent += 1
         if call is not None:
-            self._pending[number] = call
+            self._pending[self.sent] = call
         self._out.append(line)
-        return number
+        return self.sent
 
     def ask_file(self, download: Download) -> None:
         """Fetch a file. Its time limit starts again with each part.
@@ -92,14 +94,13 @@ class ClientProtocol:
             TooMuchError: Too many calls wait already.
         """
         self._refuse_too_many()
+        self._has_files = True
         self._files.ask(download)
 
     def take(self) -> bytes:
         """Return what is to be sent now."""
-        out = self._out
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        return data
+        out, self._out = self._out, []
+        return out[0] if len(out) == 1 else b"".join(out)
 
     @property
     def waiting(self) -> int:
@@ -113,9 +114,8 @@ class ClientProtocol:
 
     def _refuse_too_many(self) -> None:
         if self.waiting >= self._max_pending:
-            raise TooMuchError(
-                f"{self._max_pending} calls wait for their answers already (max_pending)"
-            )
+            most = self._max_pending
+            raise TooMuchError(f"{most} calls wait for their answers already (max_pending)")
 
     # Receiving
 
@@ -126,8 +126,9 @@ class ClientProtocol:
             data: The bytes.
             now: The time.
         """
-        if self._files.expects_bytes:
+        if self._has_files:
             self._feed_carefully(data, now)
+            self._has_files = len(self._files) > 0
             return
         fragments = self._fragments
         lines = (fragments.join(data) if fragments.size else data).split(b"\n")
@@ -234,13 +235,13 @@ class ClientProtocol:
         Returns:
             The earliest time at which the next call will have.
         """
-        overdue = [number for number, call in self._pending.items() if _end(call) <= now]
+        overdue = [number for number, call in self._pending.items() if deadline(call) <= now]
         calls = [self._pending.pop(number) for number in overdue]
         calls += self._files.expire(now)
         for call in calls:
             self._has_given_up = True
             call.fail(NoAnswerError(f"no answer has come within {call.timeout:g} seconds"))
-        ends = (_end(call) for call in self._pending.values())
+        ends = (deadline(call) for call in self._pending.values())
         return min(self._files.deadline, *ends, inf)
 
     def lose(self, error: CallError) -> None:
@@ -252,8 +253,3 @@ class ClientProtocol:
         for call in calls:
             call.fail(error)
         self._files.lose(error)
-
-
-def _end(call: Call) -> float:
-    """The time at which a call has waited long enough."""
-    return call.started + call.timeout

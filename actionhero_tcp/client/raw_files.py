@@ -8,7 +8,7 @@ from math import inf
 
 from .outcomes import AnswerError, CallError, LostError
 from .raw_transfer import RawTransfer
-from .roles import Call, Sender
+from .roles import Call, Sender, deadline
 
 
 class RawFiles:
@@ -92,7 +92,7 @@ class RawFiles:
                 if transfer is not self._transfers[0]:
                     self._transfers.remove(transfer)
         for entry in tuple(self.held or ()):
-            if _end(entry[1]) <= now:
+            if deadline(entry[1]) <= now:
                 assert self.held is not None
                 self.held.remove(entry)
                 yield entry[1]
@@ -101,7 +101,7 @@ class RawFiles:
     def deadline(self) -> float:
         """The earliest time at which `expire` has something to do."""
         ends = [transfer.deadline for transfer in self._transfers]
-        return min([*ends, *(_end(call) for _, call in self.held or ())], default=inf)
+        return min([*ends, *(deadline(call) for _, call in self.held or ())], default=inf)
 
     def lose(self, error: CallError) -> None:
         """Fail all: the connection is gone."""
@@ -130,7 +130,3 @@ class _Mark:
         """Handle the answer; a lost connection is none."""
         if isinstance(error, AnswerError):
             self._on_answer()
-
-
-def _end(call: Call) -> float:
-    return call.started + call.timeout

@@ -15,7 +15,7 @@ import ujson
 
 from .content import Content
 from .outcomes import Answer, AnswerError
-from .roles import Call, Nobody
+from .roles import Call, Nobody, deadline
 
 _MARK: Final = b'{"action":"%b"}\n'
 _ERROR_HEAD: Final = b'{"context":"response","error":"'
@@ -47,7 +47,7 @@ class RawTransfer:
     def __init__(self, line: bytes, call: Call, content: Content) -> None:
         self.line = line
         self.call = call
-        self.deadline = call.started + call.timeout
+        self.deadline = deadline(call)
         self._content = content
         self._repeated = False
         self._prepare()

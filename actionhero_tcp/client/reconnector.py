@@ -166,10 +166,10 @@ class Reconnector(Link[Connection]):
     def _now(self) -> float:
         return float(self._seconds())
 
-    def _set_timer(self, deadline: float) -> None:
+    def _set_timer(self, when: float) -> None:
         stop(self._timer)
-        if deadline < inf:
-            delay = max(0.0, deadline - self._seconds())
+        if when < inf:
+            delay = max(0.0, when - self._seconds())
             self._timer = self._clock.callLater(delay, lambda: self._check(self._seconds()))
 
     def _took_too_long(self, _: object, seconds: float) -> None:

@@ -28,6 +28,11 @@ class Call(Protocol):
         ...
 
 
+def deadline(call: Call) -> float:
+    """Return the time at which a call has waited long enough."""
+    return call.started + call.timeout
+
+
 class Listener(Protocol):
     """The owner of a protocol."""
 

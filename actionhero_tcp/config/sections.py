@@ -219,7 +219,7 @@ class Limits:
     max_connections_per_ip: int = option(
         0,
         "clients of one address (under IPv6 of one /64) that may be connected at once; past it "
-        "one gets an error line and is closed; 0 = no limit of its own",
+        "one gets an error line and is closed; 0 = no limit",
         minimum=0,
         key="maxConnectionsPerIP",
         live=True,
@@ -560,6 +560,12 @@ class Web:
         "a host name under which the web port is reached, beside the names of loopback and "
         "`bindIP`; `*` for any, behind a proxy that checks it; may be given several times",
         option="web-allowed-host",
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        "an address or network of the proxies whose `X-Forwarded-For` says where clients over "
+        "WebSocket are; may be given several times",
+        option="web-trusted-proxy",
     )
     allowed_origins: tuple[str, ...] = option(
         (),

@@ -20,6 +20,7 @@ class TrustedProxies:
     Args:
         rules: Addresses and networks, such as ``10.0.0.0/8``; ``unix:/path`` for whoever may
             connect to that UNIX socket of ours, ``unix:`` for any of ours.
+        key: Where in the configuration they are, for errors.
 
     Raises:
         StartError: One of them is none of these; the text says which.
@@ -29,14 +30,14 @@ class TrustedProxies:
         sockets: The paths of UNIX sockets; empty text for any.
     """
 
-    def __init__(self, rules: Iterable[str]) -> None:
+    def __init__(self, rules: Iterable[str], key: str = "tcpServer.trustedProxies") -> None:
         rules = tuple(rules)
         self.sockets = {_socket_path(rule) for rule in rules if rule.startswith(_UNIX)}
         try:
             self.networks = [ip_network(rule) for rule in rules if not rule.startswith(_UNIX)]
         except ValueError as error:
             raise StartError(
-                f"tcpServer.trustedProxies: {error}; expected are addresses, networks such as "
+                f"{key}: {error}; expected are addresses, networks such as "
                 "10.0.0.0/8, and unix:/path for a UNIX socket"
             ) from None
 

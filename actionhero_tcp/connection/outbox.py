@@ -288,13 +288,13 @@ class Outbox:
             self._flush_with_files(writer)
             self._charge()
             return
-        data = parts[0] if len(parts) == 1 else b"".join(parts)  # type: ignore[arg-type]
+        data = b"".join(parts)  # type: ignore[arg-type]
         parts.clear()
         self._own = self._said = 0
         if self._charged:
             self._charge()
-        self._write_batch.sent_bytes += len(data)  # type: ignore[arg-type]
-        writer.write(data)  # type: ignore[arg-type]
+        self._write_batch.sent_bytes += len(data)
+        writer.write(data)
 
     def _charge(self) -> None:
         """Charges the account with what waits here."""

@@ -62,17 +62,15 @@ class Verb:
             ClientError: The argument is missing, or not what the verb takes.
             UnicodeDecodeError: The argument is not UTF-8.
         """
-        if not rest and not self.takes:
-            return self.run(connection, number, "")
-        argument = rest.decode()
+        argument = rest.decode() if rest else ""
         if self.one_word:
             argument = argument.strip(" \t")
             if not argument or " " in argument or "\t" in argument:
                 raise self.wrong_argument()
-        elif not argument:
-            if self.takes:
+        elif self.takes:
+            if not argument:
                 raise self.wrong_argument()
-        elif not self.takes and not argument.isspace():
+        elif argument and not argument.isspace():
             raise ClientError(f"{self.name} takes no argument")
         return self.run(connection, number, argument)
 

@@ -216,6 +216,19 @@ def writer_at_once(transport: Any) -> Callable[[bytes], object]:
     return write_now
 
 
+def set_protocol(transport: Any, protocol: Any) -> None:
+    """Has another protocol get what comes on a connection, and its end.
+
+    Args:
+        transport: The transport of TCP, or of TLS over it.
+        protocol: Gets it from now on.
+    """
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        transport.wrappedProtocol = protocol
+    else:
+        transport.protocol = protocol
+
+
 def write_at_once(port: IListeningPort) -> None:
     """Has a listening port give its clients transports that write at once.
 

@@ -49,18 +49,24 @@ class LineReader:
 
     __slots__ = (
         "_account",
+        "_answer",
         "_backlog",
         "_backlog_charge",
+        "_client",
         "_connection",
         "_context",
         "_ended",
         "_line_charge",
+        "_memory",
         "_newcomer",
         "_owner",
         "_paused",
+        "_queue",
         "_rate_limit",
         "_rate_timer",
+        "_seconds",
         "_splitter",
+        "_write_batch",
         "tag",
     )
 
@@ -72,6 +78,13 @@ class LineReader:
         self._connection = connection
         self._context = context
         self._account = account
+        # What is asked for each line; to find it by the context each time takes longer.
+        self._answer = context.router.serve
+        self._queue = context.queue
+        self._seconds = context.queue.seconds
+        self._memory = context.memory
+        self._write_batch = context.write_batch
+        self._client = connection.id
         self._splitter = connection.profile.splitter(limits.max_line_length)
         connection.announced = not limits.announce_delay
         self._newcomer: Newcomer | None = Newcomer(
@@ -105,16 +118,15 @@ class LineReader:
         if self._newcomer is not None and not self._meet(self._newcomer, data, lines):
             return
         if lines:
-            context = self._context
-            seconds, write_batch = context.queue.seconds, context.write_batch
+            seconds, write_batch = self._seconds, self._write_batch
             began = seconds()
             with write_batch:
                 write_batch.single = len(lines) == 1
-                write_batch.client = self._connection.id
+                write_batch.client = self._client
                 self._take(lines)
             spent = seconds() - began
             if spent >= COSTLY_SECONDS:
-                context.queue.spent(self, spent)
+                self._queue.spent(self, spent)
 
     def pause(self) -> None:
         """Reads no more from the client until `resume` finds no reason to wait."""
@@ -176,21 +188,20 @@ class LineReader:
 
     def _take(self, lines: list[bytes]) -> None:
         """Serves lines, or keeps them where earlier ones still wait."""
-        connection, context = self._connection, self._context
-        queue = context.queue
+        connection, queue = self._connection, self._queue
         if self._backlog is not None:
             self._backlog.extend(lines)
             self._charge_backlog()
-        elif connection.holds or (context.memory.pressed and self._lacks_memory(lines)):
+        elif connection.holds or (self._memory.pressed and self._lacks_memory(lines)):
             self._stall(Backlog(lines))
         elif queue.exhausted or (self.tag and queue.is_behind(self)):
             self._stall(Backlog(lines))
             self._wait_for_turn()
-        elif len(lines) > LINES_AT_ONCE or self._rate_limit is not None:
+        elif self._rate_limit is not None or len(lines) > LINES_AT_ONCE:
             self._serve(Backlog(lines))
         else:
             rest = iter(lines)
-            context.router.serve(connection, rest)
+            self._answer(connection, rest)
             if connection.holds:
                 self._stall(Backlog(rest))
 

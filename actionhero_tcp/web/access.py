@@ -5,11 +5,14 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterable
-from typing import Final
+from ipaddress import ip_address
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.web.server import Request
 
+from ..config.trusted_proxies import TrustedProxies
 from .resources import last_argument
 
 COOKIE: Final = "actionhero_token"
@@ -34,6 +37,7 @@ class Access:
         hosts: Host names, without a port, that requests may name.
         origins: Origins of other sites whose pages may connect, such as ``https://a.example``.
         path: The path below which the site is served; the cookie holds there.
+        proxies: The proxies that may say where a client is.
 
     Attributes:
         token: The token.
@@ -41,12 +45,18 @@ class Access:
     """
 
     def __init__(
-        self, token: str, hosts: Iterable[str], origins: Iterable[str], path: str = "/"
+        self,
+        token: str,
+        hosts: Iterable[str],
+        origins: Iterable[str],
+        path: str = "/",
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self._hosts = {host.lower() for host in hosts}
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self.path = path
+        self._proxies = proxies or TrustedProxies(())
 
     def knows_host(self, request: Request) -> bool:
         """Returns whether the request names a host of ours."""
@@ -61,6 +71,25 @@ class Access:
             return True
         parts = urlsplit(origin)
         return bool(parts.netloc) and parts.netloc == _header(request, "host").lower()
+
+    def peer_of(self, request: Request) -> Any:
+        """Returns the address of a client, which a trusted proxy says in ``X-Forwarded-For``.
+
+        Each proxy appends the address that it was asked from. So the last one that is not a
+        trusted proxy's is the client's; what stands before it the client may have invented.
+        """
+        transport: Any = request.transport
+        peer, host = transport.getPeer(), transport.getHost()
+        forwarded = request.requestHeaders.getRawHeaders("x-forwarded-for", [])
+        for text in reversed(",".join(forwarded).split(",")):
+            if not self._proxies.trust(peer, host):
+                break
+            address = _address(text.strip())
+            if address is None:
+                break
+            kind = IPv6Address if address.version == 6 else IPv4Address
+            peer = kind("TCP", str(address), 0)
+        return peer
 
     def has_token(self, request: Request) -> bool:
         """Returns whether the request shows the token, in its cookie or as a bearer."""
@@ -92,3 +121,15 @@ def _header(request: Request, name: str) -> str:
 def _without_port(host: str) -> str:
     """The name in a ``Host`` header."""
     return host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
+
+
+def _address(text: str) -> Any:
+    """An address, with or without a port; None where the text is none."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

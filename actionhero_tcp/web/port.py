@@ -10,6 +10,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..config.trusted_proxies import TrustedProxies
 from .access import LOOPBACK_NAMES, Access
 from .site import Root, WebSite
 
@@ -23,10 +24,15 @@ _log = Logger()
 
 
 def access_of(settings: Web) -> Access:
-    """Returns who may use the web port, by its settings."""
+    """Returns who may use the web port, by its settings.
+
+    Raises:
+        StartError: A trusted proxy is no address and no network.
+    """
     hosts = [*LOOPBACK_NAMES, settings.bind_ip, *settings.allowed_hosts]
     path = f"/{settings.path_prefix.strip('/')}/".replace("//", "/")
-    return Access(settings.token, hosts, settings.allowed_origins, path)
+    proxies = TrustedProxies(settings.trusted_proxies, "web.trustedProxies")
+    return Access(settings.token, hosts, settings.allowed_origins, path, proxies)
 
 
 class WebPort:

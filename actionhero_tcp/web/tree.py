@@ -13,10 +13,10 @@ from .metrics import MetricsResource, ServerRegistry
 from .resources import JSONResource, TextFile, WebResource
 from .site import Protected
 from .snapshot import Snapshot
+from .websocket import BuildProtocol, WebSocketEndpoint
 
 if TYPE_CHECKING:
     from .families import Source
-    from .websocket import BuildProtocol
 
 PAGE_FILES: Final = {
     "index.html": "text/html",
@@ -47,13 +47,11 @@ def server_tree(
     tree = health_tree(reasons)
     tree.add("metrics", MetricsResource(ServerRegistry(source)))
     if context.live.config.web.web_socket:
-        # wsproto comes with an extra, and is needed only where this is on.
-        from .websocket import WebSocketEndpoint, WebSocketFactory
-
-        factory = WebSocketFactory(
-            build_protocol, lambda: context.live.limits.max_line_length, context.clock
+        live = context.live
+        endpoint = WebSocketEndpoint(
+            access, build_protocol, lambda: live.limits.max_line_length, context.clock
         )
-        tree.add("ws", WebSocketEndpoint(access, factory))
+        tree.add("ws", endpoint)
         tree.add("actionhero.js", _page_file("actionhero.js"))
     if events is not None:
         _add_page(tree, access, Snapshot(context.api, source.requests, reasons), events)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.server import Request
-from twisted.web.websocket import WebSocketResource, WebSocketTransport
-from wsproto.utilities import RemoteProtocolError
+from twisted.web.server import NOT_DONE_YET, Request
 
 from ..clock import Clock, Timer, stop
+from ..net.transport import set_protocol, writer_at_once
+from ..wire.frames import (
+    CLOSE,
+    NORMAL,
+    PING,
+    PONG,
+    PROTOCOL_ERROR,
+    TRY_AGAIN_LATER,
+    FrameError,
+    FrameReader,
+    close_frame,
+    frame,
+    text_frames,
+)
 from .access import Access
 from .resources import Leaf, Refusal
 
@@ -22,11 +38,12 @@ PING_SECONDS: Final = 30.0
 """The time between two pings; a client that answers none of two is gone."""
 
 OVERHEAD_BYTES: Final = 64 * 1024
-"""What may come between two messages beside a message: frames' headers, pings and pongs."""
+"""A message may be so much longer than a line: the server then refuses it with an error line."""
 
-PROTOCOL_ERROR: Final = 1002
-TOO_BIG: Final = 1009
-"""Codes of RFC 6455 with which a connection is closed; 1000 is the usual one."""
+VERSION: Final = "13"
+"""The version of WebSocket, which has been this one since 2011."""
+
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 LineProtocol = Any
 """An `ActionHeroProtocol`, as its factory makes it."""
@@ -38,33 +55,38 @@ class MessageTransport:
     """What a client's protocol takes for its transport: it turns lines into text messages.
 
     Args:
-        transport: The transport of the WebSocket, which sends messages.
-        below: The transport of the bytes: TCP, or TLS over it.
+        transport: The transport of the bytes: TCP, or TLS over it.
+        peer: The client's address.
 
     Attributes:
-        transport: The transport of the bytes, for what asks how far it has sent.
+        transport: See above, for what asks how far it has sent.
     """
 
-    def __init__(self, transport: WebSocketTransport, below: Any) -> None:
-        self._messages = transport
-        self.transport = below
+    __slots__ = ("_closed", "_peer", "_write", "transport")
+
+    def __init__(self, transport: Any, peer: Any) -> None:
+        self.transport = transport
+        self._peer = peer
+        self._write = writer_at_once(transport)
         self._closed = False
 
     def write(self, data: bytes) -> None:
         """Sends lines, each as one text message without its end."""
-        for line in data.split(b"\r\n"):
-            if line and not self._closed:
-                self._messages.sendTextMessage(line.decode("utf-8", "replace"))
+        if not self._closed:
+            self._write(text_frames(data))
 
     def write_content(self, data: bytes) -> None:
         """Sends a part of a file as a binary message."""
         if not self._closed:
-            self._messages.sendBytesMessage(data)
+            self._write(frame(data))
+
+    def write_control(self, kind: int, payload: bytes = b"") -> None:
+        """Sends a ping or a pong."""
+        if not self._closed:
+            self._write(frame(payload, kind))
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         """Tells a producer to pause while the client does not read."""
-        # The HTTP channel, which has done its work, is one.
-        self.transport.unregisterProducer()
         self.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
@@ -83,11 +105,12 @@ class MessageTransport:
         """Closes: a WebSocket has no half-open state."""
         self.loseConnection()
 
-    def loseConnection(self, code: int = 1000) -> None:
+    def loseConnection(self, code: int = NORMAL) -> None:
         """Sends what is written and the closing frame, and closes."""
         if not self._closed:
             self._closed = True
-            self._messages.loseConnection(code)
+            self._write(close_frame(code))
+            self.transport.loseConnection()
 
     def abortConnection(self) -> None:
         """Drops the connection with what it was to send."""
@@ -96,7 +119,7 @@ class MessageTransport:
 
     def getPeer(self) -> Any:
         """Returns the client's address."""
-        return self.transport.getPeer()
+        return self._peer
 
     def getHost(self) -> Any:
         """Returns our address."""
@@ -104,127 +127,156 @@ class MessageTransport:
 
 
 class WebSocketClient:
-    """One client: the messages of a WebSocket on one side, the protocol of lines on the other.
+    """One client: the frames of a WebSocket on one side, the protocol of lines on the other.
 
     Args:
-        request: The HTTP request that has become a WebSocket.
-        build_protocol: Makes the protocol of a client.
+        transport: The transport that the client's protocol gets.
+        protocol: The client's protocol.
         max_bytes: The most bytes of one message.
         clock: Calls later.
     """
 
+    __slots__ = ("_clock", "_protocol", "_reader", "_timer", "_transport", "_unanswered")
+
     def __init__(
-        self, request: Request, build_protocol: BuildProtocol, max_bytes: int, clock: Clock
+        self, transport: MessageTransport, protocol: LineProtocol, max_bytes: int, clock: Clock
     ) -> None:
-        self._channel: Any = request.channel
-        self._build_protocol = build_protocol
-        self._max_received = max_bytes + OVERHEAD_BYTES
+        self._transport = transport
+        self._protocol = protocol
+        self._reader = FrameReader(max_bytes + OVERHEAD_BYTES)
         self._clock = clock
-        self._received = 0
         self._unanswered = 0
-        self._timer: Timer | None = None
-        self._protocol: LineProtocol = None
-        self._websocket: WebSocketTransport
-        self._transport: MessageTransport
+        self._timer: Timer = clock.callLater(PING_SECONDS, self._ping)
 
-    def negotiationStarted(self, transport: WebSocketTransport) -> None:
-        """Takes the transport; nothing may be sent yet."""
-        self._websocket = transport
-        self._transport = MessageTransport(transport, self._channel.transport)
+    def dataReceived(self, data: bytes) -> None:
+        """Hands on all messages that a chunk completes, each as one line."""
+        lines: list[bytes] = []
+        code = None
+        try:
+            for kind, payload in self._reader.feed(data):
+                if kind < CLOSE:
+                    lines.append(payload)
+                elif kind == PING:
+                    self._transport.write_control(PONG, payload)
+                elif kind == PONG:
+                    self._unanswered = 0
+                else:
+                    code = _code(payload)
+                    break
+        except FrameError as error:
+            code = error.code
+        if lines:
+            self._take(lines)
+        if code is not None:
+            self._transport.loseConnection(code)
 
-    def negotiationFinished(self) -> None:
-        """Lets the client in, as one that has connected over TCP."""
-        self._channel.dataReceived = self._bounded(self._channel.dataReceived)
-        self._protocol = self._build_protocol(self._transport.getPeer())
-        self._protocol.makeConnection(self._transport)
-        self._ping_later()
-
-    def textMessageReceived(self, message: str) -> None:
-        """Takes a message as one line; line ends within it are blanks, as JSON has it."""
-        self._take(message.encode("utf-8", "replace"))
-
-    def bytesMessageReceived(self, data: bytes | bytearray) -> None:
-        """Takes a message that a client has sent as binary in the same way."""
-        self._take(bytes(data))
-
-    def pongReceived(self, payload: bytes) -> None:
-        """Notes that the client lives."""
-        self._unanswered = 0
-
-    def connectionLost(self, reason: Failure) -> None:
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Tells the protocol that the client is gone."""
         stop(self._timer)
-        if self._protocol is not None:
-            self._protocol.connectionLost(reason)
+        self._protocol.connectionLost(reason)
 
-    def _take(self, line: bytes) -> None:
-        self._received = 0
-        self._protocol.dataReceived(line.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
-
-    def _bounded(self, receive: Callable[[bytes], object]) -> Callable[[bytes], None]:
-        """Bounds what the WebSocket buffers of a message that has not ended."""
-
-        def received(data: bytes) -> None:
-            self._received += len(data)
-            try:
-                receive(data)
-            except RemoteProtocolError:
-                self._transport.loseConnection(PROTOCOL_ERROR)
-                return
-            if self._received > self._max_received:
-                self._transport.loseConnection(TOO_BIG)
-
-        return received
-
-    def _ping_later(self) -> None:
-        self._timer = self._clock.callLater(PING_SECONDS, self._ping)
+    def _take(self, lines: list[bytes]) -> None:
+        # Line ends within a message are blanks, as JSON has it.
+        parts = [line.translate(_BLANKS) for line in lines]
+        self._protocol.dataReceived(b"\n".join([*parts, b""]))
 
     def _ping(self) -> None:
         if self._unanswered >= 2:
             self._transport.abortConnection()
             return
         self._unanswered += 1
-        self._websocket.ping()
-        self._ping_later()
+        self._transport.write_control(PING)
+        self._timer = self._clock.callLater(PING_SECONDS, self._ping)
 
 
-class WebSocketFactory:
-    """Makes a `WebSocketClient` of each request that asks for one.
+_BLANKS: Final = bytes.maketrans(b"\r\n", b"  ")
 
-    Args:
-        build_protocol: Makes the protocol of a client.
-        max_bytes: Returns the most bytes of one message; a reload may change it.
-        clock: Calls later.
-    """
 
-    def __init__(
-        self, build_protocol: BuildProtocol, max_bytes: Callable[[], int], clock: Clock
-    ) -> None:
-        self._build_protocol = build_protocol
-        self._max_bytes = max_bytes
-        self._clock = clock
-
-    def buildProtocol(self, request: Request) -> WebSocketClient:
-        """Returns the protocol of a request."""
-        return WebSocketClient(request, self._build_protocol, self._max_bytes(), self._clock)
+def _code(payload: bytes) -> int:
+    """The code with which a client's close is answered: its own one."""
+    if not payload:
+        return NORMAL
+    code = int.from_bytes(payload[:2], "big")
+    is_known = len(payload) >= 2 and (1000 <= code <= 1014 or 3000 <= code <= 4999)
+    return code if is_known and code not in (1004, 1005, 1006) else PROTOCOL_ERROR
 
 
 class WebSocketEndpoint(Leaf):
     """Where browsers connect: pages of ours, and of the origins that are allowed.
 
     Args:
-        access: Decides from where.
-        factory: Makes the clients.
+        access: Decides from where, and knows where clients behind proxies are.
+        build_protocol: Makes the protocol of a client.
+        max_bytes: Returns the most bytes of one message; a reload may change it.
+        clock: Calls later.
     """
 
-    def __init__(self, access: Access, factory: WebSocketFactory) -> None:
+    def __init__(
+        self,
+        access: Access,
+        build_protocol: BuildProtocol,
+        max_bytes: Callable[[], int],
+        clock: Clock,
+    ) -> None:
         super().__init__()
         self._access = access
-        self._websocket = WebSocketResource(factory)
+        self._build_protocol = build_protocol
+        self._max_bytes = max_bytes
+        self._clock = clock
 
     def render_GET(self, request: Request) -> Any:
         """Makes a WebSocket of the request, or refuses it."""
         if not self._access.knows_origin(request):
             text = "pages of this origin may not connect; see web.allowedOrigins"
             return Refusal(403, text).render(request)
-        return self._websocket.render_GET(request)
+        wrong = _handshake_error(request)
+        if wrong:
+            request.setHeader("Sec-WebSocket-Version", VERSION)
+            request.setHeader("Upgrade", "websocket")
+            return Refusal(426 if "version" in wrong else 400, wrong).render(request)
+        self._upgrade(request)
+        return NOT_DONE_YET
+
+    def _upgrade(self, request: Request) -> None:
+        channel: Any = request.channel
+        below = channel.transport
+        # The HTTP channel has done its work: it is a producer, and has a timeout.
+        channel.setTimeout(None)
+        below.unregisterProducer()
+        transport = MessageTransport(below, self._access.peer_of(request))
+        below.write(_accepted(_header(request, "sec-websocket-key")))
+        protocol = self._build_protocol(transport.getPeer())
+        if protocol is None:
+            transport.loseConnection(TRY_AGAIN_LATER)
+            return
+        client = WebSocketClient(transport, protocol, self._max_bytes(), self._clock)
+        set_protocol(below, client)
+        protocol.makeConnection(transport)
+
+
+def _handshake_error(request: Request) -> str:
+    """What is wrong with a request for a WebSocket; empty where nothing is."""
+    upgrades = {each.strip().lower() for each in _header(request, "connection").split(",")}
+    if _header(request, "upgrade").lower() != "websocket" or "upgrade" not in upgrades:
+        return "expected a WebSocket: the headers Upgrade: websocket and Connection: Upgrade"
+    if _header(request, "sec-websocket-version") != VERSION:
+        return f"expected version {VERSION} of WebSocket in Sec-WebSocket-Version"
+    try:
+        key = base64.b64decode(_header(request, "sec-websocket-key"), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    return "" if len(key) == 16 else "expected 16 bytes as base64 in Sec-WebSocket-Key"
+
+
+def _accepted(key: str) -> bytes:
+    """What a handshake is answered with."""
+    digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+    )
+
+
+def _header(request: Request, name: str) -> str:
+    values = request.requestHeaders.getRawHeaders(name, [""])
+    return str(values[-1]).strip()

@@ -1,4 +1,4 @@
-"""Redis is stopped while many clients, each in a room of its own, say all they can."""
+"""Redis is stopped while many clients, each in a separate room, say all they can."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class RedisStoppedTests(FaultTestCase):
             speaker.send(b"say again\n")
         crowd.until(lambda: all(s.answered > rounds[s] + LINES for s in speakers), "answers")
         self.note(
-            f"Redis is stopped, and {REDIS_ROOMS:,} clients, each in a room of its own, say "
+            f"Redis is stopped, and {REDIS_ROOMS:,} clients, each in a separate room, say "
             f"{LINES} lines of 60 KB; `redis.maxPendingBytes` is {mib(PENDING)}",
             f"{mib(peak - before)} more memory at the peak; all {lost:,} messages counted as "
             "lost, every line answered, and all served as before afterwards",

@@ -1,21 +1,27 @@
-"""Make the pictures of the live page that the docs show, from a running server.
+"""Make the pictures of the live page and of the console in the docs, from a running server.
 
 Usage: python -m tests.support.screenshots
 """
 
 from __future__ import annotations
 
+import html
 import random
+import re
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from twisted.trial.unittest import SynchronousTestCase
 
+from tests.process.cli.test_piped import PROGRAM
+from tests.process.cli.test_terminal import Terminal
 from tests.support import ROOT, Daemon, wait_for
 from tests.support.web import CHROMIUM_OPTIONS, web_daemon
 from tools.system_packages import need, which
@@ -70,6 +76,56 @@ def shoot(browser: Any, url: str) -> None:
     browser.save_screenshot(str(FOLDER / "live-page-actions.png"))
 
 
+CONSOLE: Final = (
+    '{"action":"cacheTest","params":{"key":"color","value":"green"}}',
+    "roomChange lobby",
+    "randomNumber",
+)
+"""The lines that the picture of the console shows."""
+
+COLOURS: Final = {
+    "31": "#f87171", "32": "#4ade80", "33": "#facc15", "34": "#60a5fa", "35": "#c084fc",
+    "36": "#22d3ee", "90": "#94a3b8",
+}  # fmt: skip
+"""Colours of a terminal, by their numbers in its escapes."""
+
+PAGE: Final = """<meta charset="utf-8"><body style="margin:0;background:#0f172a"><pre
+style="margin:0;padding:20px;color:#e2e8f0;font:15px/1.35 'DejaVu Sans Mono'">{}</pre>"""
+
+
+def as_page(screen: str) -> str:
+    """Returns a page that shows what a terminal does, with its colours."""
+    parts = ["<span>"]
+    for escape, text in re.findall(r"(?:\x1b\[([\d;]*)m)?([^\x1b]*)", screen):
+        colour = next((COLOURS[each] for each in escape.split(";") if each in COLOURS), "")
+        if escape:
+            parts.append(f"</span><span style='color:{colour or 'inherit'}'>")
+        parts.append(html.escape(text))
+    return PAGE.format("".join([*parts, "</span>"]))
+
+
+def shoot_console(browser: Any, running: Daemon) -> None:
+    """Saves a picture of a session at the console."""
+    session = SynchronousTestCase()
+    try:
+        terminal = Terminal(session, PROGRAM, "console", f"127.0.0.1:{running.port}")
+        terminal.wait_for("\n>")
+        for number, line in enumerate(CONSOLE, 1):
+            terminal.type_line(line)
+            terminal.wait_for(" ms", number)
+        terminal.type("cache", "Tab", "Tab")
+        terminal.wait_for("> cacheTest")
+        page = Path(tempfile.mkstemp(suffix=".html")[1])
+        page.write_text(as_page(terminal.screen("-e")), encoding="utf-8")
+    finally:
+        session.doCleanups()
+    browser.get(page.as_uri())
+    size = browser.execute_script("return document.querySelector('pre').offsetHeight")
+    browser.set_window_size(900, size + 160)
+    browser.find_element(By.TAG_NAME, "body").screenshot(str(FOLDER / "console.png"))
+    page.unlink()
+
+
 def main() -> None:
     """Starts a server, clients and a browser, and saves the pictures."""
     need("chromium", "chromedriver")
@@ -84,6 +140,8 @@ def main() -> None:
         browser = webdriver.Chrome(options=options, service=Service(which("chromedriver")))
         stack.callback(browser.quit)
         shoot(browser, f"http://localhost:{port}/")
+        quiet, _ = stack.enter_context(web_daemon("--server-name=fleet", "--no-log-requests"))
+        shoot_console(browser, quiet)
 
 
 if __name__ == "__main__":

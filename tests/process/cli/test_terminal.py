@@ -66,6 +66,29 @@ class Terminal:
         return self.screen()
 
 
+class Dialect29Tests(DaemonTestCase):
+    """A session in the dialect of actionHero 29."""
+
+    files = FILES
+    options = ("--dialect=29", "--starting-chat-rooms=hall")
+
+    def test_a_session(self) -> None:
+        place = f"127.0.0.1:{self.daemon.port}"
+        terminal = Terminal(self, PROGRAM, "console", "--dialect=29", place)
+        terminal.wait_for('"welcome"')
+        terminal.wait_for("\n>")
+        terminal.type("roomA", "Tab")
+        terminal.wait_for("> roomAdd")
+        terminal.type_line(" hall")
+        terminal.wait_for('"data": true')
+        terminal.type_line("say hall hello")
+        terminal.wait_for("in hall: hello")
+        terminal.type_line("file text")
+        terminal.wait_for("hello\nworld\n13 bytes")
+        terminal.type_line("quit")
+        terminal.wait_for("status 0")
+
+
 class TerminalTests(DaemonTestCase):
     """A session at the prompt."""
 

@@ -12,7 +12,16 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from actionhero_tcp.client import TLS, Client, LostError, NoAnswerError, aio, blocking
+from actionhero_tcp.client import (
+    TLS,
+    AnswerError,
+    CallError,
+    Client,
+    LostError,
+    NoAnswerError,
+    aio,
+    blocking,
+)
 from tests.support import PATIENCE, Daemon
 from tests.support.integration import prepared_daemon
 from tests.support.nodes import Proxy
@@ -36,6 +45,15 @@ async def think(api, connection, call):
     await deferLater(api.reactor, 0.02)
 """
 
+REFUSE = """
+from actionhero_tcp import ActionError, before_action
+
+
+@before_action("actionsView")
+def refuse(api, connection, call):
+    raise ActionError("log in first")
+"""
+
 LARGE = random.Random(7).randbytes(1_000_000)
 NAMES = ("text", "looks like answers", "binary", "empty")
 
@@ -51,12 +69,14 @@ class FileTestCase(TestCase):
 
     timeout = 4 * PATIENCE
 
-    def start(self, *options: str, pair: str = "") -> tuple[Daemon, TLS | bool]:
+    def start(
+        self, *options: str, files: dict[str, Any] = FILES, pair: str = ""
+    ) -> tuple[Daemon, TLS | bool]:
         """A daemon that lives as long as the test, and how to speak to it."""
         stack = ExitStack()
         self.addCleanup(stack.close)
         options = ("--announce-limit=0", "--action-timeout=600", *options)
-        running = stack.enter_context(prepared_daemon(FILES, *options, pair=pair))
+        running = stack.enter_context(prepared_daemon(files, *options, pair=pair))
         tls = TLS(ca_file=str(running.folder / "certs" / "server-cert.pem")) if pair else False
         return running, tls
 
@@ -126,6 +146,36 @@ class ChatterTests(FileTestCase):
         await self.twisted(self.fetch, running.port, tls)
         self.asyncio(self.fetch, running.port, tls)
         self.fetch_and_wait(running.port, tls)
+
+    def test_tcp(self) -> Deferred[None]:
+        return ensureDeferred(self.check(""))
+
+    def test_tls(self) -> Deferred[None]:
+        return ensureDeferred(self.check("ec"))
+
+
+class RawTests(FileTestCase):
+    """A server that does not say whether it sends headers: files come raw, between marks."""
+
+    async def fetch(self, client: Any) -> None:
+        for name in NAMES:
+            self.assertEqual(CONTENTS[name], await client.file(name), name)
+        parts: list[bytes] = []
+        self.assertEqual(len(LARGE), await client.file("large", parts.append))
+        self.assertEqual(LARGE, b"".join(parts))
+        with self.assertRaises(AnswerError):
+            await client.file("nope")
+        with self.assertRaises(CallError):
+            await client.file("large", offset=7)
+
+    async def check(self, pair: str) -> None:
+        files = {**FILES, "actions/refuse.py": REFUSE}
+        running, tls = self.start(files=files, pair=pair)
+        await self.twisted(self.fetch, running.port, tls)
+        self.asyncio(self.fetch, running.port, tls)
+        with blocking.Client("localhost", running.port, tls=tls, timeout=PATIENCE) as client:
+            self.assertEqual(CONTENTS["looks like answers"], client.file("looks like answers"))
+            self.assertEqual(LARGE, client.file("large"))
 
     def test_tcp(self) -> Deferred[None]:
         return ensureDeferred(self.check(""))

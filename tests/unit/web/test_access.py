@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
+from actionhero_tcp.config.trusted_proxies import TrustedProxies
 from actionhero_tcp.web.access import Access
 
 
@@ -91,3 +94,35 @@ class AccessTests(SynchronousTestCase):
         one, other = Access("", [], []).token, Access("", [], []).token
         self.assertNotEqual(one, other)
         self.assertGreaterEqual(len(one), 32)
+
+
+class ForwardedTests(SynchronousTestCase):
+    """Clients behind proxies."""
+
+    def peer(self, *forwarded: str, peer: str = "10.0.0.1", proxies: str = "10.0.0.0/8") -> str:
+        access = Access("", [], [], proxies=TrustedProxies(proxies.split()))
+        headers = Headers({"x-forwarded-for": list(forwarded)} if forwarded else {})
+        ours = IPv4Address("TCP", "10.0.0.9", 5080)
+        theirs = IPv4Address("TCP", peer, 40001)
+        transport = SimpleNamespace(getPeer=lambda: theirs, getHost=lambda: ours)
+        request: Any = SimpleNamespace(requestHeaders=headers, transport=transport)
+        return str(access.peer_of(request).host)
+
+    def test_a_trusted_proxy_is_believed(self) -> None:
+        self.assertEqual("192.0.2.7", self.peer("192.0.2.7"))
+        self.assertEqual("2001:db8::7", self.peer("2001:db8::7"))
+        self.assertEqual("2001:db8::7", self.peer("[2001:db8::7]:4000"))
+        self.assertEqual("192.0.2.7", self.peer("192.0.2.7:4000"))
+
+    def test_others_are_not(self) -> None:
+        self.assertEqual("192.0.2.1", self.peer("192.0.2.7", peer="192.0.2.1"))
+        self.assertEqual("10.0.0.1", self.peer("192.0.2.7", proxies=""))
+
+    def test_what_a_client_invents_before_the_proxies_is_not_believed(self) -> None:
+        self.assertEqual("192.0.2.7", self.peer("198.51.100.1, 192.0.2.7, 10.0.0.2"))
+        self.assertEqual("192.0.2.7", self.peer("198.51.100.1", "192.0.2.7", "10.0.0.2"))
+
+    def test_without_the_header_or_with_nonsense_it_is_the_proxy(self) -> None:
+        self.assertEqual("10.0.0.1", self.peer())
+        for text in ("", "unknown", "_hidden", "1.2.3", "[", "x" * 10_000):
+            self.assertEqual("10.0.0.1", self.peer(text), text)

@@ -30,7 +30,6 @@ from actionhero_tcp.web.websocket import (
     OVERHEAD_BYTES,
     PING_SECONDS,
     WebSocketEndpoint,
-    WebSocketFactory,
 )
 from tests.support import PROPERTY
 from tests.support.web import send
@@ -84,7 +83,7 @@ class WebSocketTests(SynchronousTestCase):
         clock = self.server.clock
         access = Access("", ["localhost"], ["https://app.example"])
         tree = WebResource()
-        tree.add("ws", WebSocketEndpoint(access, WebSocketFactory(build, lambda: LONGEST, clock)))
+        tree.add("ws", WebSocketEndpoint(access, build, lambda: LONGEST, clock))
         self.site = WebSite(Root(access, "", tree), clock)
         self.connect = partial(Browser, self.site, clock)
 
