@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -90,11 +90,10 @@ class TextForm:
 
     def fields(self, fields: Mapping[str, Any]) -> str:
         """See `Form.fields`."""
-        texts = (
+        return _joined(
             f" {key if key.isidentifier() else _quoted(key)}={_quoted(value)}"
             for key, value in _named(fields)
         )
-        return "".join(texts)[:MAX_FIELDS_CHARACTERS]
 
     def who(self, connection: Connection, more: str = "") -> str:
         """See `Form.who`."""
@@ -148,16 +147,8 @@ class JsonForm:
         self.request = self._event % "request"
 
     def fields(self, fields: Mapping[str, Any]) -> str:
-        """See `Form.fields`; those that are too long together are left out."""
-        text = ""
-        for key, value in _named(fields):
-            try:
-                more = f",{as_json(key)}:{as_json(value)}"
-            except Exception:
-                more = f",{as_json(key)}:{as_json(UNSHOWN)}"
-            if len(text) + len(more) <= MAX_FIELDS_CHARACTERS:
-                text += more
-        return text
+        """See `Form.fields`."""
+        return _joined(f",{as_json(key)}:{_shown(value)}" for key, value in _named(fields))
 
     def who(self, connection: Connection, more: str = "") -> str:
         """See `Form.who`."""
@@ -253,6 +244,23 @@ def _named(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The fields of an application, with an underscore behind names that a line has already."""
     for key, value in fields.items():
         yield (f"{key}_" if key in _TAKEN else str(key)), value
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Texts one after the other, without those that would make the whole too long."""
+    whole = ""
+    for text in texts:
+        if len(whole) + len(text) <= MAX_FIELDS_CHARACTERS:
+            whole += text
+    return whole
+
+
+def _shown(value: object) -> str:
+    """A value as JSON, whatever it is."""
+    try:
+        return as_json(value)
+    except Exception:
+        return as_json(UNSHOWN)
 
 
 def _quoted(value: object) -> str:
