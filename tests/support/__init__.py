@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportWithDisconnection
 
 from actionhero_tcp.app.cache import LocalCache
@@ -38,8 +38,8 @@ from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
 
-PROPERTY = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
-"""For property tests, which must not depend on how fast the machine is."""
+PROPERTY = settings(max_examples=200)
+"""For property tests; see `tests.PROFILE` for the rest of their settings."""
 
 ROOT = Path(__file__).parent.parent.parent
 TWISTD = Path(sys.executable).parent / "twistd"

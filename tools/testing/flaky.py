@@ -1,4 +1,4 @@
-"""Run the tests many times, and count the failures of each.
+"""Run the tests many times, and count the failures of each; property tests try other examples.
 
 Usage: python -m tools.testing.flaky [--times 10] [--load [3]] [--random [1]] [names]
 """
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit status: 0 only when no test failed in any run.
     """
     options = parser().parse_args(arguments)
+    os.environ.setdefault("HYPOTHESIS_PROFILE", "random")
     jobs = collect(options.names)
     counts: Counter[str] = Counter()
     texts: dict[str, str] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IHalfCloseableProtocol, IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.internet.ssl import CertificateOptions
+from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
@@ -223,3 +225,18 @@ class ProgressTests(SynchronousTestCase):
                     left -= len(theirs.recv(left))
                 wait_for(lambda: transport.progress(bottom) == 100_000, "acknowledgement")
             self.assertEqual(100_000, transport.progress(bottom))
+
+    def test_what_a_full_peer_does_not_take_is_unsent(self) -> None:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as listening,
+            socket.create_connection(listening.getsockname()) as ours,
+            listening.accept()[0],
+        ):
+            ours.setblocking(False)
+            held = SimpleNamespace(socket=ours)
+            self.assertFalse(transport.has_unsent(held))
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.send(b"x" * 65536)
+            self.assertTrue(transport.has_unsent(held))
+            self.assertFalse(transport.has_unsent(StringTransport()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -354,22 +353,6 @@ class HelperTests(SynchronousTestCase):
         sock = FakeSocket()
         transport.set_socket_options(SimpleNamespace(socket=sock), keep_alive=False)
         self.assertEqual(0, sock.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
-
-    def test_what_a_full_peer_does_not_take_is_unsent(self) -> None:
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-        ours = socket.create_connection(listener.getsockname())
-        self.addCleanup(ours.close)
-        theirs, _ = listener.accept()
-        self.addCleanup(theirs.close)
-        ours.setblocking(False)
-        held = SimpleNamespace(socket=ours)
-        self.assertFalse(transport.has_unsent(held))
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                ours.send(b"x" * 65536)
-        self.assertTrue(transport.has_unsent(held))
-        self.assertFalse(transport.has_unsent(StringTransport()))
 
     def test_ipv6_sockets_too(self) -> None:
         sock = FakeSocket()
