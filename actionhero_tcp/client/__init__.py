@@ -3,16 +3,19 @@
 `Client` is loaded when it is first used: the other two need no Twisted.
 """
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Final
 
 from .outcomes import (
     Answer,
     AnswerError,
     CallError,
+    CallTimeout,
     ChecksumError,
-    LostError,
-    NoAnswerError,
-    TooMuchError,
+    ConnectionLost,
+    FileTooLarge,
+    LimitReached,
+    TooManyPending,
 )
 from .settings import TLS, Limits
 
@@ -24,20 +27,37 @@ __all__ = [
     "Answer",
     "AnswerError",
     "CallError",
+    "CallTimeout",
     "ChecksumError",
     "Client",
+    "ConnectionLost",
+    "FileTooLarge",
+    "LimitReached",
     "Limits",
-    "LostError",
-    "NoAnswerError",
-    "TooMuchError",
+    "TooManyPending",
 ]
+
+_RENAMED: Final = {
+    "LostError": ConnectionLost,
+    "NoAnswerError": CallTimeout,
+    "TooMuchError": LimitReached,
+}
+"""Names of an earlier release."""
 
 
 def __getattr__(name: str) -> object:
-    """Load the client for Twisted."""
+    """Load the client for Twisted, or find a name of an earlier release."""
     if name == "Client":
         from .client import Client
 
         globals()[name] = Client
         return Client
+    if name in _RENAMED:
+        found = _RENAMED[name]
+        warnings.warn(
+            f"{name} is {found.__name__} now; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,11 +28,13 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
     It connects when `connect` is called, and again whenever the connection is lost, until
     `disconnect` is. Each time it first sets its sticky params and its room again. Calls queue
     until the client reconnects, within their time limit. Calls without an answer when the
-    connection is lost fail with a `LostError`: the server may have run them.
+    connection is lost fail with a `ConnectionLost`: the server may have run them.
 
     Every call sends its request and returns a future. It fails with an `AnswerError` where the
     server answers with an error, and with another `CallError` where no answer comes. A client
     belongs to one event loop and one thread.
+
+    Takes many parameters: each is an option of the client, and is given by its keyword.
 
     Args:
         where: The server's host; or with no port ``unix:`` and the path of its socket.
@@ -49,7 +51,7 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
         on_message: Called with every other message that is no answer: what the application
             sends, and the server's goodbye.
         on_connect: Called with the client after each connect, when all is set again.
-        on_loss: Called with a `LostError` whenever the connection is lost.
+        on_loss: Called with a `ConnectionLost` whenever the connection is lost.
         params: The sticky params, as they are set again.
         welcome: The server's first message on the last connection.
 
@@ -86,8 +88,8 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
                 goes on trying either way.
 
         Raises:
-            LostError: The attempts have failed.
-            NoAnswerError: It has taken too long.
+            ConnectionLost: The attempts have failed.
+            CallTimeout: It has taken too long.
         """
         await self._link.connect(attempts, timeout)
 

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from .address import Address
-from .outcomes import LostError
+from .outcomes import ConnectionLost
 from .protocol import ClientProtocol
 from .settings import Limits
 from .sticky import Sticky
@@ -42,7 +42,7 @@ class Connection(asyncio.Protocol):
         offers_header: See `ClientProtocol`.
 
     Attributes:
-        conversation: The sans-I/O protocol of this connection.
+        protocol: Its side of the protocol.
         greeted: Done when the server's welcome has come; fails where it does not come.
         closed: Done with the reason when the connection is gone.
     """
@@ -58,10 +58,10 @@ class Connection(asyncio.Protocol):
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
         self._flushes = False
-        self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits, offers_header)
+        self._error: ConnectionLost | None = None
+        self.protocol = ClientProtocol(self, limits, offers_header)
         self.greeted: asyncio.Future[dict[str, Any]] = loop.create_future()
-        self.closed: asyncio.Future[LostError] = loop.create_future()
+        self.closed: asyncio.Future[ConnectionLost] = loop.create_future()
 
     def connection_made(self, transport: Any) -> None:
         """Take the transport; asyncio has set TCP_NODELAY."""
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in some bytes; the requests that they lead to leave in one write."""
-        self.conversation.feed(data, self._loop.time())
+        self.protocol.feed(data, self._loop.time())
         self.flush()
 
     def flush(self) -> None:
@@ -83,44 +83,46 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flushes = False
-        data = self.conversation.take()
+        data = self.protocol.take()
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def call(self, line: bytes) -> Reply:
         """Send a request of the client's own, which waits for as long as the connection lasts."""
         reply = Reply(loop=self._loop)
-        self.conversation.insist(line, reply)
+        self.protocol.insist(line, reply)
         self.flush()
         return reply
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """See `roles.Listener.heard`."""
+    def message_received(self, message: dict[str, Any]) -> None:
+        """See `roles.Listener.message_received`."""
         if self.greeted.done():
             self._on_message(message)
         elif "error" in message:
-            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+            self.protocol_failed(
+                ConnectionLost(f"the server does not let us in: {message['error']}")
+            )
         else:
             self.greeted.set_result(message)
 
-    def garbled(self, error: LostError) -> None:
-        """See `roles.Listener.garbled`."""
+    def protocol_failed(self, error: ConnectionLost) -> None:
+        """See `roles.Listener.protocol_failed`."""
         self._error = self._error or error
         if self._transport is not None:
             self._transport.abort()
 
     def drop(self, why: str) -> None:
         """Close the connection at once."""
-        self.garbled(LostError(why))
+        self.protocol_failed(ConnectionLost(why))
 
     def connection_lost(self, reason: Exception | None) -> None:
         """Fail all calls."""
         error = self._error
         if error is None:
-            error = LostError(f"the connection is lost: {reason or 'the server has hung up'}")
+            error = ConnectionLost(f"the connection is lost: {reason or 'the server has hung up'}")
         if not self.closed.done():
             self.closed.set_result(error)
-        self.conversation.lose(error)
+        self.protocol.lose(error)
         if not self.greeted.done():
             self.greeted.set_exception(error)
             # Whoever waited may have given up already.
@@ -142,7 +144,7 @@ async def connected(
         timeout: Seconds that all of it may take.
 
     Raises:
-        LostError: There is no connection to be had; the text says why.
+        ConnectionLost: There is no connection to be had; the text says why.
     """
     connection = make()
     try:
@@ -152,12 +154,12 @@ async def connected(
             await _restore(connection, sticky)
     except TimeoutError:
         connection.drop("the attempt took too long")
-        raise LostError(f"there was no welcome within {timeout:g} seconds") from None
+        raise ConnectionLost(f"there was no welcome within {timeout:g} seconds") from None
     except OSError as error:
         connection.drop("the attempt has failed")
-        if isinstance(error, LostError):
+        if isinstance(error, ConnectionLost):
             raise
-        raise LostError(f"cannot connect: {error}") from error
+        raise ConnectionLost(f"cannot connect: {error}") from error
     except BaseException:
         connection.drop("the attempt was called off")
         raise
@@ -178,4 +180,4 @@ async def _restore(connection: Connection, sticky: Sticky) -> None:
     results = await asyncio.gather(*replies, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception):
-            raise LostError(f"what was sticky could not be set again: {result}")
+            raise ConnectionLost(f"what was sticky could not be set again: {result}")

@@ -11,7 +11,7 @@ from typing import Any
 from .address import Address
 from .aio_connection import Connection, Reply, connected
 from .link import Link, LinkOptions, Owner
-from .outcomes import CallError, LostError
+from .outcomes import CallError, ConnectionLost
 from .requests import QUIT
 from .settings import FIRST_RETRY, LONGEST_RETRY
 
@@ -89,7 +89,7 @@ class Reconnector(Link[Connection]):
             while not self._leaving:
                 try:
                     connection = await self._attempt()
-                except LostError as error:
+                except ConnectionLost as error:
                     failed += 1
                     self._attempt_failed(error)
                     await asyncio.sleep(self._retry(failed))
@@ -126,7 +126,7 @@ class Reconnector(Link[Connection]):
             if not ready.done():
                 ready.set_result(None)
 
-    def _attempt_failed(self, error: LostError) -> None:
+    def _attempt_failed(self, error: ConnectionLost) -> None:
         self._last_error = str(error)
         connecting, self._connecting = self._connecting, []
         for ready, attempts in connecting:
@@ -135,15 +135,15 @@ class Reconnector(Link[Connection]):
             elif not ready.done():
                 ready.set_exception(error)
 
-    def _lost(self, error: LostError) -> None:
+    def _lost(self, error: ConnectionLost) -> None:
         if self._connection is not None:
-            self._late += self._connection.conversation.late
+            self._late += self._connection.protocol.late
             self._connection = None
             self._owner.connection_lost(error)
 
     def _stopped(self) -> None:
         """Fail everything that waits for a connection."""
-        error = LostError("the client has disconnected")
+        error = ConnectionLost("the client has disconnected")
         self._task = None
         self._lost(error)
         self._fail_waiting(error)

@@ -13,7 +13,7 @@ from .address import address
 from .calls import Calls
 from .dialects import named
 from .download import Download
-from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError
+from .outcomes import Answer, AnswerError, CallError, CallTimeout, ConnectionLost
 from .parts import Parts
 from .settings import CONNECT_TIMEOUT, TIMEOUT, TLS, Limits
 from .sticky import Sticky
@@ -33,6 +33,8 @@ class Client(Calls[Answer, Any]):
     A call raises an `AnswerError` where the server answers with an error, and another `CallError`
     where no answer comes. An error of a callback passes through the call that waits, and its
     answer is lost.
+
+    Takes many parameters: each is an option of the client, and is given by its keyword.
 
     Args:
         where: The server's host; or with no port ``unix:`` and the path of its socket.
@@ -80,8 +82,8 @@ class Client(Calls[Answer, Any]):
         """Connects, and sets the sticky params and the room again.
 
         Raises:
-            LostError: There is no connection to be had, or the server does not let us in.
-            NoAnswerError: It takes too long.
+            ConnectionLost: There is no connection to be had, or the server does not let us in.
+            CallTimeout: It takes too long.
         """
         with self._lock:
             self.close()
@@ -90,17 +92,17 @@ class Client(Calls[Answer, Any]):
             end = monotonic() + seconds
             stream = connected(self._address, seconds)
             offers_header = self.dialect.offers_header
-            self._stream = Stream(stream, self._limits, self._heard, offers_header)
+            self._stream = Stream(stream, self._limits, self._on_message, offers_header)
             try:
                 while not self.welcome:
                     if monotonic() >= end:
-                        raise NoAnswerError(f"there was no welcome within {seconds:g} seconds")
+                        raise CallTimeout(f"there was no welcome within {seconds:g} seconds")
                     self._stream.receive(end)
                 for line in self._sticky.lines():
                     self._call(line, seconds)
             except AnswerError as error:
                 self.close()
-                raise LostError(f"what was sticky could not be set again: {error}") from None
+                raise ConnectionLost(f"what was sticky could not be set again: {error}") from None
             except BaseException:
                 self.close()
                 raise
@@ -117,7 +119,7 @@ class Client(Calls[Answer, Any]):
         """Closes the connection without a word."""
         with self._lock:
             if self._stream is not None:
-                self._late += self._stream.conversation.late
+                self._late += self._stream.protocol.late
                 self._stream.close()
             self._stream = None
 
@@ -138,14 +140,14 @@ class Client(Calls[Answer, Any]):
     @property
     def late(self) -> int:
         """How many answers have come after their time limit, and were dropped."""
-        return self._late + (self._stream.conversation.late if self._stream else 0)
+        return self._late + (self._stream.protocol.late if self._stream else 0)
 
     # Calls
 
     def _ask(self, line: bytes, timeout: float | None) -> Answer:
         with self._lock:
             stream, waiting = self._open(timeout)
-            stream.conversation.ask(line, waiting)
+            stream.protocol.ask(line, waiting)
             answer: Answer = stream.wait_for(waiting)
             return answer
 
@@ -157,7 +159,7 @@ class Client(Calls[Answer, Any]):
         with self._lock:
             stream, waiting = self._open(timeout)
             download.attach(waiting)
-            stream.conversation.ask_file(download)
+            stream.protocol.ask_file(download)
             try:
                 return stream.wait_for(waiting)
             finally:
@@ -196,7 +198,7 @@ class Client(Calls[Answer, Any]):
             stream, waiting = self._open(timeout)
             parts = Parts(self._limits.max_parts, _nothing)
             parts.started, parts.timeout = waiting.started, waiting.timeout
-            stream.conversation.ask(line, parts)
+            stream.protocol.ask(line, parts)
         try:
             while True:
                 while (part := parts.take()) is not None:
@@ -215,7 +217,7 @@ class Client(Calls[Answer, Any]):
         """Hears what is said and sent for so long; the callbacks are called meanwhile.
 
         Raises:
-            LostError: The connection is lost.
+            ConnectionLost: The connection is lost.
         """
         with self._lock:
             stream, _ = self._open(None)
@@ -226,16 +228,16 @@ class Client(Calls[Answer, Any]):
 
     def _open(self, timeout: float | None) -> tuple[Stream, Waiting]:
         if self._stream is None:
-            raise LostError("there is no connection; connect() makes one")
+            raise ConnectionLost("there is no connection; connect() makes one")
         return self._stream, Waiting(self._timeout if timeout is None else timeout)
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _on_message(self, message: dict[str, Any]) -> None:
         if self.welcome:
             callback = self._callback_for(message)
             if callback is not None:
                 callback(message)
         elif "error" in message:
-            raise LostError(f"the server does not let us in: {message['error']}")
+            raise ConnectionLost(f"the server does not let us in: {message['error']}")
         else:
             self.welcome = message
 

@@ -28,11 +28,13 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
     It connects when `connect` is called, and again whenever the connection is lost, until
     `disconnect` is. Each time it first sets its sticky params and its rooms again. Calls queue
     until the client reconnects, within their time limit. Calls without an answer when the
-    connection is lost fail with a `LostError`: the server may have run them.
+    connection is lost fail with a `ConnectionLost`: the server may have run them.
 
     Every call returns a Deferred, which can be awaited. It fails with an `AnswerError` where the
     server answers with an error, and with another `CallError` where no answer comes. A client
     belongs to the reactor's thread; others use ``reactor.callFromThread``.
+
+    Takes many parameters: each is an option of the client, and is given by its keyword.
 
     Args:
         where: The server's host; or with no port a Twisted client endpoint, or the description
@@ -52,7 +54,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         on_message: Called with every other message that is no answer: what the application
             sends, and the server's goodbye.
         on_connect: Called with the client after each connect, when all is set again.
-        on_loss: Called with a `LostError` whenever the connection is lost.
+        on_loss: Called with a `ConnectionLost` whenever the connection is lost.
         params: The sticky params, as they are set again.
         welcome: The server's first message on the last connection.
 

@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from ..clock import Clock
 from ..net.transport import set_socket_options, writer_at_once
-from .outcomes import LostError
+from .outcomes import ConnectionLost
 from .protocol import ClientProtocol
 from .reply import Reply
 from .settings import Limits
@@ -27,11 +27,11 @@ class Connection(Protocol):
     Args:
         clock: Tells the time.
         limits: What it may keep.
-        heard: Told of every message that answers nothing, but the welcome.
+        on_message: Called with every message that answers nothing, but the welcome.
         offers_header: See `ClientProtocol`.
 
     Attributes:
-        conversation: What is said on it.
+        protocol: Its side of the protocol.
         corked: Whether more may be asked before what was asked is to be sent.
         greeted: Fires when the server's welcome is there; fails where it does not come.
         welcome: The welcome.
@@ -43,18 +43,18 @@ class Connection(Protocol):
         self,
         clock: Clock,
         limits: Limits,
-        heard: Callable[[dict[str, Any]], object],
+        on_message: Callable[[dict[str, Any]], object],
         offers_header: bool | None = None,
     ) -> None:
         self._now = clock.seconds
-        self._heard = heard
+        self._on_message = on_message
         self._write_now: Callable[[bytes], object] = lambda data: None
         self.corked = False
-        self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits, offers_header)
+        self._error: ConnectionLost | None = None
+        self.protocol = ClientProtocol(self, limits, offers_header)
         self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
         self.welcome: dict[str, Any] = {}
-        self.lost: Callable[[LostError], object] = lambda error: None
+        self.lost: Callable[[ConnectionLost], object] = lambda error: None
         self.outer: Any = None
 
     def connectionMade(self) -> None:
@@ -64,13 +64,13 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Takes in some bytes. What is asked meanwhile leaves in one write, at once."""
-        conversation = self.conversation
+        protocol = self.protocol
         self.corked = True
         try:
-            conversation.feed(data, self._now())
+            protocol.feed(data, self._now())
         finally:
             self.corked = False
-        if data := conversation.take():
+        if data := protocol.take():
             self._write_now(data)
 
     def flush(self) -> None:
@@ -78,34 +78,36 @@ class Connection(Protocol):
 
         The transport joins what comes in one pass of the reactor.
         """
-        if not self.corked and (data := self.conversation.take()):
+        if not self.corked and (data := self.protocol.take()):
             self._transport.write(data)
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """See `roles.Listener.heard`."""
+    def message_received(self, message: dict[str, Any]) -> None:
+        """See `roles.Listener.message_received`."""
         if self.greeted.called:
-            self._heard(message)
+            self._on_message(message)
         elif "error" in message:
-            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+            self.protocol_failed(
+                ConnectionLost(f"the server does not let us in: {message['error']}")
+            )
         else:
             self.welcome = message
             self.greeted.callback(None)
 
-    def garbled(self, error: LostError) -> None:
-        """See `roles.Listener.garbled`."""
+    def protocol_failed(self, error: ConnectionLost) -> None:
+        """See `roles.Listener.protocol_failed`."""
         self._error = self._error or error
         self._transport.abortConnection()
 
     def drop(self, why: str) -> None:
         """Drops the connection."""
-        self.garbled(LostError(why))
+        self.protocol_failed(ConnectionLost(why))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, or its handshake has failed."""
-        error = self._error or LostError(f"the connection is lost: {describe(reason.value)}")
+        error = self._error or ConnectionLost(f"the connection is lost: {describe(reason.value)}")
         self.lost(error)
         # After this, so that what is asked once more is not asked here.
-        self.conversation.lose(error)
+        self.protocol.lose(error)
         if not self.greeted.called:
             self.greeted.errback(error)
         if self.outer is not None:
@@ -114,7 +116,7 @@ class Connection(Protocol):
     def call(self, line: bytes) -> Reply:
         """Sends a request of the client's own, which waits for as long as the connection lasts."""
         reply = Reply()
-        self.conversation.insist(line, reply)
+        self.protocol.insist(line, reply)
         self.flush()
         return reply
 
@@ -129,6 +131,8 @@ class ReadyEndpoint:
 
     `ClientService` has a hook for this, ``prepareConnection``. But it does not bear that a
     connection is lost before it is prepared.
+
+    Takes many parameters: what connects, what makes a connection usable, and who hears of it.
 
     Args:
         endpoint: Where to.
@@ -151,7 +155,7 @@ class ReadyEndpoint:
         clock: Clock,
         timeout: float,
         ready: Callable[[Connection], object],
-        failed: Callable[[LostError], object],
+        failed: Callable[[ConnectionLost], object],
     ) -> None:
         self._endpoint = endpoint
         self._make = make
@@ -179,7 +183,7 @@ class ReadyEndpoint:
         return restoring.addCallbacks(lambda _: line, _not_restored, errbackArgs=(line,))
 
     def _took_too_long(self, _: object, seconds: float) -> None:
-        raise LostError(f"there was no welcome within {seconds:g} seconds")
+        raise ConnectionLost(f"there was no welcome within {seconds:g} seconds")
 
     def _hand_over(self, line: Connection, factory: Any) -> Any:
         """Makes the connection that of a factory."""
@@ -192,8 +196,8 @@ class ReadyEndpoint:
     def _note(self, failure: Failure) -> Failure:
         if failure.check(CancelledError) is None:
             error = failure.value
-            if not isinstance(error, LostError):
-                error = LostError(f"cannot connect: {describe(error)}")
+            if not isinstance(error, ConnectionLost):
+                error = ConnectionLost(f"cannot connect: {describe(error)}")
             self.error = str(error)
             self._failed(error)
         return failure
@@ -203,8 +207,8 @@ def _not_restored(failure: Failure, line: Connection) -> Failure:
     reason = failure.value
     if isinstance(reason, FirstError):
         reason = reason.subFailure.value
-    error = LostError(f"what was sticky could not be set again: {reason}")
-    line.garbled(error)
+    error = ConnectionLost(f"what was sticky could not be set again: {reason}")
+    line.protocol_failed(error)
     return Failure(error)
 
 

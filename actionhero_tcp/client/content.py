@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, Self
 
-from .outcomes import TooMuchError
+from .outcomes import FileTooLarge
 
 Progress = Callable[[int, int | None], object]
 """Called with how many bytes of a file there are so far, and with its size, None if unknown."""
@@ -66,7 +66,7 @@ class Content:
         """Note an error if so many more bytes are too many to keep."""
         if self._to is None and self.size + more > self._most:
             self._parts.clear()
-            self.error = TooMuchError(
+            self.error = FileTooLarge(
                 f"the file is larger than {self._most} bytes (max_file_bytes)"
             )
 

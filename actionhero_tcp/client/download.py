@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from . import requests
 from .content import Content, Digest
-from .outcomes import CallError, ChecksumError, LostError
+from .outcomes import CallError, ChecksumError, ConnectionLost
 from .raw_transfer import RawTransfer
 from .roles import Call, Nobody
 
@@ -141,7 +141,7 @@ class Download:
     def fail(self, error: Exception) -> None:
         """Take an error; after a lost connection, ask the next one for the rest."""
         self.receiving = False
-        if isinstance(error, LostError) and self.resume is not None:
+        if isinstance(error, ConnectionLost) and self.resume is not None:
             self._fruitless += 1
             if self._fruitless <= MOST_FRUITLESS and self.resume():
                 return

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from . import requests
 from .download import Download
-from .outcomes import Answer, AnswerError, CallError, LostError
+from .outcomes import Answer, AnswerError, CallError, ConnectionLost
 from .raw_files import RawFiles
 from .roles import Call, Sender, deadline
 
@@ -80,7 +80,7 @@ class Files:
             return False
         size = header.get("bytes")
         if type(size) is not int or size < 0:
-            self._sender.garbled(LostError("the header of a file has no length"))
+            self._sender.protocol_failed(ConnectionLost("the header of a file has no length"))
             return True
         download.begin(header, now)
         self._sender.receive(_Received(self._asked, header["messageCount"]))
@@ -109,8 +109,8 @@ class Files:
         for download in (*self._asked.values(), *self._undecided):
             if deadline(download) <= now:
                 if download.receiving:
-                    error = LostError("a file has not come to its end within the time limit")
-                    self._sender.garbled(error)
+                    error = ConnectionLost("a file has not come to its end within the time limit")
+                    self._sender.protocol_failed(error)
                 yield download.give_up()
         yield from self.raw.expire(now)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .outcomes import LostError
+from .outcomes import ConnectionLost
 
 
 class Fragments:
@@ -18,7 +18,7 @@ class Fragments:
         size: The number of bytes kept.
     """
 
-    def __init__(self, most: int, on_overflow: Callable[[LostError], object]) -> None:
+    def __init__(self, most: int, on_overflow: Callable[[ConnectionLost], object]) -> None:
         self._most = most
         self._on_overflow = on_overflow
         self._kept: list[bytes] = []
@@ -40,7 +40,7 @@ class Fragments:
         self.size += len(data)
         if self.size > self._most:
             self.clear()
-            self._on_overflow(LostError(f"an answer is longer than {self._most} bytes"))
+            self._on_overflow(ConnectionLost(f"an answer is longer than {self._most} bytes"))
 
     def clear(self) -> None:
         """Drop the fragments."""

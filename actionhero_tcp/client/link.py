@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from .dialects import DIALECTS, Dialect
-from .outcomes import CallError, LostError, NoAnswerError, TooMuchError
+from .outcomes import CallError, CallTimeout, ConnectionLost, TooManyPending
 from .protocol import ClientProtocol
 from .roles import Call, deadline
 from .settings import CONNECT_TIMEOUT, TIMEOUT, Limits
@@ -49,7 +49,7 @@ class Owner(Protocol):
         """Handle a new connection on which all is set again; nothing else is sent before."""
         ...
 
-    def connection_lost(self, error: LostError, /) -> None:
+    def connection_lost(self, error: ConnectionLost, /) -> None:
         """Handle the loss of a connection."""
         ...
 
@@ -61,7 +61,7 @@ class Owner(Protocol):
 class UsableConnection(Protocol):
     """A connection that has been greeted, and on which all is set again."""
 
-    conversation: ClientProtocol
+    protocol: ClientProtocol
 
     def flush(self) -> None:
         """Send what is to be sent."""
@@ -105,7 +105,7 @@ class Link(Generic[C]):
     @property
     def late(self) -> int:
         """The number of answers that came too late."""
-        return self._late + (self._connection.conversation.late if self._connection else 0)
+        return self._late + (self._connection.protocol.late if self._connection else 0)
 
     # What the event loop gives
 
@@ -140,7 +140,7 @@ class Link(Generic[C]):
             if connection is None:
                 self._wait(call, send)
             else:
-                send(connection.conversation)
+                send(connection.protocol)
                 connection.flush()
         except CallError as error:
             call.fail(error)
@@ -163,10 +163,10 @@ class Link(Generic[C]):
     def _wait(self, call: Call, send: Send) -> None:
         """Keep a request until there is a connection."""
         if not self.is_running:
-            raise LostError("there is no connection; connect() makes one")
+            raise ConnectionLost("there is no connection; connect() makes one")
         if len(self._waiting) >= self.limits.max_pending:
             most = self.limits.max_pending
-            raise TooMuchError(f"{most} calls wait for a connection already (max_pending)")
+            raise TooManyPending(f"{most} calls wait for a connection already (max_pending)")
         self._waiting.append((call, send))
 
     def _send_waiting(self, connection: C) -> None:
@@ -174,7 +174,7 @@ class Link(Generic[C]):
         waiting, self._waiting = self._waiting, []
         for call, send in waiting:
             try:
-                send(connection.conversation)
+                send(connection.protocol)
             except CallError as error:
                 call.fail(error)
         connection.flush()
@@ -207,9 +207,9 @@ class Link(Generic[C]):
         for call in overdue:
             call.fail(self._no_connection(call.timeout))
         if self._connection is not None:
-            next_one = min(next_one, self._connection.conversation.expire(now))
+            next_one = min(next_one, self._connection.protocol.expire(now))
         self._limit(next_one)
 
-    def _no_connection(self, seconds: float) -> NoAnswerError:
+    def _no_connection(self, seconds: float) -> CallTimeout:
         why = self._last_error or "the server has not been reached yet"
-        return NoAnswerError(f"there was no connection within {seconds:g} seconds: {why}")
+        return CallTimeout(f"there was no connection within {seconds:g} seconds: {why}")

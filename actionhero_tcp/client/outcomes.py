@@ -1,4 +1,4 @@
-"""What comes of a call: an answer, or an error."""
+"""The outcome of a call: an answer, or an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Answer(dict[str, Any]):
 
 
 class CallError(Exception):
-    """A call that has come to nothing; the base of all errors of the client."""
+    """A call has failed; the base of all errors of the client."""
 
 
 class AnswerError(CallError):
@@ -34,16 +34,24 @@ class AnswerError(CallError):
         self.answer = answer
 
 
-class NoAnswerError(CallError, TimeoutError):
-    """No answer has come within the time limit; one that comes later is dropped."""
+class CallTimeout(CallError, TimeoutError):  # noqa: N818
+    """No answer has come within the time limit; a later one is dropped."""
 
 
-class LostError(CallError, ConnectionError):
-    """The connection is lost, or was never made; whether the server has done it is unknown."""
+class ConnectionLost(CallError, ConnectionError):  # noqa: N818
+    """The connection is lost, or was never made; the server may have run the request."""
 
 
-class TooMuchError(CallError):
-    """A limit of the client's own is reached; the text names it."""
+class LimitReached(CallError):  # noqa: N818
+    """A limit of the client is reached; the text names it."""
+
+
+class TooManyPending(LimitReached):
+    """Too many calls, or parts of an answer, wait (``max_pending``, ``max_parts``)."""
+
+
+class FileTooLarge(LimitReached):
+    """A file is too large to return as bytes (``max_file_bytes``)."""
 
 
 class ChecksumError(CallError):

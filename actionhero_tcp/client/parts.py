@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from .outcomes import TooMuchError
+from .outcomes import TooManyPending
 
 
 class Parts:
@@ -46,7 +46,9 @@ class Parts:
             self._parts.append(part)
             self._wake()
         else:
-            self.fail(TooMuchError(f"{self._most} parts of an answer wait to be taken (max_parts)"))
+            self.fail(
+                TooManyPending(f"{self._most} parts of an answer wait to be taken (max_parts)")
+            )
 
     def take(self) -> dict[str, Any] | None:
         """Return the next part; None where none has come."""

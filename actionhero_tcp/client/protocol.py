@@ -14,7 +14,7 @@ from .download import Download
 from .files import Files
 from .fragments import Fragments
 from .messages import decode, read_slowly, shown
-from .outcomes import Answer, AnswerError, CallError, LostError, NoAnswerError, TooMuchError
+from .outcomes import Answer, AnswerError, CallError, CallTimeout, ConnectionLost, TooManyPending
 from .parts import Parts
 from .roles import Body, Call, Listener, deadline
 from .settings import Limits
@@ -40,7 +40,7 @@ class ClientProtocol:
         self._max_pending = limits.max_pending
         self._pending: dict[int, Call] = {}
         self._out: list[bytes] = []
-        self._fragments = Fragments(limits.max_line_bytes, listener.garbled)
+        self._fragments = Fragments(limits.max_line_bytes, listener.protocol_failed)
         self._files = Files(self, offers_header)
         self._has_files = False
         self._body: Body | None = None
@@ -59,7 +59,7 @@ class ClientProtocol:
             call: The caller; told once of the answer, or of what came in its place.
 
         Raises:
-            TooMuchError: Too many wait already.
+            TooManyPending: Too many wait already.
         """
         pending = self._pending
         if self._has_files or len(pending) >= self._max_pending:
@@ -91,7 +91,7 @@ class ClientProtocol:
         """Fetch a file. Its time limit starts again with each part.
 
         Raises:
-            TooMuchError: Too many calls wait already.
+            TooManyPending: Too many calls wait already.
         """
         self._refuse_too_many()
         self._has_files = True
@@ -115,7 +115,7 @@ class ClientProtocol:
     def _refuse_too_many(self) -> None:
         if self.waiting >= self._max_pending:
             most = self._max_pending
-            raise TooMuchError(f"{most} calls wait for their answers already (max_pending)")
+            raise TooManyPending(f"{most} calls wait for their answers already (max_pending)")
 
     # Receiving
 
@@ -141,9 +141,9 @@ class ClientProtocol:
         """Hand the bytes from here on to a receiver; see `roles.Sender`."""
         self._body = body
 
-    def garbled(self, error: LostError) -> None:
+    def protocol_failed(self, error: ConnectionLost) -> None:
         """Give up the connection; see `roles.Sender`."""
-        self._listener.garbled(error)
+        self._listener.protocol_failed(error)
 
     def _feed_carefully(self, data: bytes, now: float) -> None:
         """Take in bytes in which the content of a file may begin and end."""
@@ -203,11 +203,11 @@ class ClientProtocol:
         """
         if type(message) is not dict:
             why = f"the server has sent what is no message: {shown(line)}"
-            self._listener.garbled(LostError(why))
+            self._listener.protocol_failed(ConnectionLost(why))
             return False
         number = message.get("messageCount")
         if type(number) is not int or number <= 0 or message.get("context") != "response":
-            self._listener.heard(message)
+            self._listener.message_received(message)
             return True
         answer = Answer(message)
         answer.number, answer.seconds = number, 0.0
@@ -225,7 +225,7 @@ class ClientProtocol:
                 return
         elif context == "file" and self._files.header_received(number, message, now):
             return
-        self._listener.heard(message)
+        self._listener.message_received(message)
 
     # Giving up
 
@@ -240,7 +240,7 @@ class ClientProtocol:
         calls += self._files.expire(now)
         for call in calls:
             self._has_given_up = True
-            call.fail(NoAnswerError(f"no answer has come within {call.timeout:g} seconds"))
+            call.fail(CallTimeout(f"no answer has come within {call.timeout:g} seconds"))
         ends = (deadline(call) for call in self._pending.values())
         return min(self._files.deadline, *ends, inf)
 

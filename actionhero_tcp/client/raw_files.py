@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
 
-from .outcomes import AnswerError, CallError, LostError
+from .outcomes import AnswerError, CallError, ConnectionLost
 from .raw_transfer import RawTransfer
 from .roles import Call, Sender, deadline
 
@@ -86,8 +86,8 @@ class RawFiles:
         for transfer in tuple(self._transfers):
             if transfer.deadline <= now:
                 if transfer.receiving:
-                    error = LostError("a file has not come to its end within the time limit")
-                    self._sender.garbled(error)
+                    error = ConnectionLost("a file has not come to its end within the time limit")
+                    self._sender.protocol_failed(error)
                 yield transfer.give_up()
                 if transfer is not self._transfers[0]:
                     self._transfers.remove(transfer)

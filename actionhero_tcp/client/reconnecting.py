@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from .calls import Calls, Fetched, Given
 from .download import Download
 from .link import Link
-from .outcomes import LostError
+from .outcomes import ConnectionLost
 from .parts import Parts
 from .protocol import ClientProtocol
 from .roles import Call
@@ -38,14 +38,14 @@ class ReconnectingClient(Calls[Given, Fetched], Generic[Given, Fetched, L]):
     Attributes:
         on_connect: Called with the client after each connect, when all is set again; its calls
             go out first.
-        on_loss: Called with a `LostError` whenever the connection is lost.
+        on_loss: Called with a `ConnectionLost` whenever the connection is lost.
     """
 
     def __init__(self, link: Callable[[Self], L]) -> None:
         self._link = link(self)
         super().__init__(self._link.limits, self._link.sticky, self._link.dialect)
         self.on_connect: Callable[[Self], object] | None = None
-        self.on_loss: Callable[[LostError], object] | None = None
+        self.on_loss: Callable[[ConnectionLost], object] | None = None
 
     # What the event loop gives
 
@@ -102,7 +102,7 @@ class ReconnectingClient(Calls[Given, Fetched], Generic[Given, Fetched, L]):
         self.welcome = welcome
         self._run(self.on_connect, self)
 
-    def connection_lost(self, error: LostError) -> None:
+    def connection_lost(self, error: ConnectionLost) -> None:
         """See `link.Owner`."""
         self._run(self.on_loss, error)
 

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory, Protocol
 from ..clock import Clock, Timer, stop
 from .connection import Connection, ReadyEndpoint
 from .link import Link, LinkOptions, Owner
-from .outcomes import CallError, LostError
+from .outcomes import CallError, ConnectionLost
 from .reply import Reply
 from .requests import QUIT
 from .settings import FIRST_RETRY, LONGEST_RETRY
@@ -54,8 +54,8 @@ class Reconnector(Link[Connection]):
     def _new_connection(self) -> Connection:
         options = self._options
         offers_header = options.dialect.offers_header
-        heard = self._owner.message_received
-        return Connection(self._clock, options.limits, heard, offers_header)
+        on_message = self._owner.message_received
+        return Connection(self._clock, options.limits, on_message, offers_header)
 
     @property
     def is_running(self) -> bool:
@@ -99,7 +99,7 @@ class Reconnector(Link[Connection]):
             if not connected.called:
                 connected.callback(None)
 
-    def _failed(self, error: LostError) -> None:
+    def _failed(self, error: ConnectionLost) -> None:
         """Count a failed attempt to connect."""
         self._last_error = str(error)
         connecting, self._connecting = self._connecting, []
@@ -109,9 +109,9 @@ class Reconnector(Link[Connection]):
             elif not connected.called:
                 connected.errback(error)
 
-    def _lost(self, error: LostError) -> None:
+    def _lost(self, error: ConnectionLost) -> None:
         assert self._connection is not None
-        self._late += self._connection.conversation.late
+        self._late += self._connection.protocol.late
         self._connection = None
         if self._leaving:
             self._clock.callLater(0, self._stop)
@@ -119,7 +119,7 @@ class Reconnector(Link[Connection]):
 
     def _stop(self) -> None:
         """Stop the service; never called by what it has called, for it does not bear that."""
-        error = LostError("the client has disconnected")
+        error = ConnectionLost("the client has disconnected")
         connecting, self._connecting = self._connecting, []
         self._fail_waiting(error)
         for connected, _ in connecting:
@@ -152,7 +152,7 @@ class Reconnector(Link[Connection]):
             if connection is None:
                 self._wait(reply, lambda protocol: protocol.ask(line, reply))
             else:
-                connection.conversation.ask(line, reply)
+                connection.protocol.ask(line, reply)
                 if not connection.corked:
                     connection.flush()
         except CallError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from .outcomes import LostError
+from .outcomes import ConnectionLost
 
 
 class Call(Protocol):
@@ -36,11 +36,11 @@ def deadline(call: Call) -> float:
 class Listener(Protocol):
     """The owner of a protocol."""
 
-    def heard(self, message: dict[str, Any], /) -> None:
+    def message_received(self, message: dict[str, Any], /) -> None:
         """Handle a message that answers nothing."""
         ...
 
-    def garbled(self, error: LostError, /) -> None:
+    def protocol_failed(self, error: ConnectionLost, /) -> None:
         """Close the connection: its bytes make no sense any more."""
         ...
 
@@ -81,7 +81,7 @@ class Sender(Protocol):
         """Hand the bytes from here on to a receiver, until its end."""
         ...
 
-    def garbled(self, error: LostError, /) -> None:
+    def protocol_failed(self, error: ConnectionLost, /) -> None:
         """Give up the connection."""
         ...
 

@@ -1,4 +1,4 @@
-"""One connection of a `blocking.Client`: a socket, and a conversation on it."""
+"""One connection of a `blocking.Client`: a socket and its protocol."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Final, NoReturn
 
 from .address import Address
-from .outcomes import LostError, NoAnswerError
+from .outcomes import CallTimeout, ConnectionLost
 from .parts import Parts
 from .protocol import ClientProtocol
 from .settings import Limits
@@ -27,8 +27,8 @@ def connected(address: Address, seconds: float) -> socket.socket:
         seconds: How long each step may take.
 
     Raises:
-        NoAnswerError: It takes longer.
-        LostError: There is no connection to be had; the text says why.
+        CallTimeout: It takes longer.
+        ConnectionLost: There is no connection to be had; the text says why.
     """
     stream = None
     try:
@@ -45,10 +45,10 @@ def connected(address: Address, seconds: float) -> socket.socket:
         return address.tls.wrap_socket(stream, server_hostname=address.server_name)
     except TimeoutError:
         _close(stream)
-        raise NoAnswerError(f"there was no connection within {seconds:g} seconds") from None
+        raise CallTimeout(f"there was no connection within {seconds:g} seconds") from None
     except OSError as error:
         _close(stream)
-        raise LostError(f"cannot connect: {error}") from error
+        raise ConnectionLost(f"cannot connect: {error}") from error
 
 
 def _close(stream: socket.socket | None) -> None:
@@ -85,25 +85,26 @@ class Stream:
     Args:
         stream: The connected socket.
         limits: What it may keep.
-        heard: Told of every message that answers nothing, when all that came with it is in order.
+        on_message: Called with every message that answers nothing, when all that came with it
+            is in order.
         offers_header: See `ClientProtocol`.
 
     Attributes:
-        conversation: What is said on it.
+        protocol: Its side of the protocol.
     """
 
     def __init__(
         self,
         stream: socket.socket,
         limits: Limits,
-        heard: Callable[[dict[str, Any]], object],
+        on_message: Callable[[dict[str, Any]], object],
         offers_header: bool | None = None,
     ) -> None:
         self._socket: socket.socket | None = stream
-        self._heard = heard
+        self._on_message = on_message
         self._messages: list[dict[str, Any]] = []
-        self._error: LostError | None = None
-        self.conversation = ClientProtocol(self, limits, offers_header)
+        self._error: ConnectionLost | None = None
+        self.protocol = ClientProtocol(self, limits, offers_header)
 
     @property
     def is_open(self) -> bool:
@@ -128,11 +129,11 @@ class Stream:
         """Send what has been asked, and receive once, unless the call has its result then.
 
         Raises:
-            LostError: The connection is lost.
+            ConnectionLost: The connection is lost.
         """
-        if data := self.conversation.take():
+        if data := self.protocol.take():
             self._send(data, waiting.timeout)
-        end = self.conversation.expire(monotonic())
+        end = self.protocol.expire(monotonic())
         if not waiting.done:
             self.receive(end)
 
@@ -140,7 +141,7 @@ class Stream:
         """Waits for something to come, up to a time of `monotonic`, and takes it in.
 
         Raises:
-            LostError: The connection is lost.
+            ConnectionLost: The connection is lost.
         """
         stream = self._open()
         try:
@@ -152,7 +153,7 @@ class Stream:
             self._lose(f"the connection is lost: {error}")
         if not data:
             self._lose("the server has hung up")
-        self.conversation.feed(data, monotonic())
+        self.protocol.feed(data, monotonic())
         if self._error is not None:
             self._lose("")
         self.deliver()
@@ -160,19 +161,19 @@ class Stream:
     def deliver(self) -> None:
         """Tells of the messages that have come."""
         while self._messages:
-            self._heard(self._messages.pop(0))
+            self._on_message(self._messages.pop(0))
 
     def close(self) -> None:
         """Closes it."""
         _close(self._socket)
         self._socket = None
 
-    def heard(self, message: dict[str, Any]) -> None:
-        """See `roles.Listener.heard`."""
+    def message_received(self, message: dict[str, Any]) -> None:
+        """See `roles.Listener.message_received`."""
         self._messages.append(message)
 
-    def garbled(self, error: LostError) -> None:
-        """See `roles.Listener.garbled`."""
+    def protocol_failed(self, error: ConnectionLost) -> None:
+        """See `roles.Listener.protocol_failed`."""
         self._error = self._error or error
 
     def _send(self, data: bytes, seconds: float) -> None:
@@ -185,12 +186,12 @@ class Stream:
 
     def _open(self) -> socket.socket:
         if self._socket is None:
-            raise LostError("there is no connection; connect() makes one")
+            raise ConnectionLost("there is no connection; connect() makes one")
         return self._socket
 
     def _lose(self, why: str) -> NoReturn:
-        error = self._error or LostError(why)
-        self.conversation.lose(error)
+        error = self._error or ConnectionLost(why)
+        self.protocol.lose(error)
         self.close()
         self.deliver()
         raise error

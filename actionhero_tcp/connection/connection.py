@@ -472,6 +472,21 @@ class ActionConnection:
         self._connection.close()
 
 
+def reserve_slot(face: ActionConnection, slot: ResponseSlot) -> None:
+    """Has an action send its file in a place that was held for it."""
+    face._place = slot
+
+
+def answer_in_parts(face: ActionConnection, parts: Any) -> None:
+    """Gives an action that answers in parts what takes them; see `parts_of`."""
+    face._parts = parts
+
+
+def parts_of(face: ActionConnection) -> Any:
+    """What takes the parts of an action's answer."""
+    return face._parts
+
+
 def state_of(connection: Connection | ActionConnection) -> Connection:
     """The client's state, also of the face of it that actions and hooks get."""
     return connection._connection if isinstance(connection, ActionConnection) else connection

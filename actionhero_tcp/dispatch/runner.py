@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ..app.file_response import FileResponse, prepare
 from ..app.outputs import NO_RESPONSE
-from ..connection.connection import ActionConnection
+from ..connection.connection import ActionConnection, answer_in_parts, reserve_slot
 from ..connection.state import ReadHold
 from ..errors import (
     CacheError,
@@ -86,7 +86,8 @@ class Runner:
             params = request.connection.params.copy()
         face = ActionConnection(request.connection, params)
         if runnable.streams:
-            face._parts = request.parts = Parts(request, runnable, self)
+            request.parts = Parts(request, runnable, self)
+            answer_in_parts(face, request.parts)
         try:
             outcome = runnable.start(self._api, face)
         except ClientError:
@@ -102,7 +103,8 @@ class Runner:
             outcome = prepare(outcome, self._api, face.id)
         if isinstance(outcome, Deferred):
             if runnable.sends_file:
-                face._place = request.slot = request.connection.outbox.hold()
+                request.slot = request.connection.outbox.hold()
+                reserve_slot(face, request.slot)
             self._wait(request, runnable, outcome)
             request.charge(line)
             return None

@@ -218,10 +218,10 @@ class RedisProtocol(Protocol):
         """The connection is lost: nothing more will come."""
         text = self._broken or f"the connection was lost: {reason.getErrorMessage()}"
         self._broken = text
-        pending, self.pending = self.pending, deque()
         with self._write_batch:
-            for each in pending:
-                each.fail(text)
+            # Who hears of a failure may send the next command here, which fails as well.
+            while self.pending:
+                self.pending.popleft().fail(text)
         self._owner.connection_lost(self, text)
 
     def _take(self, reply: Any) -> None:

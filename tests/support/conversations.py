@@ -10,7 +10,7 @@ from typing import Any
 
 from actionhero_tcp.client.content import Content
 from actionhero_tcp.client.download import Download
-from actionhero_tcp.client.outcomes import LostError
+from actionhero_tcp.client.outcomes import ConnectionLost
 from actionhero_tcp.client.protocol import ClientProtocol
 from actionhero_tcp.client.settings import Limits
 
@@ -45,20 +45,20 @@ class Party:
 
     def __init__(self, limits: Limits | None = None, offers_header: bool | None = False) -> None:
         self.messages: list[dict[str, Any]] = []
-        self.faults: list[LostError] = []
+        self.faults: list[ConnectionLost] = []
         self.limits = limits or Limits()
-        self.conversation = ClientProtocol(self, self.limits, offers_header)
+        self.protocol = ClientProtocol(self, self.limits, offers_header)
 
-    def heard(self, message: dict[str, Any]) -> None:
+    def message_received(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
 
-    def garbled(self, error: LostError) -> None:
+    def protocol_failed(self, error: ConnectionLost) -> None:
         self.faults.append(error)
 
     def ask(self, line: bytes = b"detailsView\n", **options: float) -> Waiter:
         """Asks; gives the call."""
         waiter = Waiter(**options)
-        self.conversation.ask(line, waiter)
+        self.protocol.ask(line, waiter)
         return waiter
 
     def ask_file(
@@ -76,11 +76,11 @@ class Party:
         content = Content(sink, self.limits.max_file_bytes, progress, offset)
         self.download = Download({"fileName": name}, content, digest)
         self.download.attach(waiter)
-        self.conversation.ask_file(self.download)
+        self.protocol.ask_file(self.download)
         return waiter
 
     def feed(self, data: bytes, now: float = 0.0) -> None:
-        self.conversation.feed(data, now)
+        self.protocol.feed(data, now)
 
 
 def encode(message: dict[str, Any]) -> bytes:

@@ -33,8 +33,8 @@ class RouterTestCase(SynchronousTestCase):
 
         def load_more(*arguments: Any) -> loader.Loaded:
             loaded = load_builtin(*arguments)
-            loaded.actions.update(extra)
-            loaded.hooks += found
+            loaded.actions = {**loaded.actions, **extra}
+            loaded.hooks = [*loaded.hooks, *found]
             return loaded
 
         self.patch(loader, "load_builtin", load_more)

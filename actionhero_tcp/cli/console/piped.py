@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Final
 
 from ...client.blocking import Client
 from ...client.dialects import Dialect
-from ...client.outcomes import AnswerError, CallError, LostError
+from ...client.outcomes import AnswerError, CallError, ConnectionLost
 from ...client.settings import Limits
 from ...errors import printable
 from .file_requests import file_request
@@ -79,7 +79,7 @@ def _answer(client: Client, text: str, out: BinaryIO, goodbyes: deque[dict[str, 
     try:
         download = file_request(text, LIMITS, client.dialect)
         message = client.line(text) if download is None else file_message(client.fetch(download))
-    except LostError:
+    except ConnectionLost:
         if not goodbyes or text.partition(" ")[0] not in ("quit", "exit"):
             raise
         message = goodbyes[-1]

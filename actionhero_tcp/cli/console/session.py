@@ -10,7 +10,7 @@ from typing import Any
 
 from ...client import requests
 from ...client.dialects import Dialect
-from ...client.outcomes import Answer, AnswerError, CallError, LostError
+from ...client.outcomes import Answer, AnswerError, CallError, ConnectionLost
 from ...client.protocol import ClientProtocol
 from ...client.settings import Limits
 from . import shown
@@ -40,13 +40,13 @@ class Session(asyncio.Protocol):
         self._timeout = timeout
         self._show = show
         self._transport: Any = None
-        self._error: LostError | None = None
+        self._error: ConnectionLost | None = None
         self._said_goodbye = False
         self._limits = Limits()
-        self._conversation = ClientProtocol(self, self._limits, dialect.offers_header)
+        self._protocol = ClientProtocol(self, self._limits, dialect.offers_header)
         self.actions: list[Action] = []
         self.welcomed: asyncio.Future[None] = loop.create_future()
-        self.ended: asyncio.Future[LostError | None] = loop.create_future()
+        self.ended: asyncio.Future[ConnectionLost | None] = loop.create_future()
 
     # Asking
 
@@ -56,10 +56,10 @@ class Session(asyncio.Protocol):
         try:
             download = file_request(line, self._limits, self.dialect)
             if download is None:
-                self._conversation.ask(requests.raw(line), typed)
+                self._protocol.ask(requests.raw(line), typed)
             else:
                 download.attach(typed)
-                self._conversation.ask_file(download)
+                self._protocol.ask_file(download)
         except (CallError, ValueError) as error:
             self._show(shown.failed(error))
         self._flush()
@@ -73,7 +73,7 @@ class Session(asyncio.Protocol):
         """Asks what actions there are."""
         asked = Typed(self._loop.time(), self._timeout, self._learned)
         line = self.dialect.action("actionsView", {"schema": True})
-        self._conversation.ask(line, asked)
+        self._protocol.ask(line, asked)
         self._flush()
 
     def _learned(self, result: object, _: float) -> None:
@@ -89,14 +89,14 @@ class Session(asyncio.Protocol):
             self._show(shown.answered(result, result.number, result.seconds))
         elif isinstance(result, bytes):
             self._show(shown.file_shown(result, seconds))
-        elif not isinstance(result, LostError):
+        elif not isinstance(result, ConnectionLost):
             self._show(shown.failed(result))
 
     def _expire(self) -> None:
-        self._conversation.expire(self._loop.time())
+        self._protocol.expire(self._loop.time())
 
     def _flush(self) -> None:
-        if data := self._conversation.take():
+        if data := self._protocol.take():
             self._transport.write(data)
 
     # asyncio's protocol
@@ -107,14 +107,14 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""
-        self._conversation.feed(data, self._loop.time())
+        self._protocol.feed(data, self._loop.time())
         self._flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         why = "the server has hung up" if exc is None else f"the connection is lost: {exc}"
-        error = self._error or LostError(why)
-        self._conversation.lose(error)
+        error = self._error or ConnectionLost(why)
+        self._protocol.lose(error)
         if not self.welcomed.done():
             self.welcomed.set_exception(error)
         if not self.ended.done():
@@ -122,19 +122,21 @@ class Session(asyncio.Protocol):
 
     # See `roles.Listener`
 
-    def heard(self, message: dict[str, Any]) -> None:
+    def message_received(self, message: dict[str, Any]) -> None:
         """Shows what another client has said, or the server by itself."""
         if self.welcomed.done():
             self._said_goodbye |= _is_goodbye(message)
             self._show(shown.said(message))
         elif "error" in message:
-            self.garbled(LostError(f"the server does not let us in: {message['error']}"))
+            self.protocol_failed(
+                ConnectionLost(f"the server does not let us in: {message['error']}")
+            )
         else:
             self._show(shown.indented(message))
             self.welcomed.set_result(None)
             self._learn()
 
-    def garbled(self, error: LostError) -> None:
+    def protocol_failed(self, error: ConnectionLost) -> None:
         """Ends the connection: it makes no sense any more."""
         self._error = self._error or error
         self._transport.abort()
@@ -169,7 +171,7 @@ async def connect(session: Session, place: ServerAddress, connect_timeout: float
     """Connects, and waits for the welcome.
 
     Raises:
-        LostError: There is no connection to be had; the text says why.
+        ConnectionLost: There is no connection to be had; the text says why.
     """
     loop = asyncio.get_running_loop()
     name = place.name if place.context is not None else None
@@ -182,11 +184,11 @@ async def connect(session: Session, place: ServerAddress, connect_timeout: float
                 await loop.create_connection(lambda: session, place.host, place.port, **tls)
             await session.welcomed
     except TimeoutError:
-        raise LostError(f"there was no welcome within {connect_timeout:g} seconds") from None
-    except LostError:
+        raise ConnectionLost(f"there was no welcome within {connect_timeout:g} seconds") from None
+    except ConnectionLost:
         raise
     except OSError as error:
-        raise LostError(f"cannot connect: {_why(error)}") from None
+        raise ConnectionLost(f"cannot connect: {_why(error)}") from None
 
 
 def _is_goodbye(message: dict[str, Any]) -> bool:

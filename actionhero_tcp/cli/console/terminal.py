@@ -12,7 +12,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.patch_stdout import patch_stdout
 
 from ...client.dialects import Dialect
-from ...client.outcomes import LostError
+from ...client.outcomes import ConnectionLost
 from ...client.settings import CONNECT_TIMEOUT
 from ...errors import printable
 from . import history, shown
@@ -63,7 +63,7 @@ async def _converse(place: ServerAddress, timeout: float, dialect: Dialect) -> i
         try:
             session = Session(timeout, print, dialect)
             await connect(session, place, CONNECT_TIMEOUT)
-        except LostError as error:
+        except ConnectionLost as error:
             complain(f"{place}: {error}")
             return UNREACHABLE
         await _prompt(session)

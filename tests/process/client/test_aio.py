@@ -15,10 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client import (
     TLS,
     AnswerError,
+    CallTimeout,
+    ConnectionLost,
     Limits,
-    LostError,
-    NoAnswerError,
-    TooMuchError,
+    TooManyPending,
 )
 from actionhero_tcp.client.aio import Client
 from tests.process.client.test_blocking import FILES
@@ -154,9 +154,9 @@ class SessionTests(AioTestCase):
         port = self.start().port
         async with Client("127.0.0.1", port, limits=Limits(max_pending=1)) as client:
             late = client.action("sleepTest", sleepDuration=200, timeout=0.02)
-            with self.assertRaises(TooMuchError):
+            with self.assertRaises(TooManyPending):
                 await client.details()
-            with self.assertRaises(NoAnswerError):
+            with self.assertRaises(CallTimeout):
                 await late
             await client.action("sleepTest", sleepDuration=300)
             self.assertEqual(1, client.late)
@@ -186,7 +186,7 @@ class ReconnectTests(AioTestCase):
         with prepared_daemon({}, f"--port={port}"):
             self.assertEqual({"b": "x = y"}, (await waits)["params"])
             self.assertEqual("attic", (await client.room_view())["room"])
-            self.assertEqual(["connected", "LostError", "connected"], events)
+            self.assertEqual(["connected", "ConnectionLost", "connected"], events)
             await client.disconnect()
 
     @coroutine
@@ -198,7 +198,7 @@ class ReconnectTests(AioTestCase):
         await client.details()
         running.process.kill()
         for call in asked:
-            with self.assertRaises(LostError):
+            with self.assertRaises(ConnectionLost):
                 await call
         await client.disconnect()
 
@@ -206,20 +206,20 @@ class ReconnectTests(AioTestCase):
     async def test_a_server_that_is_not_there(self) -> None:
         port = reserve(self)
         client = Client("127.0.0.1", port, retry=lambda _: 0.02)
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             await client.details()
-        with self.assertRaises(LostError) as caught:
+        with self.assertRaises(ConnectionLost) as caught:
             await client.connect(attempts=2)
         self.assertIn("cannot connect", str(caught.exception))
-        with self.assertRaises(NoAnswerError):
+        with self.assertRaises(CallTimeout):
             await client.details(timeout=0.05)
-        with self.assertRaises(NoAnswerError):
+        with self.assertRaises(CallTimeout):
             await client.connect(timeout=0.05)
         waiting = client.details()
         await client.disconnect()
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             await waiting
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             async with Client("127.0.0.1", port):
                 self.fail("there is no server")
 
@@ -236,7 +236,7 @@ class ReconnectTests(AioTestCase):
         for serve, text in (silent, "no welcome within 0.05"), (refusing, "let us in: full"):
             async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
                 port = server.sockets[0].getsockname()[1]
-                with self.assertRaises(LostError) as caught:
+                with self.assertRaises(ConnectionLost) as caught:
                     async with Client("127.0.0.1", port, connect_timeout=0.05):
                         self.fail("there is no welcome")
                 self.assertIn(text, str(caught.exception))
@@ -250,7 +250,7 @@ class TransportTests(AioTestCase):
             self.assertEqual(CONTENTS["binary"], await client.file("binary"))
 
     async def fails(self, client: Client, text: str) -> None:
-        with self.assertRaises(LostError) as caught:
+        with self.assertRaises(ConnectionLost) as caught:
             await self.check(client)
         self.assertIn(text, str(caught.exception))
 

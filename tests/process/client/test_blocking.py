@@ -17,9 +17,9 @@ from actionhero_tcp.client.blocking import Client
 from actionhero_tcp.client.outcomes import (
     AnswerError,
     CallError,
-    LostError,
-    NoAnswerError,
-    TooMuchError,
+    CallTimeout,
+    ConnectionLost,
+    FileTooLarge,
 )
 from actionhero_tcp.client.settings import TLS, Limits
 from tests.support import PATIENCE
@@ -180,14 +180,12 @@ class CallTests(DaemonTestCase):
 
     def test_a_file_may_be_too_large(self) -> None:
         client = self.client(limits=Limits(max_file_bytes=1000))
-        self.assertRaises(TooMuchError, client.file, "binary")
+        self.assertRaises(FileTooLarge, client.file, "binary")
         self.assertEqual(CONTENTS["text"], client.file("text"))
 
     def test_a_time_limit(self) -> None:
         client = self.client()
-        self.assertRaises(
-            NoAnswerError, client.action, "sleepTest", sleepDuration=200, timeout=0.05
-        )
+        self.assertRaises(CallTimeout, client.action, "sleepTest", sleepDuration=200, timeout=0.05)
         self.assertEqual(4, client.action("sleepTest", sleepDuration=300).number + 2)
         self.assertEqual(1, client.late)
 
@@ -225,12 +223,12 @@ class CallTests(DaemonTestCase):
         client.room_change("attic")
         news: list[Any] = []
         client.on_message = news.append
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             client.action("hangUp")
             client.details()
         self.assertEqual(["farewell"], [message["news"] for message in news])
         self.assertFalse(client.connected)
-        self.assertRaises(LostError, client.details)
+        self.assertRaises(ConnectionLost, client.details)
         client.connect()
         self.assertEqual({"a": "1"}, client.params_view()["params"])
         self.assertEqual("attic", client.room_view()["room"])
@@ -262,7 +260,7 @@ class ConnectTests(SynchronousTestCase):
     def test_nobody_listens(self) -> None:
         port = reserve(self)
         error = self.fails(port)
-        self.assertIsInstance(error, LostError)
+        self.assertIsInstance(error, ConnectionLost)
         self.assertIn("refused", str(error))
 
     def test_refused_with_a_reason(self) -> None:
@@ -276,7 +274,7 @@ class ConnectTests(SynchronousTestCase):
     def test_says_nothing(self) -> None:
         port = self.listen(lambda stream: stream.recv(1))
         error = self.fails(port, connect_timeout=0.1)
-        self.assertIsInstance(error, NoAnswerError)
+        self.assertIsInstance(error, CallTimeout)
         self.assertIn("welcome", str(error))
 
     def test_speaks_something_else(self) -> None:
@@ -294,13 +292,13 @@ class ConnectTests(SynchronousTestCase):
 
         client = Client("127.0.0.1", self.listen(serve))
         client._sticky.change("attic")
-        error = self.assertRaises(LostError, client.connect)
+        error = self.assertRaises(ConnectionLost, client.connect)
         self.assertEqual("what was sticky could not be set again: no room", str(error))
 
     def test_without_a_connection(self) -> None:
         client = Client("127.0.0.1", 1)
         for call in (client.details, lambda: client.file("a"), lambda: client.listen(0)):
-            self.assertIn("connect()", str(self.assertRaises(LostError, call)))
+            self.assertIn("connect()", str(self.assertRaises(ConnectionLost, call)))
         client.disconnect()
 
     def test_places_that_are_none(self) -> None:
@@ -322,14 +320,14 @@ class OtherTransportTests(OwnDaemonTestCase):
         with Client("localhost", running.port, tls=trusted) as client:
             self.assertEqual(CONTENTS["binary"], client.file("binary"))
             self.assertRaises(
-                NoAnswerError, client.action, "sleepTest", sleepDuration=500, timeout=0.05
+                CallTimeout, client.action, "sleepTest", sleepDuration=500, timeout=0.05
             )
             self.assertIn("stats", client.status())
         stranger = Client("localhost", running.port, tls=True)
-        self.assertIn("verify failed", str(self.assertRaises(LostError, stranger.connect)))
+        self.assertIn("verify failed", str(self.assertRaises(ConnectionLost, stranger.connect)))
         wrong = TLS(ca_file=trusted.ca_file, server_name="example.org")
         other = Client("127.0.0.1", running.port, tls=wrong)
-        self.assertIn("example.org", str(self.assertRaises(LostError, other.connect)))
+        self.assertIn("example.org", str(self.assertRaises(ConnectionLost, other.connect)))
         with Client("127.0.0.1", running.port, tls=trusted) as client:
             self.assertIn("stats", client.status())
 
@@ -341,7 +339,7 @@ class OtherTransportTests(OwnDaemonTestCase):
         tls = TLS(ca_file=ca_file, cert_file=str(cert), key_file=str(key))
         with Client("localhost", running.port, tls=tls) as client:
             self.assertIn("stats", client.status())
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             Client("localhost", running.port, tls=TLS(ca_file=ca_file)).connect()
 
 

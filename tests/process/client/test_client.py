@@ -17,11 +17,12 @@ from twisted.trial.unittest import TestCase
 from actionhero_tcp.client import (
     TLS,
     AnswerError,
+    CallTimeout,
     Client,
+    ConnectionLost,
+    FileTooLarge,
     Limits,
-    LostError,
-    NoAnswerError,
-    TooMuchError,
+    TooManyPending,
 )
 from tests.process.client.test_blocking import FILES
 from tests.support import PATIENCE, Daemon
@@ -196,7 +197,7 @@ class SessionTests(ClientTestCase):
     async def test_time_limits(self) -> None:
         client = self.client("127.0.0.1", self.start().port)
         await client.connect()
-        with self.assertRaises(NoAnswerError):
+        with self.assertRaises(CallTimeout):
             await client.action("sleepTest", sleepDuration=200, timeout=0.05)
         await until(lambda: client.late)
         self.assertEqual("OK", (await client.say("still here"))["status"])
@@ -209,7 +210,7 @@ class SessionTests(ClientTestCase):
         first, second = client.disconnect(), client.disconnect()
         await gatherResults([first, second])
         self.assertEqual(200, (await slow)["sleepDuration"])
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             await client.details()
         await client.connect()
         self.assertIn("details", await client.details())
@@ -221,10 +222,10 @@ class SessionTests(ClientTestCase):
         )
         await client.connect()
         asked = [client.details(), client.details()]
-        with self.assertRaises(TooMuchError):
+        with self.assertRaises(TooManyPending):
             await client.details()
         await gatherResults(asked)
-        with self.assertRaises(TooMuchError):
+        with self.assertRaises(FileTooLarge):
             await client.file("binary")
 
 
@@ -249,13 +250,13 @@ class ReconnectTests(ClientTestCase):
             await client.room_change("attic")
             running.stop()
             await until(lambda: not client.connected)
-        self.assertEqual(["connected", "LostError"], events)
+        self.assertEqual(["connected", "ConnectionLost"], events)
         self.assertEqual(["Server going down NOW"], [message["status"] for message in news])
         waits = client.params_view()
         with prepared_daemon({}, f"--port={port}"):
             self.assertEqual({"b": "x = y", "a": "1"}, (await waits)["params"])
             self.assertEqual("attic", (await client.room_view())["room"])
-            self.assertEqual(["connected", "LostError", "connected"], events)
+            self.assertEqual(["connected", "ConnectionLost", "connected"], events)
             await client.disconnect()
 
     @coroutine
@@ -267,20 +268,20 @@ class ReconnectTests(ClientTestCase):
         await client.details()
         running.process.kill()
         for call in asked:
-            with self.assertRaises(LostError):
+            with self.assertRaises(ConnectionLost):
                 await call
 
     @coroutine
     async def test_a_server_that_is_not_there(self) -> None:
         port = reserve(self)
         client = self.client("127.0.0.1", port)
-        with self.assertRaises(LostError) as caught:
+        with self.assertRaises(ConnectionLost) as caught:
             await client.connect(attempts=2)
         self.assertIn("refused", str(caught.exception))
-        with self.assertRaises(NoAnswerError) as late:
+        with self.assertRaises(CallTimeout) as late:
             await client.connect(timeout=0.1)
         self.assertIn("refused", str(late.exception))
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             async with Client("127.0.0.1", port):
                 self.fail("there is no server")
 
@@ -297,7 +298,7 @@ class TransportTests(ClientTestCase):
         await client.disconnect()
 
     async def fails(self, client: Client, text: str) -> None:
-        with self.assertRaises(LostError) as caught:
+        with self.assertRaises(ConnectionLost) as caught:
             await client.connect(attempts=1)
         self.assertIn(text, str(caught.exception))
         await client.disconnect()

@@ -11,7 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.trial.unittest import TestCase
 
-from actionhero_tcp.client import AnswerError, Client, LostError, aio, blocking
+from actionhero_tcp.client import AnswerError, Client, ConnectionLost, aio, blocking
 from tests.process.cli.test_piped import talk
 from tests.process.client.test_aio import coroutine
 from tests.process.client.test_blocking import FILES
@@ -73,7 +73,7 @@ class DialectTests(TestCase):
         await client.room_leave("attic")
         await client.param_add("key", "new")
         cut()
-        with self.assertRaises(LostError):
+        with self.assertRaises(ConnectionLost):
             await client.details()
         self.assertEqual("new", (await client.param_view("key"))["data"])
         self.assertEqual(["hall"], (await client.details())["data"]["rooms"])

@@ -16,9 +16,9 @@ from actionhero_tcp.client import (
     TLS,
     AnswerError,
     CallError,
+    CallTimeout,
     Client,
-    LostError,
-    NoAnswerError,
+    ConnectionLost,
     aio,
     blocking,
 )
@@ -85,7 +85,7 @@ class FileTestCase(TestCase):
         client = blocking.Client("localhost", running.port, tls=tls)
         client.connect()
         self.addCleanup(client.close)
-        with self.assertRaises(NoAnswerError):
+        with self.assertRaises(CallTimeout):
             client.action("babble", timeout=0.05)
 
     def twisted(
@@ -217,7 +217,7 @@ class ResumeTests(FileTestCase):
                 client.file(
                     "large", parts.append, offset=len(content), digest=hashlib.sha256(content)
                 )
-            except LostError:
+            except ConnectionLost:
                 losses += 1
             content = b"".join(parts)
         self.assertEqual(LARGE, content)

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.client.content import Content
-from actionhero_tcp.client.outcomes import TooMuchError
+from actionhero_tcp.client.outcomes import FileTooLarge
 
 
 class ContentTests(SynchronousTestCase):
@@ -23,7 +23,7 @@ class ContentTests(SynchronousTestCase):
         content = Content(None, 3)
         content.add(b"abc")
         content.add(b"d")
-        self.assertIsInstance(content.error, TooMuchError)
+        self.assertIsInstance(content.error, FileTooLarge)
         self.assertIn("max_file_bytes", str(content.error))
 
     def test_is_passed_on_whatever_its_size(self) -> None:

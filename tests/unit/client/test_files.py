@@ -12,10 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client.outcomes import (
     AnswerError,
     CallError,
+    CallTimeout,
     ChecksumError,
-    LostError,
-    NoAnswerError,
-    TooMuchError,
+    ConnectionLost,
+    FileTooLarge,
 )
 from actionhero_tcp.client.settings import Limits
 from tests.support import PROPERTY
@@ -32,7 +32,7 @@ class HeaderTestCase(SynchronousTestCase):
 
     def exchange(self) -> None:
         """Has the server answer what was sent, until nothing more is."""
-        while data := self.party.conversation.take():
+        while data := self.party.protocol.take():
             self.party.feed(self.server.serve(data))
 
     def header(self, call: Waiter, **fields: Any) -> None:
@@ -46,18 +46,18 @@ class DiscoveryTests(HeaderTestCase):
     def test_the_server_is_asked_once(self) -> None:
         self.party = Party(offers_header=None)
         calls = [self.party.ask_file("text"), self.party.ask_file("binary")]
-        self.assertEqual(b'{"action":"actionsView"}\n', self.party.conversation.take())
+        self.assertEqual(b'{"action":"actionsView"}\n', self.party.protocol.take())
         self.party.feed(self.server.serve(b'{"action":"actionsView"}\n'))
-        self.assertEqual(2, self.party.conversation.take().count(b'"header":true'))
+        self.assertEqual(2, self.party.protocol.take().count(b'"header":true'))
         self.party.feed(self.server.serve(b""))
-        self.assertEqual(2, self.party.conversation.waiting)
+        self.assertEqual(2, self.party.protocol.waiting)
         self.assertFalse(any(call.done for call in calls))
         self.party = Party(offers_header=None)
         self.server.number = 0
         first = self.party.ask_file("text")
         self.exchange()
         second = self.party.ask_file("text")
-        self.assertIn(b'"header":true', self.party.conversation._out[0])
+        self.assertIn(b'"header":true', self.party.protocol._out[0])
         self.exchange()
         self.assertEqual([CONTENTS["text"]] * 2, first.results + second.results)
 
@@ -71,13 +71,13 @@ class DiscoveryTests(HeaderTestCase):
     def test_a_server_that_does_not_tell_is_asked_again(self) -> None:
         self.party = Party(offers_header=None)
         call = self.party.ask_file("text")
-        self.party.conversation.take()
+        self.party.protocol.take()
         self.server.number = 1
         self.party.feed(answer(1, error="log in first"))
         self.exchange()
         self.assertEqual([CONTENTS["text"]], call.results)
         self.party.ask_file("text")
-        self.assertEqual(b'{"action":"actionsView"}\n', self.party.conversation.take())
+        self.assertEqual(b'{"action":"actionsView"}\n', self.party.protocol.take())
 
     def test_such_a_server_sends_no_parts(self) -> None:
         self.party, self.server = Party(offers_header=None), ModelServer(CONTENTS)
@@ -89,7 +89,7 @@ class DiscoveryTests(HeaderTestCase):
         for actions in (7, [7], [{}], [{"name": "file"}], [{"name": "file", "inputs": []}]):
             self.party, self.server = Party(offers_header=None), ModelServer(CONTENTS)
             call = self.party.ask_file("text")
-            self.party.conversation.take()
+            self.party.protocol.take()
             self.server.number = 1
             self.party.feed(answer(1, actions=actions))
             self.exchange()
@@ -102,10 +102,10 @@ class HeaderTests(HeaderTestCase):
     def test_every_content_arrives_as_it_is(self) -> None:
         for name, content in CONTENTS.items():
             call = self.party.ask_file(name)
-            self.assertEqual(1, self.party.conversation._out[0].count(b"\n"))
+            self.assertEqual(1, self.party.protocol._out[0].count(b"\n"))
             self.exchange()
             self.assertEqual([content], call.results, (name, call.errors))
-        self.assertEqual((0, 0), (self.party.conversation.late, self.party.conversation.waiting))
+        self.assertEqual((0, 0), (self.party.protocol.late, self.party.protocol.waiting))
 
     @PROPERTY
     @given(st.lists(st.sampled_from(sorted(set(CONTENTS) - {"binary"})), max_size=4), st.data())
@@ -116,7 +116,7 @@ class HeaderTests(HeaderTestCase):
             calls.append(party.ask_file(name))
             others.append(party.ask(b"roomView\n"))
         stream, talk = b"", 0
-        for line in party.conversation.take().splitlines(keepends=True):
+        for line in party.protocol.take().splitlines(keepends=True):
             said = data.draw(st.integers(0, 2))
             talk += said
             stream += encode(SAID) * said + server.serve(line)
@@ -128,7 +128,7 @@ class HeaderTests(HeaderTestCase):
 
     def test_files_may_come_in_any_order(self) -> None:
         calls = [self.party.ask_file("text"), self.party.ask_file("binary")]
-        first, second = self.party.conversation.take().splitlines()
+        first, second = self.party.protocol.take().splitlines()
         one, two = self.server.serve(first), self.server.serve(second)
         self.party.feed(two + one)
         self.assertEqual([CONTENTS["text"], CONTENTS["binary"]], [c.results[0] for c in calls])
@@ -160,7 +160,7 @@ class HeaderTests(HeaderTestCase):
     def test_progress(self) -> None:
         seen: list[Any] = []
         call = self.party.ask_file("binary", progress=lambda *how_far: seen.append(how_far))
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         size = len(CONTENTS["binary"])
         for start in range(0, len(data), 65536):
             self.party.feed(data[start : start + 65536])
@@ -213,9 +213,9 @@ class GivingUpTests(HeaderTestCase):
     def test_a_file_larger_than_the_limit_fails_at_once_and_is_skipped(self) -> None:
         self.party = Party(Limits(max_file_bytes=1000), offers_header=True)
         call, exact = self.party.ask_file("binary"), self.party.ask_file("text")
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:200])
-        self.assertIsInstance(call.errors[0], TooMuchError)
+        self.assertIsInstance(call.errors[0], FileTooLarge)
         self.party.feed(data[200:])
         self.assertEqual([CONTENTS["text"]], exact.results)
 
@@ -230,51 +230,51 @@ class GivingUpTests(HeaderTestCase):
 
     def test_the_time_limit_starts_again_with_each_part(self) -> None:
         call = self.party.ask_file("binary", timeout=2)
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:1000], now=1.5)
-        self.assertEqual(3.5, self.party.conversation.expire(2.5))
+        self.assertEqual(3.5, self.party.protocol.expire(2.5))
         self.party.feed(data[1000:2000], now=3)
-        self.party.conversation.expire(5)
-        self.assertIsInstance(call.errors[0], NoAnswerError)
+        self.party.protocol.expire(5)
+        self.assertIsInstance(call.errors[0], CallTimeout)
         self.assertIn("to its end", str(self.party.faults[0]))
 
     def test_a_file_that_comes_too_late_is_skipped(self) -> None:
         call, other = self.party.ask_file("binary", timeout=2), self.party.ask()
-        self.party.conversation.expire(2)
-        self.assertIsInstance(call.errors[0], NoAnswerError)
+        self.party.protocol.expire(2)
+        self.assertIsInstance(call.errors[0], CallTimeout)
         self.assertEqual([], self.party.faults)
         self.exchange()
         self.assertEqual((1, [], 1), (len(other.results), call.results, len(call.errors)))
-        self.assertEqual(0, self.party.conversation.waiting)
+        self.assertEqual(0, self.party.protocol.waiting)
 
     def test_a_file_that_waits_for_the_discovery_has_its_time_limit(self) -> None:
         self.party = Party(offers_header=None)
         call = self.party.ask_file("text", timeout=2)
-        self.assertEqual(2, self.party.conversation.expire(1))
-        self.party.conversation.expire(2)
-        self.assertIsInstance(call.errors[0], NoAnswerError)
+        self.assertEqual(2, self.party.protocol.expire(1))
+        self.party.protocol.expire(2)
+        self.assertIsInstance(call.errors[0], CallTimeout)
         self.exchange()
-        self.assertEqual(([], 0), (call.results, self.party.conversation.waiting))
+        self.assertEqual(([], 0), (call.results, self.party.protocol.waiting))
 
     def test_a_lost_connection_fails_a_call_that_nobody_resumes(self) -> None:
         for offers in (True, None):
             self.party = Party(offers_header=offers)
             call = self.party.ask_file("text")
-            self.party.conversation.lose(LostError("gone"))
+            self.party.protocol.lose(ConnectionLost("gone"))
             self.assertEqual(["gone"], list(map(str, call.errors)))
-            self.assertEqual(0, self.party.conversation.waiting)
+            self.assertEqual(0, self.party.protocol.waiting)
 
     def resume(self, files: dict[str, bytes]) -> Waiter:
         """Loses a connection in the middle of a file, and goes on with other files."""
         call = self.party.ask_file("text")
         download, resumed = self.party.download, list[bool]()
         download.resume = lambda: not resumed.append(True)  # type: ignore[func-returns-value]
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:-3])
-        self.party.conversation.lose(LostError("gone"))
+        self.party.protocol.lose(ConnectionLost("gone"))
         self.assertEqual(([True], False), (resumed, call.done))
         self.party, self.server = Party(offers_header=True), ModelServer(files, offers_header=True)
-        self.party.conversation.ask_file(download)
+        self.party.protocol.ask_file(download)
         self.exchange()
         return call
 
@@ -295,8 +295,8 @@ class GivingUpTests(HeaderTestCase):
         call = self.party.ask_file("text")
         download = self.party.download
         download.resume = lambda: True
-        self.party.feed(self.server.serve(self.party.conversation.take())[:-3])
-        self.party.conversation.lose(LostError("gone"))
+        self.party.feed(self.server.serve(self.party.protocol.take())[:-3])
+        self.party.protocol.lose(ConnectionLost("gone"))
         self.party, self.server = Party(offers_header=False), ModelServer(CONTENTS)
-        self.party.conversation.ask_file(download)
+        self.party.protocol.ask_file(download)
         self.assertIsInstance(call.errors[0], CallError)

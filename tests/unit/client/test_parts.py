@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.outcomes import CallTimeout, ConnectionLost, TooManyPending
 from actionhero_tcp.client.parts import Parts
 from tests.support.conversations import Party, answer, encode
 
@@ -21,7 +21,7 @@ class PartsTests(SynchronousTestCase):
         self.party, self.woken = Party(), 0
         self.parts = Parts(2, self.wake)
         self.parts.timeout = 10.0
-        self.party.conversation.ask(b"tail\n", self.parts)
+        self.party.protocol.ask(b"tail\n", self.parts)
 
     def wake(self) -> None:
         self.woken += 1
@@ -43,13 +43,13 @@ class PartsTests(SynchronousTestCase):
 
     def test_the_time_limit_starts_again_with_each_part(self) -> None:
         self.party.feed(part(1), 8.0)
-        self.assertEqual(18.0, self.party.conversation.expire(11.0))
-        self.party.conversation.expire(18.0)
-        self.assertIsInstance(self.parts.error, NoAnswerError)
+        self.assertEqual(18.0, self.party.protocol.expire(11.0))
+        self.party.protocol.expire(18.0)
+        self.assertIsInstance(self.parts.error, CallTimeout)
 
     def test_only_so_many_may_wait(self) -> None:
         self.party.feed(part(1, n=1) + part(1, n=2) + part(1) * 2 + answer(1))
-        self.assertIsInstance(self.parts.error, TooMuchError)
+        self.assertIsInstance(self.parts.error, TooManyPending)
         self.assertIn("max_parts", str(self.parts.error))
         self.assertEqual([1, 2, None], [(self.parts.take() or {}).get("n") for _ in range(3)])
 
@@ -58,5 +58,5 @@ class PartsTests(SynchronousTestCase):
         self.parts.drop()
         self.party.feed(part(1))
         self.assertIsNone(self.parts.take())
-        self.party.conversation.lose(LostError("gone"))
-        self.assertEqual(0, self.party.conversation.waiting)
+        self.party.protocol.lose(ConnectionLost("gone"))
+        self.assertEqual(0, self.party.protocol.waiting)

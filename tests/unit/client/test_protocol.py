@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.client.outcomes import AnswerError, LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.outcomes import (
+    AnswerError,
+    CallTimeout,
+    ConnectionLost,
+    FileTooLarge,
+    TooManyPending,
+)
 from actionhero_tcp.client.settings import Limits
 from tests.support import PROPERTY
 from tests.support.conversations import ModelServer, Party, answer, encode
@@ -28,15 +34,15 @@ class AnswerTests(SynchronousTestCase):
     def test_requests_go_out_as_they_are_in_one_piece(self) -> None:
         self.party.ask(b"paramsView\n")
         self.party.ask(b"roomView\n")
-        self.assertEqual(b"paramsView\nroomView\n", self.party.conversation.take())
-        self.assertEqual(b"", self.party.conversation.take())
-        self.assertEqual(2, self.party.conversation.sent)
+        self.assertEqual(b"paramsView\nroomView\n", self.party.protocol.take())
+        self.assertEqual(b"", self.party.protocol.take())
+        self.assertEqual(2, self.party.protocol.sent)
 
     def test_answers_find_their_calls_in_any_order(self) -> None:
         calls = [self.party.ask() for _ in range(3)]
         self.party.feed(answer(3, a=3) + answer(1, a=1) + answer(2, a=2))
         self.assertEqual([[1], [2], [3]], [[r["a"] for r in call.results] for call in calls])
-        self.assertEqual(0, self.party.conversation.waiting)
+        self.assertEqual(0, self.party.protocol.waiting)
 
     def test_an_answer_is_the_whole_response_with_its_number_and_its_time(self) -> None:
         self.party.ask()
@@ -95,7 +101,7 @@ class AnswerTests(SynchronousTestCase):
         call = self.party.ask()
         self.party.feed(answer(1) + answer(1) + answer(7))
         self.assertEqual(1, len(call.results))
-        self.assertEqual(2, self.party.conversation.late)
+        self.assertEqual(2, self.party.protocol.late)
         self.assertEqual([], self.party.messages)
 
     def test_what_is_no_message_is_a_fault(self) -> None:
@@ -103,7 +109,7 @@ class AnswerTests(SynchronousTestCase):
             party = Party()
             party.feed(line + b"\r\n")
             (error,) = party.faults
-            self.assertIsInstance(error, LostError)
+            self.assertIsInstance(error, ConnectionLost)
             self.assertIn("no message", str(error), line)
             self.assertTrue(str(error).isprintable())
 
@@ -145,36 +151,36 @@ class LimitTests(SynchronousTestCase):
         party = Party(Limits(max_pending=2))
         party.ask()
         party.ask_file("a")
-        error = self.assertRaises(TooMuchError, party.ask)
+        error = self.assertRaises(TooManyPending, party.ask)
         self.assertIn("max_pending", str(error))
-        self.assertRaises(TooMuchError, party.ask_file, "b")
+        self.assertRaises(TooManyPending, party.ask_file, "b")
         party = Party(Limits(max_pending=2))
         party.ask()
         party.ask()
-        self.assertRaises(TooMuchError, party.ask)
+        self.assertRaises(TooManyPending, party.ask)
         party.feed(answer(2))
         party.ask()
-        self.assertRaises(TooMuchError, party.ask)
+        self.assertRaises(TooManyPending, party.ask)
 
     def test_a_call_waits_for_as_long_as_it_may(self) -> None:
         party = Party()
         patient, hasty = party.ask(timeout=10), party.ask(started=1, timeout=2)
-        self.assertEqual(3, party.conversation.expire(2.9))
-        self.assertEqual(10, party.conversation.expire(3))
-        self.assertIsInstance(hasty.errors[0], NoAnswerError)
+        self.assertEqual(3, party.protocol.expire(2.9))
+        self.assertEqual(10, party.protocol.expire(3))
+        self.assertIsInstance(hasty.errors[0], CallTimeout)
         self.assertIsInstance(hasty.errors[0], TimeoutError)
         self.assertEqual("no answer has come within 2 seconds", str(hasty.errors[0]))
         party.feed(answer(2) + answer(1))
-        self.assertEqual((1, 1), (len(patient.results), party.conversation.late))
+        self.assertEqual((1, 1), (len(patient.results), party.protocol.late))
         self.assertEqual(([], 1), (hasty.results, len(hasty.errors)))
-        self.assertEqual(inf, party.conversation.expire(99))
+        self.assertEqual(inf, party.protocol.expire(99))
 
     def test_all_fail_when_the_connection_is_lost(self) -> None:
         party = Party()
         calls = [party.ask(), party.ask_file("a"), party.ask(), party.ask_file("b")]
-        party.conversation.lose(LostError("gone"))
+        party.protocol.lose(ConnectionLost("gone"))
         self.assertEqual([["gone"]] * 4, [list(map(str, call.errors)) for call in calls])
-        self.assertEqual(0, party.conversation.waiting)
+        self.assertEqual(0, party.protocol.waiting)
 
 
 def cut(data: bytes, draw: st.DataObject) -> list[bytes]:
@@ -213,7 +219,7 @@ class FileTests(SynchronousTestCase):
 
     def write_batch(self) -> None:
         """Has the server answer what was sent, until nothing more is."""
-        while data := self.party.conversation.take():
+        while data := self.party.protocol.take():
             self.party.feed(self.server.serve(data))
 
     def test_every_content_arrives_as_it_is(self) -> None:
@@ -224,7 +230,7 @@ class FileTests(SynchronousTestCase):
             after = self.party.ask(b"roomView\n")
             self.write_batch()
             self.assertEqual("roomView", after.results[0]["said"])
-        self.assertEqual((0, []), (self.party.conversation.late, self.party.faults))
+        self.assertEqual((0, []), (self.party.protocol.late, self.party.faults))
 
     def test_errors_may_tell_more(self) -> None:
         self.server = ModelServer(CONTENTS, fault="actions/a.py:1: invalid syntax")
@@ -260,7 +266,7 @@ class FileTests(SynchronousTestCase):
         parts: list[bytes] = []
         call, streamed = party.ask_file(name), party.ask_file(name, parts.append)
         after = party.ask(b"after\n")
-        while sent := party.conversation.take():
+        while sent := party.protocol.take():
             for chunk in cut(server.serve(sent), data):
                 party.feed(chunk)
         self.assertEqual([CONTENTS[name]], call.results)
@@ -283,7 +289,7 @@ class FileTests(SynchronousTestCase):
         call.succeed = call.fail = again  # type: ignore[method-assign]
         self.write_batch()
         self.assertEqual([CONTENTS["text"]] * 3, told[1:])
-        self.assertEqual((0, []), (self.party.conversation.waiting, self.party.faults))
+        self.assertEqual((0, []), (self.party.protocol.waiting, self.party.faults))
 
     def test_a_missing_file_is_an_error(self) -> None:
         call = self.party.ask_file("nope")
@@ -299,15 +305,15 @@ class FileTests(SynchronousTestCase):
 
     def test_the_line_is_made_quiet_first(self) -> None:
         slow = self.party.ask(b"slow\n")
-        self.party.conversation.take()
+        self.party.protocol.take()
         call = self.party.ask_file("text")
         held = self.party.ask(b"held\n")
-        mark = self.party.conversation.take()
+        mark = self.party.protocol.take()
         self.assertRegex(mark, rb'\A\{"action":"[0-9a-f]{32}"\}\n\Z')
         self.server.number = 1
         # What was asked before may be answered now, and others may speak.
         self.party.feed(encode(SAID) + self.server.serve(mark) + encode(SAID))
-        sent = self.party.conversation.take()
+        sent = self.party.protocol.take()
         self.assertRegex(
             sent, rb'\A\{"action":"\w{32}"\}\n.+file.+\n\{"action":"\w{32}"\}\nheld\n\Z'
         )
@@ -321,14 +327,14 @@ class FileTests(SynchronousTestCase):
 
     def test_a_quiet_line_is_used_at_once(self) -> None:
         self.party.ask_file("text")
-        self.assertEqual(3, self.party.conversation.take().count(b"\n"))
+        self.assertEqual(3, self.party.protocol.take().count(b"\n"))
 
     def test_after_a_call_has_given_up_the_line_is_not_taken_for_quiet(self) -> None:
         self.party.ask(timeout=1)
-        self.party.conversation.expire(1)
-        self.party.conversation.take()
+        self.party.protocol.expire(1)
+        self.party.protocol.take()
         self.party.ask_file("text")
-        self.assertEqual(1, self.party.conversation.take().count(b"\n"))
+        self.assertEqual(1, self.party.protocol.take().count(b"\n"))
 
     def test_a_file_larger_than_the_limit_fails_and_is_skipped(self) -> None:
         self.party = Party(Limits(max_file_bytes=1000))
@@ -337,7 +343,7 @@ class FileTests(SynchronousTestCase):
         streamed = self.party.ask_file("binary", parts.append)
         self.write_batch()
         self.assertIn("max_file_bytes", str(call.errors[0]))
-        self.assertIsInstance(call.errors[0], TooMuchError)
+        self.assertIsInstance(call.errors[0], FileTooLarge)
         self.assertEqual([CONTENTS["text"]], exact.results)
         self.assertEqual(CONTENTS["binary"], b"".join(parts))
         self.assertEqual([len(CONTENTS["binary"])], streamed.results)
@@ -345,7 +351,7 @@ class FileTests(SynchronousTestCase):
     def test_a_file_is_passed_on_as_it_comes(self) -> None:
         parts: list[bytes] = []
         self.party.ask_file("binary", parts.append)
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:100_000])
         self.assertGreater(len(b"".join(parts)), 99_000)
 
@@ -360,24 +366,24 @@ class FileTests(SynchronousTestCase):
 
     def test_the_time_limit_of_a_file_starts_again_with_each_part(self) -> None:
         call = self.party.ask_file("binary", timeout=2)
-        data = self.server.serve(self.party.conversation.take())
+        data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:1000], now=1.5)
-        self.assertEqual(3.5, self.party.conversation.expire(2.5))
+        self.assertEqual(3.5, self.party.protocol.expire(2.5))
         self.party.feed(data[1000:2000], now=3)
-        self.assertEqual(5, self.party.conversation.expire(4.5))
-        self.party.conversation.expire(5)
-        self.assertIsInstance(call.errors[0], NoAnswerError)
+        self.assertEqual(5, self.party.protocol.expire(4.5))
+        self.party.protocol.expire(5)
+        self.assertIsInstance(call.errors[0], CallTimeout)
         self.assertIn("to its end", str(self.party.faults[0]))
 
     def test_a_file_that_nobody_waits_for_any_more_is_skipped(self) -> None:
         call = self.party.ask_file("an error 2", timeout=2)
         waiting = self.party.ask_file("text", timeout=3)
-        sent = self.party.conversation.take()
+        sent = self.party.protocol.take()
         other = self.party.ask(b"other\n")
-        self.party.conversation.expire(3)
+        self.party.protocol.expire(3)
         self.assertEqual((1, 1), (len(call.errors), len(waiting.errors)))
         self.assertEqual([], self.party.faults)
-        self.party.feed(self.server.serve(sent + self.party.conversation.take()))
+        self.party.feed(self.server.serve(sent + self.party.protocol.take()))
         self.assertEqual(1, len(other.results))
         self.assertEqual(([], 1), (call.results, len(call.errors)))
         late = self.party.ask_file("text")
@@ -388,8 +394,8 @@ class FileTests(SynchronousTestCase):
         self.party.ask(b"slow\n")
         self.party.ask_file("text")
         held = self.party.ask(b"held\n", timeout=2)
-        self.assertEqual(2, self.party.conversation.expire(1))
-        self.party.conversation.expire(2)
-        self.assertIsInstance(held.errors[0], NoAnswerError)
+        self.assertEqual(2, self.party.protocol.expire(1))
+        self.party.protocol.expire(2)
+        self.assertIsInstance(held.errors[0], CallTimeout)
         self.write_batch()
         self.assertEqual([], held.results)

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.client.content import Content
 from actionhero_tcp.client.download import Download
 from actionhero_tcp.client.link import LinkOptions
-from actionhero_tcp.client.outcomes import LostError, NoAnswerError, TooMuchError
+from actionhero_tcp.client.outcomes import CallTimeout, ConnectionLost, TooManyPending
 from actionhero_tcp.client.reconnector import Reconnector
 from actionhero_tcp.client.settings import Limits
 from actionhero_tcp.net.client_endpoints import tcp
@@ -78,7 +78,7 @@ class Recorder:
     def connection_ready(self, welcome: object) -> None:
         self._events.append("ready")
 
-    def connection_lost(self, error: LostError) -> None:
+    def connection_lost(self, error: ConnectionLost) -> None:
         self._events.append(f"lost: {error}")
 
 
@@ -126,7 +126,7 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(2, self.endpoint.attempts)
         self.clock.advance(5)
-        error = self.failureResultOf(connecting, LostError)
+        error = self.failureResultOf(connecting, ConnectionLost)
         self.assertIn("no welcome within 5 seconds", str(error.value))
         self.clock.advance(1)
         self.receive(WELCOME)
@@ -136,7 +136,7 @@ class LinkTests(SynchronousTestCase):
         link = self.make()
         connecting = link.connect(1, None)
         self.receive(encode({"context": "response", "error": "too many", "messageCount": 0}))
-        error = self.failureResultOf(connecting, LostError)
+        error = self.failureResultOf(connecting, ConnectionLost)
         self.assertEqual("the server does not let us in: too many", str(error.value))
 
     def test_a_strange_welcome_is_one_all_the_same(self) -> None:
@@ -175,7 +175,7 @@ class LinkTests(SynchronousTestCase):
         self.receive(answer(1, error="no room left"))
         self.assertFalse(self.wire.connected)
         self.clock.advance(9)
-        error = self.failureResultOf(waiting, NoAnswerError)
+        error = self.failureResultOf(waiting, CallTimeout)
         self.assertIn("what was sticky could not be set again: no room left", str(error.value))
 
     def test_a_connection_lost_while_all_is_set_again(self) -> None:
@@ -197,15 +197,15 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(1.9)
         self.assertNoResult(fast)
         self.clock.advance(0.1)
-        self.failureResultOf(fast, NoAnswerError)
+        self.failureResultOf(fast, CallTimeout)
         last = link.ask(b"c\n")
         self.clock.advance(8)
-        self.failureResultOf(slow, NoAnswerError)
+        self.failureResultOf(slow, CallTimeout)
         self.assertNoResult(last)
         self.receive(answer(1) + answer(2))
         self.assertEqual(2, link.late)
         self.clock.advance(2)
-        self.failureResultOf(last, NoAnswerError)
+        self.failureResultOf(last, CallTimeout)
         self.assertEqual([], self.clock.getDelayedCalls())
 
     def test_what_waits_for_a_connection_has_its_time_limit(self) -> None:
@@ -214,7 +214,7 @@ class LinkTests(SynchronousTestCase):
         link.connect(None, None)
         waiting, later = link.ask(b"a\n", 0.5), link.ask(b"b\n")
         self.clock.advance(0.5)
-        error = self.failureResultOf(waiting, NoAnswerError)
+        error = self.failureResultOf(waiting, CallTimeout)
         self.assertIn("no connection within 0.5 seconds", str(error.value))
         self.assertIn("refused", str(error.value))
         self.endpoint.refuse = False
@@ -227,10 +227,10 @@ class LinkTests(SynchronousTestCase):
         link = self.make(limits=Limits(max_pending=1))
         connecting = link.connect(None, None)
         first = link.ask(b"a\n")
-        self.failureResultOf(link.ask(b"b\n"), TooMuchError)
+        self.failureResultOf(link.ask(b"b\n"), TooManyPending)
         self.receive(WELCOME)
         self.successResultOf(connecting)
-        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.failureResultOf(link.ask(b"c\n"), TooManyPending)
         self.receive(answer(1))
         self.successResultOf(first)
 
@@ -244,9 +244,9 @@ class LinkTests(SynchronousTestCase):
         download.attach(file)
         link.submit(download, lambda protocol: protocol.ask_file(download))
         last = link.ask(b"b\n")
-        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.failureResultOf(link.ask(b"c\n"), TooManyPending)
         self.receive(WELCOME)
-        self.failureResultOf(link.ask(b"c\n"), TooMuchError)
+        self.failureResultOf(link.ask(b"c\n"), TooManyPending)
         self.receive(answer(1))
         self.successResultOf(first)
         self.assertFalse(file.done)
@@ -322,7 +322,7 @@ class LinkTests(SynchronousTestCase):
             self.wire.abortConnection()
             self.clock.advance(1)
             self.receive(WELCOME)
-        self.assertIsInstance(call.errors[0], LostError)
+        self.assertIsInstance(call.errors[0], ConnectionLost)
 
     def test_a_file_fails_when_the_client_disconnects(self) -> None:
         link = self.make()
@@ -330,7 +330,7 @@ class LinkTests(SynchronousTestCase):
         call = self.fetch(link, "a")
         link.disconnect()
         self.wire.abortConnection()
-        self.assertIsInstance(call.errors[0], LostError)
+        self.assertIsInstance(call.errors[0], ConnectionLost)
         self.clock.advance(0)
         self.assertEqual([], self.clock.getDelayedCalls())
 
@@ -339,7 +339,7 @@ class LinkTests(SynchronousTestCase):
         self.connect(link)
         asked = link.ask(b"a\n")
         self.receive(b"\x00nonsense\r\n")
-        error = self.failureResultOf(asked, LostError)
+        error = self.failureResultOf(asked, ConnectionLost)
         self.assertIn("no message", str(error.value))
         self.assertFalse(self.wire.connected)
 
@@ -358,7 +358,7 @@ class LinkTests(SynchronousTestCase):
         self.clock.advance(100)
         self.assertEqual(1, self.endpoint.attempts)
         self.assertEqual([], self.clock.getDelayedCalls())
-        self.failureResultOf(link.ask(b"a\n"), LostError)
+        self.failureResultOf(link.ask(b"a\n"), ConnectionLost)
 
     def test_goodbye_and_what_is_sticky_have_no_limit(self) -> None:
         link = self.make(limits=Limits(max_pending=1))
@@ -389,8 +389,8 @@ class LinkTests(SynchronousTestCase):
         left = link.disconnect()
         self.clock.advance(0)
         self.successResultOf(left)
-        self.failureResultOf(connecting, LostError)
-        self.failureResultOf(waiting, LostError)
+        self.failureResultOf(connecting, ConnectionLost)
+        self.failureResultOf(waiting, ConnectionLost)
         self.assertFalse(self.wire.connected)
         self.assertEqual([], self.clock.getDelayedCalls())
 
@@ -399,14 +399,14 @@ class LinkTests(SynchronousTestCase):
         left = link.disconnect()
         self.clock.advance(0)
         self.successResultOf(left)
-        self.failureResultOf(link.ask(b"a\n"), LostError)
+        self.failureResultOf(link.ask(b"a\n"), ConnectionLost)
 
     def test_connect_has_its_time_limit(self) -> None:
         link = self.make()
         self.endpoint.refuse = True
         connecting = link.connect(None, 3.0)
         self.clock.pump([1.0] * 3)
-        error = self.failureResultOf(connecting, NoAnswerError)
+        error = self.failureResultOf(connecting, CallTimeout)
         self.assertIn("refused", str(error.value))
         self.endpoint.refuse = False
         self.clock.advance(1)
@@ -431,14 +431,14 @@ class AttemptTests(SynchronousTestCase):
         self.assertNotEqual([], self.reactor.getDelayedCalls())
         left = self.link.disconnect()
         self.reactor.advance(0)
-        self.failureResultOf(connecting, LostError)
+        self.failureResultOf(connecting, ConnectionLost)
         self.successResultOf(left)
         self.assertEqual([], self.reactor.getDelayedCalls())
 
     def test_by_the_time_limit(self) -> None:
         connecting = self.link.connect(1, None)
         self.reactor.pump([0.5] * 10)
-        self.assertIn("5 seconds", str(self.failureResultOf(connecting, LostError)))
+        self.assertIn("5 seconds", str(self.failureResultOf(connecting, ConnectionLost)))
         self.assertEqual(3, len(self.reactor.connectors))
         self.assertTrue(all(each.stoppedConnecting for each in self.reactor.connectors))
         # The next attempt is due, and nothing else.

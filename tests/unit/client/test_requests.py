@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.client import requests
-from actionhero_tcp.client.outcomes import Answer, AnswerError, LostError, NoAnswerError
 from actionhero_tcp.client.settings import TLS
 from actionhero_tcp.errors import UnserializableError
 from tests.support import PROPERTY
@@ -67,10 +66,3 @@ class GivenTests(SynchronousTestCase):
         self.assertRaises(ValueError, TLS, cert_file="a")
         self.assertRaises(ValueError, TLS, key_file="a")
         TLS(cert_file="a", key_file="b")
-
-    def test_errors_are_those_of_python_too(self) -> None:
-        self.assertIsInstance(LostError(), ConnectionError)
-        self.assertIsInstance(NoAnswerError(), TimeoutError)
-        answer = Answer({"error": 7, "more": 8})
-        error = AnswerError(answer)
-        self.assertEqual(("7", 8), (str(error), error.answer["more"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-import twisted.internet
+import twisted.internet.reactor
 from twisted.internet import asyncioreactor
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase

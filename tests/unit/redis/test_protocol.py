@@ -124,6 +124,16 @@ class PipelineTests(ProtocolTestCase):
         self.assertEqual([None], done)
         self.assertEqual(1, len(self.owner.lost))
 
+    def test_what_is_sent_on_hearing_of_the_loss_fails_too(self) -> None:
+        again: list[Any] = []
+        call = self.protocol.call("GET", "a")
+        call.addErrback(lambda _: again.append(self.protocol.call("GET", "a")))
+        self.protocol.send([("A",)], [Batch(1, lambda _: again.append(self.protocol.call("B")))])
+        self.protocol.transport.loseConnection()
+        for each in again:
+            self.assertIn("lost", str(self.failureResultOf(each, RedisError).value))
+        self.assertEqual((2, 0), (len(again), len(self.protocol.pending)))
+
     def test_a_cancelled_call_does_not_shift_the_replies(self) -> None:
         first, second = self.protocol.call("GET", "a"), self.protocol.call("GET", "b")
         first.addErrback(lambda _: None)
