@@ -8,7 +8,7 @@ ARGS ?=
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
 # How many sentences that plain English would put another way the site's build accepts.
-TICS := 30
+TICS := 40
 TRUNK := twisted @ git+https://github.com/twisted/twisted@trunk
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 

@@ -118,7 +118,7 @@ class Reconnector(Link[Connection]):
         self._owner.connection_lost(error)
 
     def _stop(self) -> None:
-        """Stop the service; it must not be called from one of its own callbacks."""
+        """Stop the service; it must not be called from its callbacks."""
         error = ConnectionLost("the client has disconnected")
         connecting, self._connecting = self._connecting, []
         self._fail_waiting(error)

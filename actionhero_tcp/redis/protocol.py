@@ -219,7 +219,7 @@ class RedisProtocol(Protocol):
         text = self._broken or f"the connection was lost: {reason.getErrorMessage()}"
         self._broken = text
         with self._write_batch:
-            # Who hears of a failure may send the next command here, which fails as well.
+            # A receiver of a failure may send the next command here, which fails as well.
             while self.pending:
                 self.pending.popleft().fail(text)
         self._owner.connection_lost(self, text)

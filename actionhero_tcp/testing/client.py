@@ -25,7 +25,7 @@ SAID: Final = {"message", "room", "from", "context", "sentAt"}
 
 
 class ClientState:
-    """What a test can see of a client without a network, and how it hangs up.
+    """A client without a network, as a test sees it, and how it hangs up.
 
     Args:
         protocol: The server's protocol for it.

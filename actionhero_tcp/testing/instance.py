@@ -41,7 +41,7 @@ class Application:
 
     Attributes:
         config: The configuration.
-        own: What the functions are; None where the actions folder is loaded.
+        own: The kind of the functions; None where the actions folder is loaded.
     """
 
     def __init__(

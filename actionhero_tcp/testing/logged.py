@@ -79,7 +79,7 @@ class ErrorWatch:
         """End.
 
         Args:
-            error: What the block has raised, which is not to be replaced.
+            error: The exception of the block, which is not to be replaced.
 
         Raises:
             LoggedError: The first error that is left.
