@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
-from ..connection.connection import ActionConnection, JsonParams
+from ..connection.connection import ActionConnection, JsonParams, parts_of
 from ..wire import json_lines
 from . import coroutines, schema
 from .inputs import Inputs
@@ -109,7 +109,7 @@ class Action:
         if type(outcome) is CoroutineType:
             return coroutines.start(outcome)
         if type(outcome) is AsyncGeneratorType:
-            return coroutines.start(send_parts(outcome, connection._parts))
+            return coroutines.start(send_parts(outcome, parts_of(connection)))
         return outcome
 
     def call(self, api: Any, connection: ActionConnection) -> Any:
@@ -126,7 +126,7 @@ class Action:
                 return self._start_in_thread(api, connection, arguments)
             outcome = self.function(api, connection, **arguments)
         if type(outcome) is AsyncGeneratorType:
-            return send_parts(outcome, connection._parts)
+            return send_parts(outcome, parts_of(connection))
         return outcome
 
     def _start_in_thread(

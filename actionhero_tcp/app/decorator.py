@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unpack, overload
 
@@ -96,7 +97,7 @@ def action(function: Any = None, /, **options: Any) -> Any:
     """
 
     def mark(function: Any) -> Any:
-        made = _make(function, **options)
+        made = _make(function, _Given(**options))
         setattr(function, MARK, made)
         remember(Mark(function, f"the action {made.name!r}", made.file, made.line))
         return function
@@ -104,17 +105,20 @@ def action(function: Any = None, /, **options: Any) -> Any:
     return mark if function is None else mark(function)
 
 
-def _make(
-    function: Any,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    output_example: Mapping[str, object] | None = None,
-    blocking: bool = False,
-    sends_file: bool = False,
-    strict: bool = False,
-    errors: Mapping[int, str] | None = None,
-) -> Action:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The options of an action, and their defaults; see `action`."""
+
+    name: str | None = None
+    description: str | None = None
+    output_example: Mapping[str, object] | None = None
+    blocking: bool = False
+    sends_file: bool = False
+    strict: bool = False
+    errors: Mapping[int, str] | None = None
+
+
+def _make(function: Any, given: _Given) -> Action:
     file, line = place_of(function)
     place = f"{file}:{line}"
     if not isinstance(function, FunctionType):
@@ -122,13 +126,13 @@ def _make(
         raise StartError(f"{place}: an object of type {kind} is no function, so it is no action")
     if MARK in vars(function):
         raise StartError(f"{place}: {function.__name__!r} is an action already; it has one name")
-    name = function.__name__ if name is None else name
-    assert name is not None
+    name = function.__name__ if given.name is None else given.name
+    description, output_example, errors = given.description, given.output_example, given.errors
     if description is None:
         description = (inspect.getdoc(function) or "").partition("\n")[0]
     try:
         _check_name(name)
-        _check_kind(function, blocking)
+        _check_kind(function, given.blocking)
         _check_shown(description, output_example or {}, errors or {})
         inputs = read_signature(function)
         output = read_output(function)
@@ -140,11 +144,11 @@ def _make(
         inputs=inputs,
         description=description,
         output_example=output_example or {},
-        blocking=blocking,
-        sends_file=sends_file,
+        blocking=given.blocking,
+        sends_file=given.sends_file,
         file=file,
         line=line,
-        strict=strict,
+        strict=given.strict,
         streams=inspect.isasyncgenfunction(inspect.unwrap(function)),
         errors=errors or {},
         output=output,

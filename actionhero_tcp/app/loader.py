@@ -20,7 +20,7 @@ from twisted.logger import Logger
 
 from ..errors import StartError, printable
 from ..regular_file import read_regular
-from . import hooks, limits, marks
+from . import hooks, limits, marks, module_metrics
 from .actions import MARK, Action
 from .hooks import Hook, check_names
 
@@ -269,7 +269,7 @@ def _files(root: Path) -> Iterator[Path]:
 def make_package(name: str, root: Path) -> None:
     """An empty package in a folder, without whatever an earlier load left of it."""
     for known in [n for n in sys.modules if n == name or n.startswith(name + ".")]:
-        del sys.modules[known]
+        module_metrics.withdraw(sys.modules.pop(known))
     package = types.ModuleType(name, "The files of an actions folder.")
     package.__path__ = [str(root)]
     sys.modules[name] = package
@@ -308,7 +308,7 @@ def import_file(path: Path, name: str, loader: SourceFileLoader | None = None) -
             spec.loader.exec_module(module)
         setattr(module, _MARKED, marked)
     except BaseException as error:
-        sys.modules.pop(name, None)
+        module_metrics.withdraw(sys.modules.pop(name, None))
         raise _refusal(path, error) from None
     remember_source(str(path), source)
     return module

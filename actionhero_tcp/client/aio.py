@@ -34,6 +34,8 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
     server answers with an error, and with another `CallError` where no answer comes. A client
     belongs to one event loop and one thread.
 
+    Takes many parameters: each is an option of the client, and is given by its keyword.
+
     Args:
         where: The server's host; or with no port ``unix:`` and the path of its socket.
         port: The server's port.

@@ -34,6 +34,8 @@ class Client(Calls[Answer, Any]):
     where no answer comes. An error of a callback passes through the call that waits, and its
     answer is lost.
 
+    Takes many parameters: each is an option of the client, and is given by its keyword.
+
     Args:
         where: The server's host; or with no port ``unix:`` and the path of its socket.
         port: The server's port.

@@ -34,6 +34,8 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
     server answers with an error, and with another `CallError` where no answer comes. A client
     belongs to the reactor's thread; others use ``reactor.callFromThread``.
 
+    Takes many parameters: each is an option of the client, and is given by its keyword.
+
     Args:
         where: The server's host; or with no port a Twisted client endpoint, or the description
             of one, such as ``unix:/run/actionhero.sock``.

@@ -132,6 +132,8 @@ class ReadyEndpoint:
     `ClientService` has a hook for this, ``prepareConnection``. But it does not bear that a
     connection is lost before it is prepared.
 
+    Takes many parameters: what connects, what makes a connection usable, and who hears of it.
+
     Args:
         endpoint: Where to.
         make: Makes the `Line` of a connection.

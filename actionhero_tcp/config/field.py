@@ -38,6 +38,8 @@ def option(
 ) -> Any:
     """A field of the configuration.
 
+    Takes many parameters: each is a fact that few fields have, and is given by its keyword.
+
     Args:
         default: Its default; a tuple for a list of strings.
         help: What it means, for ``--help`` and the docs.

@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
 from typing import Any
 
+from ..app import module_metrics
 from ..app.loader import remember_source
 from ..regular_file import read_regular
 
@@ -114,6 +115,8 @@ def put_back(names: Iterable[str], modules: Mapping[str, ModuleType]) -> None:
 def _set(name: str, module: ModuleType | None) -> None:
     parent, _, tail = name.rpartition(".")
     package = sys.modules.get(parent)
+    module_metrics.withdraw(sys.modules.get(name))
+    module_metrics.restore(module)
     if module is not None:
         sys.modules[name] = module
         if package is not None:

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ..app.file_response import FileResponse, prepare
 from ..app.outputs import NO_RESPONSE
-from ..connection.connection import ActionConnection
+from ..connection.connection import ActionConnection, answer_in_parts, reserve_slot
 from ..connection.state import ReadHold
 from ..errors import (
     CacheError,
@@ -20,8 +20,8 @@ from ..errors import (
     LimitError,
     UnserializableError,
     printable,
-    printable_lines,
 )
+from ..logs.failures import log_failure
 from .parts import Parts
 from .time_limits import TimeLimits
 
@@ -86,7 +86,8 @@ class Runner:
             params = request.connection.params.copy()
         face = ActionConnection(request.connection, params)
         if runnable.streams:
-            face._parts = request.parts = Parts(request, runnable, self)
+            request.parts = Parts(request, runnable, self)
+            answer_in_parts(face, request.parts)
         try:
             outcome = runnable.start(self._api, face)
         except ClientError:
@@ -102,7 +103,8 @@ class Runner:
             outcome = prepare(outcome, self._api, face.id)
         if isinstance(outcome, Deferred):
             if runnable.sends_file:
-                face._place = request.slot = request.connection.outbox.hold()
+                request.slot = request.connection.outbox.hold()
+                reserve_slot(face, request.slot)
             self._wait(request, runnable, outcome)
             request.charge(line)
             return None
@@ -196,18 +198,14 @@ class Runner:
 
     def _failed(self, runnable: Runnable, failure: Failure, params: dict[str, Any]) -> ClientError:
         """Logs what was raised, and gives the error that the client gets."""
+        what = {"kind": runnable.kind, "name": runnable.name, "place": runnable.place}
+        text = "the {kind} {name} ({place}) failed"
         if isinstance(failure.value, CacheError):
             # It happens in every action that uses the cache, and is no bug of any.
-            trouble = " " + printable(str(failure.value))
+            _log.error(text + ": {reason}", reason=printable(str(failure.value)), **what)
         else:
-            trouble = "\n" + printable_lines(self._filter.text(failure.getTraceback(), params))
-        _log.error(
-            "the {kind} {name} ({place}) failed:{trouble}",
-            kind=runnable.kind,
-            name=runnable.name,
-            place=runnable.place,
-            trouble=trouble,
-        )
+            shown = self._filter.text(failure.getTraceback(), params)
+            log_failure(_log, text, failure, shown, **what)
         return ClientError(self._server_error)
 
     def _plain_text(self, reason: ClientError) -> str:

@@ -239,6 +239,10 @@ def _context(
     log: RequestLog | None,
     observer: RequestObserver | None,
 ) -> ServerContext:
+    """Joins what connections share.
+
+    Takes many parameters: one for each part that was made before.
+    """
     runner = Runner(dialect, api, core.write_batch, core.filter, observer)
     return ServerContext(
         dialect=dialect,

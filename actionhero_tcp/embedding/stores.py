@@ -59,7 +59,7 @@ def stores_of(core: Core, rooms: Rooms) -> Stores:
     broker = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     rooms.join_cluster(broker)
     clients = LocalClients(connections)
-    cluster = Cluster(core.stats.id, link, keys, broker, reactor, core.stats, clients)
+    cluster = Cluster(link, keys, broker, reactor, core.stats, clients)
     link.report_to(cluster.on_connected, cluster.on_disconnected, cluster.on_message)
     cache = RedisCache(link, keys, core.memory.account(), core.live)
     return Stores(cache, cluster)

@@ -103,18 +103,16 @@ class Cluster:
     """One node.
 
     Args:
-        process: The id of this process.
         link: The line to Redis.
         keys: The names there.
         bus: The rooms over Redis.
         clock: Calls later.
-        stats: Counts the requests of this process, and learns those of all.
+        stats: Those of this process, whose id is that of the node; they learn the requests of all.
         clients: The clients of this process.
     """
 
     def __init__(
         self,
-        process: str,
         link: RedisLink,
         keys: Keys,
         bus: RedisBus,
@@ -122,7 +120,6 @@ class Cluster:
         stats: Stats,
         clients: NodeClients,
     ) -> None:
-        self._process = process
         self._link = link
         self._keys = keys
         self._bus = bus
@@ -145,7 +142,7 @@ class Cluster:
         """The ids of the other nodes that are alive."""
         # One that came back is there twice for a while.
         nodes = {node.partition(".")[0] for node in self._bus.alive}
-        return sorted(nodes - {self._process})
+        return sorted(nodes - {self._stats.id})
 
     def status(self) -> dict[str, object]:
         """What the `status` action tells of the cluster."""
@@ -244,12 +241,12 @@ class Cluster:
         if joining or self._bus.node is None:
             joining = True
             self._incarnation += 1
-            self._node = f"{self._process}.{self._incarnation}"
+            self._node = f"{self._stats.id}.{self._incarnation}"
         keys, requests, sent_at = self._keys, self._stats.requests, self._clock.seconds()
         beat = self._link.control(
             *("EVAL", _BEAT, 4),
             *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
-            *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._process, requests),
+            *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._stats.id, requests),
             *(int(joining), EXPIRY_SECONDS),
         )
         beat.addCallback(self._answered, sent_at)
@@ -286,11 +283,11 @@ class Cluster:
         self._refusal = ""
         self._begun_at = self._clock.seconds()
         self._failures = self._link.failures
-        self._link.subscribe(self._keys.node(self._process)).addErrback(self._failed)
+        self._link.subscribe(self._keys.node(self._stats.id)).addErrback(self._failed)
         self._bus.begin(self._node)
         self._clear_earlier()
         if self._incarnation > 1:
-            self._earlier = f"{self._process}.{self._incarnation - 1}"
+            self._earlier = f"{self._stats.id}.{self._incarnation - 1}"
 
     def _clear_earlier(self) -> None:
         """Clears what is left of the incarnation before this one.

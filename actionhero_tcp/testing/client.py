@@ -24,8 +24,8 @@ SAID: Final = {"message", "room", "from", "context", "sentAt"}
 """What a line that was said in a room consists of."""
 
 
-class FakeClient:
-    """A client of a `FakeServer`; `FakeServer.connect` makes it.
+class ClientState:
+    """What a test can see of a client without a network, and how it hangs up.
 
     Args:
         protocol: The server's protocol for it.
@@ -57,7 +57,7 @@ class FakeClient:
         clock.settle()
 
     def __repr__(self) -> str:
-        return f"<FakeClient {self._transport.getPeer()}>"  # type: ignore[no-untyped-call]
+        return f"<{type(self).__name__} {self._transport.getPeer()}>"  # type: ignore[no-untyped-call]
 
     # What it is
 
@@ -99,36 +99,8 @@ class FakeClient:
 
     # What it does
 
-    def run(self, action: str, /, **params: object) -> dict[str, Any]:
-        """Runs an action, and gives its response.
-
-        Args:
-            action: Its name.
-            params: What it is called with: JSON values.
-
-        Raises:
-            AssertionError: There is no response yet, or there will be none.
-        """
-        return self._now(self.start(action, **params), action)
-
-    def start(self, action: str, /, **params: object) -> Deferred[dict[str, Any]]:
-        """Like `run`, for an action that waits: gives a Deferred of its response.
-
-        It never fires where there is no response: the action answers by itself, or the
-        connection is lost before.
-        """
-        return self.send(json.dumps({"action": action, "params": params}))
-
-    def ask(self, line: str | bytes) -> dict[str, Any]:
-        """Sends a line, such as ``paramAdd key=value``, and gives the response to it.
-
-        Raises:
-            AssertionError: There is no response yet, or there will be none.
-        """
-        return self._now(self.send(line), repr(line))
-
-    def send(self, line: str | bytes) -> Deferred[dict[str, Any]]:
-        """Like `ask`, for an action that waits: gives a Deferred of the response.
+    def _send(self, line: str | bytes) -> Deferred[dict[str, Any]]:
+        """Sends a line, and gives a Deferred of the response.
 
         Raises:
             ValueError: It is not one line.
@@ -159,22 +131,6 @@ class FakeClient:
         self.received.clear()
         self.files.clear()
 
-    def _now(self, response: Deferred[dict[str, Any]], what: str) -> dict[str, Any]:
-        """The response, which has to be there."""
-        if response.called:
-            result: Any = response.result
-            return result  # type: ignore[no-any-return]
-        connection = self._protocol.connection
-        waits = connection is None or connection.waits_for is not None or connection.pending
-        if self.connected and waits:
-            raise AssertionError(
-                f"{what} waits for something; start() or send() gives a Deferred of its response, "
-                "and server.clock.advance(seconds) moves the clock on"
-            )
-        raise AssertionError(
-            f"{what} got no response so far; the last message is {self.received[-1:]}"
-        )
-
     def _receive(self, data: bytes) -> None:
         """Takes in what the server writes."""
         connection = self._protocol.connection
@@ -201,6 +157,73 @@ class FakeClient:
         if first:
             self.files.append(b"")
         self._chunk = chunk
+
+
+class FakeClient(ClientState):
+    """A client of a `FakeServer`; `FakeServer.connect` makes it.
+
+    Attributes:
+        received: All messages that it got, in order: the welcome first, responses, what was
+            said in its rooms, what actions sent it.
+        files: The content of all files that it got.
+    """
+
+    def run(self, action: str, /, **params: object) -> dict[str, Any]:
+        """Runs an action, and gives its response.
+
+        Args:
+            action: Its name.
+            params: What it is called with: JSON values.
+
+        Raises:
+            AssertionError: There is no response yet, or there will be none.
+        """
+        return self._now(self.start(action, **params), action)
+
+    def start(self, action: str, /, **params: object) -> Deferred[dict[str, Any]]:
+        """Like `run`, for an action that waits: gives a Deferred of its response.
+
+        It never fires where there is no response: the action answers by itself, or the
+        connection is lost before.
+        """
+        return self.send(request(action, params))
+
+    def ask(self, line: str | bytes) -> dict[str, Any]:
+        """Sends a line, such as ``paramAdd key=value``, and gives the response to it.
+
+        Raises:
+            AssertionError: There is no response yet, or there will be none.
+        """
+        return self._now(self.send(line), repr(line))
+
+    def send(self, line: str | bytes) -> Deferred[dict[str, Any]]:
+        """Like `ask`, for an action that waits: gives a Deferred of the response.
+
+        Raises:
+            ValueError: It is not one line.
+        """
+        return self._send(line)
+
+    def _now(self, response: Deferred[dict[str, Any]], what: str) -> dict[str, Any]:
+        """The response, which has to be there."""
+        if response.called:
+            result: Any = response.result
+            return result  # type: ignore[no-any-return]
+        connection = self._protocol.connection
+        waits = connection is None or connection.waits_for is not None or connection.pending
+        if self.connected and waits:
+            raise AssertionError(
+                f"{what} waits for something; start() or send() gives a Deferred of its response, "
+                "and server.clock.advance(seconds) moves the clock on"
+            )
+        raise AssertionError(
+            f"{what} got no response so far; the last message is {self.received[-1:]}"
+        )
+
+
+def request(action: str, params: Mapping[str, object]) -> str:
+    """A request in JSON."""
+    return json.dumps({"action": action, "params": params})
 
 
 class KnownHandshake(Handshake):

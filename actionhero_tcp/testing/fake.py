@@ -4,45 +4,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
-from itertools import count
-from typing import Any, Final
+from pathlib import Path
+from types import TracebackType
+from typing import Any
 from unittest import TestCase
 
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred
 
 from ..app.api import Api
-from ..daemon.systemd import Notifier
-from ..embedding.composition import build
 from ..errors import StartError
-from ..server.platform import Platform
-from .client import FakeClient, KnownHandshake
-from .logged import report_errors
+from .aio import AsyncFakeServer
+from .client import FakeClient
+from .instance import Application, Functions, Instance
+from .logged import ErrorWatch, LoggedError, report_errors
 from .reactor import FakeReactor
-from .settings import config_for
-
-FIRST_PORT: Final = 40001
-"""The port that the first client seems to come from; the others follow."""
+from .settings import folder_of
 
 
 class FakeServer:
     """A server for a test: without a network, on a clock that the test moves.
 
     All but the network and the time is what ``twistd actionhero`` has, with its wiring.
-    It is alone: without Redis, whatever its config file says. It ends with its test.
-    Hooks of `on_start` have ended when it is there; the clock has moved on for as long as they
-    had to wait.
+    It is alone: without Redis, whatever its config file says.
+
+    In a class of trial it is ``FakeServer(self, …)``: it starts at once, and ends with its test.
+    In any other test it is ``with FakeServer(…) as server``; and for actions that use asyncio
+    ``async with FakeServer(…) as server``, which gives an `AsyncFakeServer`. Hooks of `on_start`
+    have ended when it is there; the clock has moved on for as long as they had to wait.
 
     Args:
-        test: The test, of trial. Relative paths count from the folder of its file.
+        test: The test, of trial; None for the other forms. Relative paths count from the folder
+            of its file, or from the current one.
         config: The config file; None for the defaults.
+        hooks: Functions that are hooks.
+        folder: Where relative paths count from, in place of the above.
         options: Options of ``twistd actionhero``, with ``_`` in place of ``-``, such as
             ``actions="../actions"`` or ``action_timeout=5``; they win over the config file.
+            ``actions`` may be a list of functions that are actions: then no folder is loaded.
 
     Attributes:
         clock: The clock, which is also ``api.reactor``: ``server.clock.advance(60)``.
-        api: What actions get as ``api``.
+        errors: In a ``with`` block, what the server has logged as errors. The block raises the
+            first of those that are still there at its end.
 
     Raises:
         StartError: An action, a hook or the configuration is not right.
@@ -51,29 +54,89 @@ class FakeServer:
 
     def __init__(
         self,
-        test: TestCase,
+        test: TestCase | None = None,
         config: str | os.PathLike[str] | None = None,
         /,
+        *,
+        hooks: Functions | None = None,
+        folder: str | os.PathLike[str] | None = None,
         **options: object,
     ) -> None:
-        report_errors(test)
+        if folder is None:
+            folder = Path.cwd() if test is None else folder_of(test)
         self.clock = FakeReactor()
-        self._ports = count(FIRST_PORT)
+        self._application = Application(Path(folder), config, hooks, options)
+        self._instance: Instance | None = None
         self._client: FakeClient | None = None
-        self._errors: list[str] = []
-        self._serves = False
-        platform = Platform(
-            self.clock,
-            Notifier(self.clock),
-            fail=self._errors.append,
-            started=self._started,
-        )
-        self._server = build(config_for(test, config, options), platform)
-        self._service = self._server.service
-        self.api: Api = self._server.api
-        test.addCleanup(self._end)
-        self._service.startService()
-        self._wait_for_start()
+        self._waiting: AsyncFakeServer | None = None
+        self._watch = ErrorWatch()
+        if test is not None:
+            report_errors(test)
+            test.addCleanup(self._end)
+            self._begin()
+
+    @property
+    def api(self) -> Api:
+        """What actions get as ``api``."""
+        return self._running().api
+
+    @property
+    def errors(self) -> list[LoggedError]:
+        """What the server has logged as errors; see above."""
+        return self._watch.errors
+
+    def __enter__(self) -> FakeServer:
+        """Start.
+
+        Raises:
+            StartError: It cannot start.
+        """
+        self._watch.start()
+        try:
+            self._begin()
+        except BaseException:
+            self._watch.stop()
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop at once.
+
+        Raises:
+            LoggedError: The server has logged an error.
+        """
+        self._end()
+        self._watch.stop(error)
+
+    async def __aenter__(self) -> AsyncFakeServer:
+        """Start in the running event loop.
+
+        Raises:
+            StartError: It cannot start.
+        """
+        self._waiting = AsyncFakeServer(self._application, self._watch)
+        await self._waiting.begin()
+        return self._waiting
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop at once.
+
+        Raises:
+            LoggedError: The server has logged an error.
+        """
+        assert self._waiting is not None
+        await self._waiting.end(error)
 
     def connect(
         self, *, host: str = "127.0.0.1", attributes: Mapping[str, object] | None = None
@@ -84,12 +147,7 @@ class FakeServer:
             host: The address it comes from.
             attributes: Its ``connection.attributes`` from the start on, such as who it is.
         """
-        kind = IPv6Address if ":" in host else IPv4Address
-        peer = kind("TCP", host, next(self._ports))
-        factory = self._service.factory
-        protocol = factory.build(partial(KnownHandshake, known=attributes or {}))
-        assert protocol is not None, "the server is full"
-        return FakeClient(protocol, self.clock, peer)
+        return self._running().admit(FakeClient, host, attributes)
 
     @property
     def client(self) -> FakeClient:
@@ -112,30 +170,37 @@ class FakeServer:
         Returns:
             A Deferred that fires when no client is left; the clock has to move for it.
         """
-        stopped = self._service.stopService()
+        stopped = self._running().stop()
         self.clock.settle()
         return stopped
 
-    def _started(self) -> None:
-        self._serves = True
+    def _running(self) -> Instance:
+        if self._instance is None:
+            raise RuntimeError("the server has not started: use it in a with block")
+        return self._instance
 
-    def _wait_for_start(self) -> None:
-        """Moves the clock until the server serves, or says why it cannot.
+    def _begin(self) -> None:
+        """Starts, and moves the clock until the server serves, or says why it cannot.
 
         There is a time limit among what the clock has to come to.
         """
+        self._instance = instance = Instance(self._application, self.clock)
+        instance.start()
         self.clock.settle()
-        while not self._serves and not self._errors:
+        while not instance.is_decided:
             self.clock.advance(self.clock.calls[0].getTime() - self.clock.seconds())
-        if self._errors:
-            raise StartError(self._errors[0])
+        if instance.errors:
+            raise StartError(instance.errors[0])
 
     def _end(self) -> None:
         """Stops at once."""
-        if self._service.running:
-            self.stop()
-        self._service.factory.clients.cut_short()
+        instance = self._instance
+        if instance is None:
+            return
+        instance.stop()
+        self.clock.settle()
+        instance.cut_short()
         self.clock.settle()
         # Only now: what hooks of the stop have in threads has ended.
-        self._server.lifecycle.give_up()
+        instance.give_up()
         self.clock.settle()

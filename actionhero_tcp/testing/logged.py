@@ -10,6 +10,7 @@ from twisted.logger import (
     LogEvent,
     Logger,
     LogLevel,
+    eventAsText,
     formatEvent,
     globalLogPublisher,
 )
@@ -27,7 +28,8 @@ class LoggedError(Exception):
 
     An action that raises what is no `ActionError`, or returns what is no JSON, is logged so.
     trial fails a test in which that happens, unless the test takes it:
-    ``self.flushLoggedErrors(LoggedError)``.
+    ``self.flushLoggedErrors(LoggedError)``. A ``with`` block of a `FakeServer` raises it at its
+    end, unless the test takes it from ``server.errors``.
     """
 
 
@@ -47,9 +49,46 @@ class _Reporter:
     """Logs errors of the server anew as failures, which trial notices."""
 
     def __call__(self, event: LogEvent) -> None:
-        if event.get("log_level") not in (LogLevel.error, LogLevel.critical):
-            return
-        if "log_failure" in event or event["log_namespace"].split(".")[0] != SERVER:
-            return
-        error = Failure(LoggedError(formatEvent(event)))
-        _log.failure("the server has logged an error", failure=error)
+        if _is_error(event) and "log_failure" not in event:
+            error = Failure(LoggedError(formatEvent(event)))
+            _log.failure("the server has logged an error", failure=error)
+
+
+def _is_error(event: LogEvent) -> bool:
+    """Whether the server has logged an event as an error."""
+    is_ours = str(event.get("log_namespace", "")).split(".")[0] == SERVER
+    return is_ours and event.get("log_level") in (LogLevel.error, LogLevel.critical)
+
+
+class ErrorWatch:
+    """Notices what the server logs as errors while a ``with`` block of a test runs.
+
+    Attributes:
+        errors: The errors.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[LoggedError] = []
+        self._observer: Any = self._notice
+
+    def start(self) -> None:
+        """Begin."""
+        globalLogPublisher.addObserver(self._observer)
+
+    def stop(self, error: BaseException | None = None) -> None:
+        """End.
+
+        Args:
+            error: What the block has raised, which is not to be replaced.
+
+        Raises:
+            LoggedError: The first error that is left.
+        """
+        globalLogPublisher.removeObserver(self._observer)
+        if self.errors and error is None:
+            raise self.errors[0]
+
+    def _notice(self, event: LogEvent) -> None:
+        if _is_error(event):
+            text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+            self.errors.append(LoggedError(text))

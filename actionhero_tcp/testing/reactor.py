@@ -54,6 +54,10 @@ class FakeReactor(MemoryReactorClock):
             self.settle()
         self.rightNow = end
 
+    def call_due(self) -> None:
+        """Call what is due now."""
+        super().advance(0)
+
     def settle(self) -> None:
         """Has all happen that is due now, and waits for the threads.
 

@@ -17,7 +17,7 @@ from ..net.asyncio_loop import loop_of
 from ..server.platform import Platform
 from .certificates import make
 from .logged import report_errors
-from .settings import config_for
+from .settings import config_for, folder_of
 
 
 class RealServer:
@@ -60,7 +60,7 @@ class RealServer:
         report_errors(test)
         if options.get("secure") and "key_file" not in options:
             options.update(_certificate(test))
-        settings = config_for(test, config, options)
+        settings = config_for(folder_of(test), config, options)
         self.secure = settings.tcp_server.secure
         self.cert_file = settings.tcp_server.cert_file
         self._error: str | None = None

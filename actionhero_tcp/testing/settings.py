@@ -38,23 +38,26 @@ def folder_of(test: TestCase) -> Path:
 
 
 def config_for(
-    test: TestCase, file: str | os.PathLike[str] | None, options: Mapping[str, object]
+    folder: Path,
+    file: str | os.PathLike[str] | None,
+    options: Mapping[str, object],
+    loads_folder: bool = True,
 ) -> Config:
     """The configuration of a test's server.
 
     Args:
-        test: The test. Relative paths count from the folder of its file, for trial works in
-            a folder of its own. Those in the config file count from that file's folder.
+        folder: Where relative paths count from, such as the folder of the test's file: trial
+            works in another one. Those in the config file count from that file's folder.
         file: The config file; None for the defaults.
         options: Options of ``twistd actionhero`` and their values, with ``_`` in place of
             ``-``; they win over all else.
+        loads_folder: Whether the actions folder is loaded, and so has to be there.
 
     Raises:
         StartError: The file is wrong, or a folder is missing; the text says what and where.
         TypeError: There is no such option.
         ValueError: An option cannot have this value.
     """
-    folder = folder_of(test)
     in_file: dict[tuple[str, str], Any] = {}
     base = folder
     if file is not None:
@@ -67,7 +70,8 @@ def config_for(
         if info.path and info.default
     }
     config = configuration.build(defaults, in_file, FOR_TESTS, given)
-    config_file.check_folders(config, {*in_file, *given})
+    unused = set() if loads_folder else {("general", "actions_directory")}
+    config_file.check_folders(config, {*in_file, *given} - unused)
     return config
 
 

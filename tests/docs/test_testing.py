@@ -61,6 +61,17 @@ class ExampleTests(SynchronousTestCase):
         self.assertGreater(tests, 15)
         self.assertIn(f"PASSED (successes={tests})", ran.stdout)
 
+    def test_those_for_pytest_pass(self) -> None:
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
+        ran = subprocess.run(
+            [*command, "test_first.py", "test_with_pytest.py"],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=support.PATIENCE * 2,
+        )
+        self.assertIn("3 passed", ran.stdout, ran.stdout + ran.stderr)
+
     def test_they_pass_in_several_processes(self) -> None:
         ran = trial(self.folder, "-j2", "tests.test_greet", "tests.test_menu")
         self.assertEqual(0, ran.returncode, ran.stdout)

@@ -26,20 +26,22 @@ class RouterTestCase(SynchronousTestCase):
         self, *functions: Callable[..., Any], values: dict[tuple[str, str], Any] | None = None
     ) -> support.Client:
         """A client of a new daemon that has these actions, beside its own; its welcome is read."""
-        load = loader.load
+        load_builtin = loader.load_builtin
         marked = [f for f in map(action_of, functions) if hasattr(f, MARK)]
         extra = {getattr(f, MARK).name: getattr(f, MARK) for f in marked}
         found = [hook for f in functions for hook in getattr(f, hooks.MARK, ())]
 
         def load_more(*arguments: Any) -> loader.Loaded:
-            loaded = load(*arguments)
-            return loader.Loaded({**loaded.actions, **extra}, [*loaded.hooks, *found])
+            loaded = load_builtin(*arguments)
+            loaded.actions = {**loaded.actions, **extra}
+            loaded.hooks = [*loaded.hooks, *found]
+            return loaded
 
-        self.patch(loader, "load", load_more)
+        self.patch(loader, "load_builtin", load_more)
         self.service, self.reactor = support.make_service(
             {("general", "actions_directory"): "none", **(values or {})}
         )
-        self.patch(loader, "load", load)
+        self.patch(loader, "load_builtin", load_builtin)
         self.events: list[LogEvent] = []
         globalLogPublisher.addObserver(self.events.append)
         self.addCleanup(globalLogPublisher.removeObserver, self.events.append)

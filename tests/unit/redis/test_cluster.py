@@ -129,9 +129,9 @@ class ClusterTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.link, self.bus, self.clock, self.stats = Reconnector(), Bus(), Clock(), Stats()
+        self.stats.id = "me"
         self.delivered: list[tuple[object, ...]] = []
         self.node = Cluster(
-            "me",
             self.link,  # type: ignore[arg-type]
             KEYS,
             self.bus,  # type: ignore[arg-type]

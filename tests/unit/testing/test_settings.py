@@ -31,21 +31,21 @@ class SettingsTests(SynchronousTestCase):
 
     def test_paths_count_from_the_folder_of_the_tests_file(self) -> None:
         self.assertEqual(HERE, folder_of(self))
-        general = config_for(self, None, {"actions": "../app"}).general
+        general = config_for(HERE, None, {"actions": "../app"}).general
         self.assertTrue(os.path.samefile(HERE.parent / "app", general.actions_directory))
-        general = config_for(self, None, {}).general
+        general = config_for(HERE, None, {}).general
         self.assertEqual(str(HERE / "actions"), general.actions_directory)
         self.assertEqual(str(HERE / "public"), general.flat_file_directory)
 
     def test_paths_of_the_config_file_count_from_its_folder(self) -> None:
         file = self.file(general={"actionsDirectory": "doings"})
-        general = config_for(self, file, {}).general
+        general = config_for(HERE, file, {}).general
         self.assertEqual(str(self.folder / "doings"), general.actions_directory)
         self.assertEqual(str(self.folder / "public"), general.flat_file_directory)
 
     def test_the_config_file_may_be_named_from_there(self) -> None:
         file = self.file(limits={"maxParams": 3})
-        made = config_for(self, os.path.relpath(file, HERE), {})
+        made = config_for(HERE, os.path.relpath(file, HERE), {})
         self.assertEqual(3, made.limits.max_params)
 
     def test_options_win_over_what_is_good_for_tests_and_that_over_the_file(self) -> None:
@@ -54,7 +54,7 @@ class SettingsTests(SynchronousTestCase):
             redis={"enable": True},
             limits={"actionTimeout": 3, "maxParams": 4},
         )
-        made = config_for(self, file, {"bind_ip": "127.0.0.2", "action_timeout": 7})
+        made = config_for(HERE, file, {"bind_ip": "127.0.0.2", "action_timeout": 7})
         server = made.tcp_server
         self.assertEqual((0, "127.0.0.2"), (server.port, server.bind_ip))
         self.assertEqual((False, ()), (server.secure, server.listen))
@@ -67,7 +67,7 @@ class SettingsTests(SynchronousTestCase):
             value = info.default
             if info.section_key == "general" and info.path:
                 value = self.folder / "doings"
-            made = config_for(self, None, {info.option.replace("-", "_"): value})
+            made = config_for(HERE, None, {info.option.replace("-", "_"): value})
             self.assertIsInstance(made, sections.Config)
 
     def test_what_is_wrong_says_so(self) -> None:
@@ -77,7 +77,7 @@ class SettingsTests(SynchronousTestCase):
             (ValueError, "port must be at most 65535", {"port": 70000}),
             (StartError, "there is no such folder", {"actions": "nowhere"}),
         ):
-            raised = self.assertRaises(error, config_for, self, None, options)
+            raised = self.assertRaises(error, config_for, HERE, None, options)
             self.assertIn(text, str(raised))
-        raised = self.assertRaises(StartError, config_for, self, self.folder / "none", {})
+        raised = self.assertRaises(StartError, config_for, HERE, self.folder / "none", {})
         self.assertIn("cannot read the config file", str(raised))
