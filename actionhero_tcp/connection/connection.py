@@ -133,6 +133,7 @@ class Connection:
         farewell: What it gets after all answers, before our end is closed; mostly nothing.
         actions: How many actions it has asked for, where its dialect counts them.
         attributes: The application's own state of this client (who is logged in, …).
+        log_fields: What each line of the request log says of it; None where that is nothing more.
         requests: How many lines it has sent; the number of its latest request.
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
@@ -157,6 +158,7 @@ class Connection:
         "farewell",
         "holds",
         "id",
+        "log_fields",
         "opened",
         "outbox",
         "owner",
@@ -190,6 +192,7 @@ class Connection:
         self.rooms: dict[str, int] = {}
         self.room: str | None = None
         self.attributes: dict[str, Any] = {}
+        self.log_fields: dict[str, Any] | None = None
         self.requests: int = 0
         self.pending: set[Pending] = set()
         self.outbox: Outlet = outbox
@@ -269,7 +272,7 @@ class Connection:
         Raises:
             LimitError: There are too many, or too much; nothing was changed.
         """
-        if len(params) > limits.max_params:
+        if len(params) - ("action" in params) > limits.max_params:
             raise LimitError(
                 "maxParams", f"a connection can hold at most {limits.max_params} params"
             )
@@ -413,6 +416,18 @@ class ActionConnection:
     def attributes(self) -> dict[str, Any]:
         """State of this client that the application keeps; a client cannot set it."""
         return self._connection.attributes
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the request log says of this client, by name.
+
+        ``connection.log_fields["device"] = "7f3a"`` adds ``device="7f3a"`` to a line of text, and
+        ``"device":"7f3a"`` to one of JSON.
+        """
+        fields = self._connection.log_fields
+        if fields is None:
+            fields = self._connection.log_fields = {}
+        return fields
 
     def join(self, room: str) -> None:
         """Take the client into a room, which it may be in beside others.

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..config.trusted_proxies import TrustedProxies
+from ..net.transport import write_at_once
 from .access import LOOPBACK_NAMES, Access
 from .site import Root, WebSite
 
@@ -91,6 +92,7 @@ class WebPort:
         return succeed(None) if port is None else maybeDeferred(port.stopListening)
 
     def _listening(self, port: Any) -> None:
+        write_at_once(port)
         self._port = port
         host = port.getHost()
         scheme = "http" if self._certificates is None else "https"

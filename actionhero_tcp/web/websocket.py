@@ -14,7 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ..clock import Clock, Timer, stop
-from ..net.transport import set_protocol, writer_at_once
+from ..net.transport import set_protocol
 from ..wire.frames import (
     CLOSE,
     NORMAL,
@@ -67,7 +67,7 @@ class MessageTransport:
     def __init__(self, transport: Any, peer: Any) -> None:
         self.transport = transport
         self._peer = peer
-        self._write = writer_at_once(transport)
+        self._write = transport.write
         self._closed = False
 
     def write(self, data: bytes) -> None:

@@ -9,10 +9,11 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from tests.support import PATIENCE, Daemon
 from tests.support.integration import WELCOME, connect, trusting_context
+from tests.support.web_sockets import WebSocketStream
 
 CHUNK = 256 * 1024
 """As much is read from a client, or sent for it, before the others get their turn."""
@@ -224,14 +225,16 @@ class Crowd:
     Args:
         running: The daemon.
         tls: Whether they speak TLS.
+        web_port: The web port, where they come over WebSocket; 0 for none.
 
     Attributes:
         peers: Those that are connected, by their descriptors.
     """
 
-    def __init__(self, running: Daemon, tls: bool) -> None:
+    def __init__(self, running: Daemon, tls: bool, web_port: int = 0) -> None:
         self.peers: dict[int, Peer] = {}
         self._running = running
+        self._web_port = web_port
         self._context = trusting_context(running) if tls else None
         self._epoll = select.epoll()
         self._masks: dict[int, int] = {}
@@ -244,7 +247,9 @@ class Crowd:
             arguments: See ``make``.
             buffer: Bytes that the kernel keeps for it at most; 0 for its own choice.
         """
-        stream = connect(self._running, buffer)
+        stream = connect(self._running, buffer, self._web_port)
+        if self._web_port:
+            stream = cast(socket.socket, WebSocketStream(stream))
         if self._context is not None:
             stream = self._context.wrap_socket(
                 stream, server_hostname="localhost", do_handshake_on_connect=False

@@ -24,6 +24,7 @@ from tests.support.integration import (
     open_files,
     secure,
 )
+from tests.support.ports import ReservedPort
 
 NOTES = "FAULTS_NOTES"
 """The variable with the name of the file in which tests note what they saw."""
@@ -69,9 +70,12 @@ class State:
 class FaultTestCase(OwnDaemonTestCase):
     """A scenario over TCP; a subclass with a ``pair`` plays it over TLS.
 
+    One with ``web`` plays it over WebSocket; its observer comes over TCP.
+
     Attributes:
         number: The number of the scenario.
         pair: For TLS, the kind of the daemon's key.
+        web: Whether it is played over WebSocket.
         launcher: What the daemon is started through.
         running: The daemon, once `begin` has been called.
         crowd: Clients of it, in one loop.
@@ -80,15 +84,25 @@ class FaultTestCase(OwnDaemonTestCase):
 
     number = 0
     pair = ""
+    web = False
     launcher: Sequence[str] = ()
 
     def begin(self, *options: str, files: Mapping[str, str | bytes] | None = None) -> None:
         """Starts the daemon, the crowd and the observer."""
         files = {"actions/probe.py": PROBE, **(files or {})}
+        web_port = 0
+        if self.web:
+            reserved = ReservedPort()
+            self.addCleanup(reserved.release)
+            web_port = reserved.number
+            options = (*options, f"--web-port={web_port}", "--web-token=s3cret")
+        self.web_port = web_port
         self.running: Daemon = self.start(
             *options, files=files, pair=self.pair, launcher=self.launcher
         )
-        self.crowd = Crowd(self.running, bool(self.pair))
+        if web_port:
+            wait_for(lambda: "live page on" in self.running.log, "the web port")
+        self.crowd = Crowd(self.running, bool(self.pair), web_port)
         self.addCleanup(self.crowd.close)
         self.observer = self.talker()
         self.observer.line()
@@ -193,7 +207,7 @@ class FaultTestCase(OwnDaemonTestCase):
             seen: What came of it, with numbers.
         """
         if path := os.environ.get(NOTES):
-            transport = "TLS" if self.pair else "TCP"
+            transport = "TLS" if self.pair else "WebSocket" if self.web else "TCP"
             row = {"number": self.number, "what": what, "transport": transport, "seen": seen}
             with open(path, "a", encoding="utf-8") as notes:
                 notes.write(json.dumps(row) + "\n")

@@ -13,8 +13,10 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGIN = "<!-- made by: make faults -->"
 END = "<!-- end of what is made -->"
 
+TRANSPORTS = ("TCP", "TLS", "WebSocket")
+
 Rows = dict[tuple[int, str], dict[str, str]]
-"""What was seen over TCP and TLS, by the scenario's number and what was done."""
+"""What was seen over each transport, by the scenario's number and what was done."""
 
 
 def read(notes: Path) -> Rows:
@@ -33,11 +35,12 @@ def read(notes: Path) -> Rows:
 def table(rows: Rows) -> str:
     """The rows as a Markdown table."""
     lines = [
-        "| | what is done to it | seen over TCP | seen over TLS |",
-        "| --- | --- | --- | --- |",
+        "| | what is done to it | seen over TCP | seen over TLS | seen over WebSocket |",
+        "| --- | --- | --- | --- | --- |",
     ]
     for (number, what), seen in rows.items():
-        lines.append(f"| {number} | {what} | {seen.get('TCP', '')} | {seen.get('TLS', '')} |")
+        cells = " | ".join(seen.get(transport, "") for transport in TRANSPORTS)
+        lines.append(f"| {number} | {what} | {cells} |")
     return "\n".join(lines)
 
 

@@ -169,3 +169,9 @@ class SlowListenerTLSTests(SlowListenerTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class SlowListenerWebSocketTests(SlowListenerTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -199,3 +199,9 @@ class AskerTLSTests(AskerTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class AskerWebSocketTests(AskerTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -66,7 +66,7 @@ class ResetTests(FaultTestCase):
         self.assert_back(idle)
         seconds, closed, grown = watch.seconds, self.closed(), self.used_memory() - used
         self.assertEqual(sum(closed.values()), RESETS)
-        self.assertLessEqual(set(closed), REASONS)
+        self.assertLessEqual(set(closed), REASONS, closed)
         self.assertLess(grown, MOST_GROWTH)
         self.assertGreater(bystander.answers, RESETS // BATCH)
         self.note(
@@ -92,3 +92,9 @@ class ResetTLSTests(ResetTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class ResetWebSocketTests(ResetTests):
+    """The same over WebSocket."""
+
+    web = True

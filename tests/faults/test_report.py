@@ -26,10 +26,10 @@ class ReportTests(SynchronousTestCase):
         )
         self.assertEqual(
             [
-                "| | what is done to it | seen over TCP | seen over TLS |",
-                "| --- | --- | --- | --- |",
-                "| 1 | a | z | y |",
-                "| 7 | b |  | x |",
+                "| | what is done to it | seen over TCP | seen over TLS | seen over WebSocket |",
+                "| --- | --- | --- | --- | --- |",
+                "| 1 | a | z | y |  |",
+                "| 7 | b |  | x |  |",
             ],
             report.table(rows).split("\n"),
         )
@@ -38,7 +38,7 @@ class ReportTests(SynchronousTestCase):
         rows = report.read(self.notes((1, "a", "TCP", "z")))
         page = report.filled(f"before {report.BEGIN} old {report.END} after", rows)
         self.assertTrue(page.startswith(f"before {report.BEGIN}\n\nSeen on a machine of "))
-        self.assertTrue(page.endswith(f"| 1 | a | z |  |\n\n{report.END} after"))
+        self.assertTrue(page.endswith(f"| 1 | a | z |  |  |\n\n{report.END} after"))
 
     def test_a_page_without_markers_is_refused(self) -> None:
         self.assertRaises(ValueError, report.filled, "nothing", {})

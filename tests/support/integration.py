@@ -171,19 +171,20 @@ def request(action: str, **params: Any) -> str:
     return json.dumps({"action": action, "params": params}, ensure_ascii=False)
 
 
-def connect(running: Daemon, receive_buffer: int = 0) -> socket.socket:
+def connect(running: Daemon, receive_buffer: int = 0, port: int = 0) -> socket.socket:
     """A connection to a daemon.
 
     Args:
         running: The daemon.
         receive_buffer: Bytes that the kernel keeps for us at most, for clients that do not
             read; 0 for its own choice.
+        port: Another port of the daemon; 0 for the one that it serves clients on.
     """
     stream = socket.socket()
     stream.settimeout(PATIENCE)
     if receive_buffer:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    stream.connect(("127.0.0.1", running.port))
+    stream.connect(("127.0.0.1", port or running.port))
     return stream
 
 
