@@ -272,7 +272,7 @@ class Connection:
         Raises:
             LimitError: There are too many, or too much; nothing was changed.
         """
-        if len(params) > limits.max_params:
+        if len(params) - ("action" in params) > limits.max_params:
             raise LimitError(
                 "maxParams", f"a connection can hold at most {limits.max_params} params"
             )
