@@ -1,6 +1,6 @@
 """The hooks: functions that run around actions, where clients come and go, at start and stop.
 
-They stand in the same files as actions. What runs them is `hooked`, and `lifecycle` at the
+They are in the same files as actions. `hook_runner` runs them, and `lifespan` at the
 start and the stop.
 """
 
