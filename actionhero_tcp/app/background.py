@@ -11,7 +11,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
-from ..errors import LimitError, printable, printable_lines
+from ..errors import LimitError, printable
+from ..logs.failures import log_failure
 from . import coroutines
 from .coroutines import CANCELLATIONS
 
@@ -81,11 +82,7 @@ class BackgroundTask:
         except CANCELLATIONS:
             pass
         except (Exception, SystemExit):
-            _log.error(
-                "the background task {name} failed:\n{trouble}",
-                name=self.name,
-                trouble=printable_lines(Failure().getTraceback()),
-            )
+            log_failure(_log, "the background task {name} failed", Failure(), name=self.name)
         finally:
             self._end()
 

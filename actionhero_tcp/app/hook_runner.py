@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 
 from ..clock import Clock, stop
 from ..connection.connection import ActionConnection, Connection
-from ..errors import printable_lines
+from ..logs.failures import log_failure
 from . import coroutines
 from .hooked_action import HookedAction, result
 from .hooks import (
@@ -170,13 +170,10 @@ class Hooks:
         try:
             await result(hook.function(api, connection, argument))
         except Exception:
-            text = self._filter.text(Failure().getTraceback(), connection.params)
-            _log.error(
-                "the hook {name} ({place}) failed:\n{trouble}",
-                name=hook.name,
-                place=hook.place,
-                trouble=printable_lines(text),
-            )
+            failure = Failure()
+            shown = self._filter.text(failure.getTraceback(), connection.params)
+            text = "the hook {name} ({place}) failed"
+            log_failure(_log, text, failure, shown, name=hook.name, place=hook.place)
 
     def _done(self, _: object, outcome: Deferred[Any], timer: Any) -> None:
         stop(timer)

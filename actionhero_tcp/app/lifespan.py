@@ -12,7 +12,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, stop
-from ..errors import ClientError, StartError, printable, printable_lines
+from ..errors import ClientError, StartError, printable
+from ..logs.failures import log_failure
 from . import coroutines
 from .coroutines import CANCELLATIONS
 from .hooks import ON_START, ON_STOP, Hook
@@ -187,8 +188,7 @@ def _refusal(hook: Hook, error: BaseException) -> StartError:
 
 def _tell(hook: Hook, failure: Failure) -> None:
     """Logs what a hook has raised."""
-    trouble = printable_lines(failure.getTraceback())
-    _log.error("{hook} failed:\n{trouble}", hook=_named(hook), trouble=trouble)
+    log_failure(_log, "{hook} failed", failure, hook=_named(hook))
 
 
 def _named(hook: Hook) -> str:

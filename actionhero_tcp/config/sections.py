@@ -417,6 +417,13 @@ class Log:
         option="log-file",
         path=True,
     )
+    level: str = option(
+        "info",
+        "the least level of lines in the server's own log; also of what the application and its "
+        "libraries log by Python's `logging`",
+        option="log-level",
+        choices=("debug", "info", "warn", "error", "critical"),
+    )
     requests: bool | str | float = option(
         True,
         "log each connection and each request (who, what, how long, outcome); of the requests "

@@ -133,6 +133,7 @@ class Connection:
         farewell: What it gets after all answers, before our end is closed; mostly nothing.
         actions: How many actions it has asked for, where its dialect counts them.
         attributes: The application's own state of this client (who is logged in, …).
+        log_fields: What each line of the request log says of it; None where that is nothing more.
         requests: How many lines it has sent; the number of its latest request.
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
@@ -157,6 +158,7 @@ class Connection:
         "farewell",
         "holds",
         "id",
+        "log_fields",
         "opened",
         "outbox",
         "owner",
@@ -190,6 +192,7 @@ class Connection:
         self.rooms: dict[str, int] = {}
         self.room: str | None = None
         self.attributes: dict[str, Any] = {}
+        self.log_fields: dict[str, Any] | None = None
         self.requests: int = 0
         self.pending: set[Pending] = set()
         self.outbox: Outlet = outbox
@@ -269,7 +272,7 @@ class Connection:
         Raises:
             LimitError: There are too many, or too much; nothing was changed.
         """
-        if len(params) > limits.max_params:
+        if len(params) - ("action" in params) > limits.max_params:
             raise LimitError(
                 "maxParams", f"a connection can hold at most {limits.max_params} params"
             )
@@ -360,10 +363,10 @@ Params = dict[str, Any] | JsonParams
 class ActionConnection:
     """The connection as an action sees it: the client, and its params as of the request."""
 
-    __slots__ = ("_connection", "_params", "_parts", "_place")
+    __slots__ = ("_connection", "_params", "_parts", "_slot")
 
     # Not set where nothing waits for a file or answers in parts: every request would pay for that.
-    _place: ResponseSlot
+    _slot: ResponseSlot
     _parts: Any
 
     def __init__(self, connection: Connection, params: Params) -> None:
@@ -414,6 +417,18 @@ class ActionConnection:
         """State of this client that the application keeps; a client cannot set it."""
         return self._connection.attributes
 
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the request log says of this client, by name.
+
+        ``connection.log_fields["device"] = "7f3a"`` adds ``device="7f3a"`` to a line of text, and
+        ``"device":"7f3a"`` to one of JSON.
+        """
+        fields = self._connection.log_fields
+        if fields is None:
+            fields = self._connection.log_fields = {}
+        return fields
+
     def join(self, room: str) -> None:
         """Take the client into a room, which it may be in beside others.
 
@@ -446,9 +461,9 @@ class ActionConnection:
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
         """
-        place: ResponseSlot | None = getattr(self, "_place", None)
-        if place is not None and place.is_free:
-            place.take(reader)
+        slot: ResponseSlot | None = getattr(self, "_slot", None)
+        if slot is not None and slot.is_free:
+            slot.take(reader)
         else:
             self._connection.outbox.send_file(reader)
 
@@ -459,7 +474,7 @@ class ActionConnection:
 
 def reserve_slot(face: ActionConnection, slot: ResponseSlot) -> None:
     """Has an action send its file in a place that was held for it."""
-    face._place = slot
+    face._slot = slot
 
 
 def answer_in_parts(face: ActionConnection, parts: Any) -> None:

@@ -20,8 +20,8 @@ from ..errors import (
     LimitError,
     UnserializableError,
     printable,
-    printable_lines,
 )
+from ..logs.failures import log_failure
 from .parts import Parts
 from .time_limits import TimeLimits
 
@@ -198,18 +198,14 @@ class Runner:
 
     def _failed(self, runnable: Runnable, failure: Failure, params: dict[str, Any]) -> ClientError:
         """Logs what was raised, and gives the error that the client gets."""
+        what = {"kind": runnable.kind, "name": runnable.name, "place": runnable.place}
+        text = "the {kind} {name} ({place}) failed"
         if isinstance(failure.value, CacheError):
             # It happens in every action that uses the cache, and is no bug of any.
-            trouble = " " + printable(str(failure.value))
+            _log.error(text + ": {reason}", reason=printable(str(failure.value)), **what)
         else:
-            trouble = "\n" + printable_lines(self._filter.text(failure.getTraceback(), params))
-        _log.error(
-            "the {kind} {name} ({place}) failed:{trouble}",
-            kind=runnable.kind,
-            name=runnable.name,
-            place=runnable.place,
-            trouble=trouble,
-        )
+            shown = self._filter.text(failure.getTraceback(), params)
+            log_failure(_log, text, failure, shown, **what)
         return ClientError(self._server_error)
 
     def _plain_text(self, reason: ClientError) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from typing import Any, Final
 
 from twisted.logger import (
@@ -17,6 +18,7 @@ from zope.interface import implementer
 
 from ..errors import printable_lines
 from ..net import twisted_log
+from .fields import RESERVED, exception_of, of_event, renamed
 
 LEVELS: Final = {
     LogLevel.debug: logging.DEBUG,
@@ -50,7 +52,14 @@ def forward_logs() -> bool:
 
 @implementer(ILogObserver)
 class Forwarder:
-    """Logs each event by the logger of its namespace, such as ``actionhero_tcp.server.service``."""
+    """Logs each event by the logger of its namespace, such as ``actionhero_tcp.server.service``.
+
+    Args:
+        extra: Attributes of each record, beside the event's fields.
+    """
+
+    def __init__(self, extra: Mapping[str, object] | None = None) -> None:
+        self._extra = dict(extra or {})
 
     def __call__(self, event: LogEvent) -> None:
         """Log an event."""
@@ -62,8 +71,13 @@ class Forwarder:
         text = eventAsText(
             event, includeTraceback=False, includeTimestamp=False, includeSystem=False
         )
-        failure = event.get("log_failure")
-        error = None
+        failure = exception_of(event)
+        error: Any = None
         if failure is not None:
             error = (failure.type, failure.value, failure.getTracebackObject())
-        logger.log(level, "%s", printable_lines(text), exc_info=error)
+            # The error has its traceback; the text need not repeat it.
+            shown = event.get("traceback")
+            if isinstance(shown, str):
+                text = text.removesuffix(shown).rstrip(":\n")
+        extra = renamed(of_event(event), RESERVED) | self._extra
+        logger.log(level, "%s", printable_lines(text), exc_info=error, extra=extra)

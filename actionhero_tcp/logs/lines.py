@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ..errors import printable
 
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
 
 MAX_PARAMS_CHARACTERS: Final = 1000
 """As much of a request's params is logged at most, where `log.params` asks for them."""
+
+MAX_FIELDS_CHARACTERS: Final = 1000
+"""As much of what the application says of a client is logged at most."""
+
+_TAKEN: Final = frozenset(
+    (
+        *("time", "level", "namespace", "worker", "event", "client", "from", "number", "name"),
+        *("ms", "outcome", "error", "params", "paramsText", "requests", "seconds", "reason"),
+    )
+)
 
 UNSHOWN: Final = "(cannot be shown)"
 """What stands in place of params that are no JSON."""
@@ -39,8 +50,11 @@ class Form(Protocol):
     request: str
     ok: str
 
-    def who(self, connection: Connection) -> str:
-        """The client, up to the number of its request."""
+    def fields(self, fields: Mapping[str, Any]) -> str:
+        """What the application says of a client, to follow its address."""
+
+    def who(self, connection: Connection, more: str = "") -> str:
+        """The client and what `fields` has made, up to the number of its request."""
 
     def name(self, name: str) -> str:
         """The verb or the action, not too long, up to the milliseconds."""
@@ -51,8 +65,10 @@ class Form(Protocol):
     def connected(self, connection: Connection) -> str:
         """That a client has come: all that follows the time."""
 
-    def disconnected(self, connection: Connection, seconds: float, reason: str) -> str:
-        """That a client has gone: all that follows the time."""
+    def disconnected(
+        self, connection: Connection, seconds: float, reason: str, more: str = ""
+    ) -> str:
+        """That a client has gone: all that follows the time; see `who`."""
 
     def turned_away(self, remote_address: str, reason: str, error: str | None) -> str:
         """That one has gone which was never welcomed: all that follows the time."""
@@ -72,9 +88,16 @@ class TextForm:
         self._worker = f"worker={worker} " if worker else ""
         self.request = f" request {self._worker}"
 
-    def who(self, connection: Connection) -> str:
+    def fields(self, fields: Mapping[str, Any]) -> str:
+        """See `Form.fields`."""
+        return _joined(
+            f" {key if key.isidentifier() else _quoted(key)}={_quoted(value)}"
+            for key, value in _named(fields)
+        )
+
+    def who(self, connection: Connection, more: str = "") -> str:
         """See `Form.who`."""
-        return f"client={connection.id} from={connection.remote_address} number="
+        return f"client={connection.id} from={connection.remote_address}{more} number="
 
     def name(self, name: str) -> str:
         """See `Form.name`; in quotes where the name could be taken for more."""
@@ -91,10 +114,13 @@ class TextForm:
         """See `Form.connected`."""
         return f" connect {self._worker}client={connection.id} from={connection.remote_address}\n"
 
-    def disconnected(self, connection: Connection, seconds: float, reason: str) -> str:
+    def disconnected(
+        self, connection: Connection, seconds: float, reason: str, more: str = ""
+    ) -> str:
         """See `Form.disconnected`."""
+        who = f"client={connection.id} from={connection.remote_address}{more}"
         return (
-            f" disconnect {self._worker}client={connection.id} from={connection.remote_address} "
+            f" disconnect {self._worker}{who} "
             f"requests={connection.requests} seconds={seconds:.3f} reason={_quoted(reason)}\n"
         )
 
@@ -120,9 +146,13 @@ class JsonForm:
         self._event = f'","level":"info",{namespace},{number}"event":"%s",'
         self.request = self._event % "request"
 
-    def who(self, connection: Connection) -> str:
+    def fields(self, fields: Mapping[str, Any]) -> str:
+        """See `Form.fields`."""
+        return _joined(f",{as_json(key)}:{_shown(value)}" for key, value in _named(fields))
+
+    def who(self, connection: Connection, more: str = "") -> str:
         """See `Form.who`."""
-        return self._client(connection) + ',"number":'
+        return f'{self._client(connection)}{more},"number":'
 
     def name(self, name: str) -> str:
         """See `Form.name`."""
@@ -139,10 +169,12 @@ class JsonForm:
         """See `Form.connected`."""
         return f"{self._event % 'connect'}{self._client(connection)}}}\n"
 
-    def disconnected(self, connection: Connection, seconds: float, reason: str) -> str:
+    def disconnected(
+        self, connection: Connection, seconds: float, reason: str, more: str = ""
+    ) -> str:
         """See `Form.disconnected`."""
         return (
-            f"{self._event % 'disconnect'}{self._client(connection)},"
+            f"{self._event % 'disconnect'}{self._client(connection)}{more},"
             f'"requests":{connection.requests},"seconds":{seconds:.3f},'
             f'"reason":{as_json(reason)}}}\n'
         )
@@ -206,6 +238,29 @@ def _escape(character: str) -> str:
     # Not every reader takes a JSON escape for half of a character.
     escape = json.dumps(character)[1:-1]
     return "\\" + escape if "\ud800" <= character <= "\udfff" else escape
+
+
+def _named(fields: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields of an application, with an underscore behind names that a line has already."""
+    for key, value in fields.items():
+        yield (f"{key}_" if key in _TAKEN else str(key)), value
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Texts one after the other, without those that would make the whole too long."""
+    whole = ""
+    for text in texts:
+        if len(whole) + len(text) <= MAX_FIELDS_CHARACTERS:
+            whole += text
+    return whole
+
+
+def _shown(value: object) -> str:
+    """A value as JSON, whatever it is."""
+    try:
+        return as_json(value)
+    except Exception:
+        return as_json(UNSHOWN)
 
 
 def _quoted(value: object) -> str:

@@ -85,7 +85,8 @@ class RequestLog:
     def disconnected(self, connection: Connection, reason: str) -> None:
         """Writes that a client has gone, and why."""
         seconds = time.monotonic() - connection.opened
-        self._add(self._form.disconnected(connection, seconds, reason))
+        more = self._fields(connection) if connection.log_fields else ""
+        self._add(self._form.disconnected(connection, seconds, reason, more))
 
     def turned_away(self, remote_address: str, reason: str, error: str | None = None) -> None:
         """Writes that a client has gone that was never welcomed, why, and what was wrong."""
@@ -169,6 +170,14 @@ class RequestLog:
                 shown = UNSHOWN
         return self._form.outcome(error, shown)
 
+    def _fields(self, connection: Connection) -> str:
+        """What the application says of a client, with no value in it that is to be hidden."""
+        try:
+            shown = self._filter.params(connection.log_fields)
+        except RecursionError:
+            return ""
+        return self._form.fields(cast(dict[str, Any], shown))
+
     def _name(self, name: str) -> str:
         return self._form.name(self._filter.assignments(shorten(name)))
 
@@ -202,7 +211,7 @@ class RequestLog:
         """Makes the lines of the entries, all at once: that costs half of one at a time."""
         lines: list[str] = []
         if self._made is None:
-            self._made = _Lines(self._form, self._name)
+            self._made = _Lines(self._form, self._name, self._fields)
         for entry in self._entries:
             self._made.add(lines, entry)
         self._entries.clear()
@@ -228,9 +237,14 @@ class _Lines:
     Args:
         form: How they look.
         name: Makes the text of a name.
+        fields: Makes the text of what the application says of a client.
     """
 
-    def __init__(self, form: Form, name: Callable[[str], str]) -> None:
+    def __init__(
+        self, form: Form, name: Callable[[str], str], fields: Callable[[Connection], str]
+    ) -> None:
+        self._form = form
+        self._fields = fields
         self._ok = form.ok
         self._names = _Texts(name)
         self._clients = _Texts(lambda connection: form.request + form.who(connection))
@@ -245,7 +259,11 @@ class _Lines:
         if connection is None:
             lines.append(begin + requests[0])
             return
-        begin += self._clients[connection]
+        if connection.log_fields:
+            form = self._form
+            begin += form.request + form.who(connection, self._fields(connection))
+        else:
+            begin += self._clients[connection]
         names, ok = self._names, self._ok
         if len(requests) == 1 and type(requests[0]) is str:
             taken = _TAKEN[int((finished - started) * 1e6 + 0.5)]

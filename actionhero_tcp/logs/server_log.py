@@ -6,17 +6,28 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from twisted.logger import ILogObserver, LogEvent, eventAsText, formatEventAsClassicLogText
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    eventAsText,
+    formatEventAsClassicLogText,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from ..config.sections import Log
 from ..errors import StartError, printable
+from .fields import of_event, renamed
 from .file import LogFile
-from .lines import as_json, stamp
+from .lines import UNSHOWN, as_json, stamp
 from .writer import MAX_QUEUED_BYTES, LogWriter
 
 BACKGROUND_FILE: Final = "twistd.log"
 """Where twistd logs in the background unless it is told otherwise; in the working folder."""
+
+_TAKEN: Final = frozenset({"time", "level", "namespace", "worker", "message", "traceback"})
+"""What a line has beside the fields that a logger was given."""
 
 _BETWEEN_BLANKS: Final = re.compile(r"[^\n\t]+")
 
@@ -30,6 +41,7 @@ class ServerLog:
         json: Whether to write JSON, one object a line, instead of text.
         worker: The number of the worker that writes; 0 where there are none.
         max_queued_bytes: See `LogWriter`.
+        level: The name of the least level that is written.
 
     Attributes:
         writer: Writes the lines.
@@ -44,33 +56,33 @@ class ServerLog:
         json: bool = False,
         worker: int = 0,
         max_queued_bytes: int = MAX_QUEUED_BYTES,
+        level: str = "debug",
     ) -> None:
+        self._level = LogLevel.levelWithName(level)
         self._format = json_line if json else text_line
         self._worker = worker
         self.writer = LogWriter(LogFile(path, "the server's log"), max_queued_bytes)
 
     def __call__(self, event: LogEvent) -> None:
-        """Writes an event."""
+        """Writes an event, if its level is high enough."""
+        if event.get("log_level", LogLevel.info) < self._level:
+            return
         data = self._format(event, self._worker).encode("utf-8", "backslashreplace")
         if data:
             self.writer.put(data)
 
 
 def start(
-    file: str,
-    format: str,
+    settings: Log,
     twistd: Mapping[str, Any],
     worker: int = 0,
-    max_queued_bytes: int = MAX_QUEUED_BYTES,
 ) -> ServerLog | None:
     """The server's own log, for `twistd` to take as its observer.
 
     Args:
-        file: Its file, where the settings name one.
-        format: ``text`` or ``json``.
+        settings: Its settings.
         twistd: The options of twistd, which say where it goes otherwise.
         worker: The number of the worker that writes; 0 where there are none.
-        max_queued_bytes: See `LogWriter`.
 
     Returns:
         The log; None where the options of twistd take it elsewhere.
@@ -78,10 +90,11 @@ def start(
     Raises:
         StartError: Its file cannot be opened.
     """
-    path = destination(file, twistd)
+    path = destination(settings.file, twistd)
     if path is None:
         return None
-    return ServerLog(path, format == "json", worker, max_queued_bytes)
+    json, most = settings.format == "json", settings.max_queued_bytes
+    return ServerLog(path, json, worker, most, settings.level)
 
 
 def destination(file: str, twistd: Mapping[str, Any]) -> str | None:
@@ -122,7 +135,7 @@ def text_line(event: LogEvent, worker: int = 0) -> str:
 def json_line(event: LogEvent, worker: int = 0) -> str:
     """An event as one JSON object on a line: ``time``, ``level``, ``namespace``, ``message``.
 
-    A traceback is in ``traceback``, not in the message.
+    A traceback is in ``traceback``, not in the message. The fields that a logger was given follow.
 
     Args:
         event: The event.
@@ -147,6 +160,13 @@ def json_line(event: LogEvent, worker: int = 0) -> str:
     fields["message"] = message
     if traceback:
         fields["traceback"] = traceback
+    named = event.get("log_fields") or of_event(event)
+    for key, value in renamed(named, _TAKEN).items():
+        try:
+            as_json(value)
+        except Exception:
+            value = UNSHOWN
+        fields[key] = value
     return as_json(fields) + "\n"
 
 

@@ -25,6 +25,7 @@ from ..errors import StartError
 from ..logs import server_log as server_logging
 from ..logs.loggers import Loggers
 from ..logs.server_log import ServerLog
+from ..logs.standard_logging import StandardLogging
 from ..net import asyncio_loop, tls
 from ..net.epoll_loop import poll_directly
 from ..net.monotonic import use_monotonic_time
@@ -81,7 +82,8 @@ def _service(options: Options, reactor: Any, notifier: Notifier) -> ActionHeroSe
     number = spec.number if spec is not None else 0
     twistd: MutableMapping[str, Any] = {} if options.parent is None else options.parent
     log = config.log
-    server_log = server_logging.start(log.file, log.format, twistd, number, log.max_queued_bytes)
+    server_log = server_logging.start(log, twistd, number)
+    StandardLogging(log.level).install()
     if spec is not None and number != worker.REHEARSAL:
         notifier = Notifier(reactor, worker.Pipe(), spec.watchdog)
     platform = _platform(reactor, notifier, twistd)

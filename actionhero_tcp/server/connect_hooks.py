@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from ..app import coroutines
 from ..clock import Timer, stop
 from ..connection.connection import ActionConnection, Connection
-from ..errors import ClientError, printable, printable_lines
+from ..errors import ClientError, printable
+from ..logs.failures import log_failure
 from ..wire import json_lines
 
 if TYPE_CHECKING:
@@ -148,8 +149,5 @@ class ConnectHooks:
         """What the client is told; an error that is none of its business is logged."""
         if isinstance(failure.value, ClientError):
             return failure.value
-        trouble = printable_lines(failure.getTraceback())
-        _log.error(
-            "a hook of on_connect failed, its client is refused:\n{trouble}", trouble=trouble
-        )
+        log_failure(_log, "a hook of on_connect failed, its client is refused", failure)
         return ClientError(self._context.live.general.server_error_message)

@@ -173,7 +173,7 @@ class JsonTests(LogsTestCase):
         messages = [line.get("message", "") for line in lines]
         for text in (
             "printed \x1b[31m☃ \\ud800",
-            "WARNING:root:logged",
+            "logged",
             "older\nAPI",
             "why",
             "Unhandled error in Deferred:",
@@ -181,6 +181,8 @@ class JsonTests(LogsTestCase):
             "actionHero API has stopped",
         ):
             self.assertIn(text, messages)
+        (logged,) = [line for line in lines if line.get("message") == "logged"]
+        self.assertEqual(("warn", "root"), (logged["level"], logged["namespace"]))
         self.assertTrue([text for text in messages if text.endswith("UserWarning: warned")])
         tracebacks = [line["traceback"] for line in lines if "traceback" in line]
         self.assertEqual(2, len(tracebacks))

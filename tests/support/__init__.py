@@ -37,6 +37,7 @@ from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.protocol import ActionHeroProtocol
 from actionhero_tcp.server.service import ActionHeroService
 from actionhero_tcp.stats import Stats
+from tests.support.ports import reserved_port
 
 PROPERTY = settings(max_examples=200)
 """For property tests; see `tests.PROFILE` for the rest of their settings."""
@@ -462,14 +463,15 @@ def daemon(
         launcher: A command that becomes the command which follows it.
         descriptors: What the launcher inherits.
     """
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, reserved_port() as port:
         where = Path(folder or temporary)
         reactor = [option for option in options if option.startswith("--reactor=")]
         options = tuple(option for option in options if option not in reactor)
         command = [*launcher, str(TWISTD), *reactor, "--nodaemon", "--pidfile=", "actionhero"]
         command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
-            command.append("--port=0")
+            # Nobody else gets it before this ends, though the daemon may close it earlier.
+            command.append(f"--port={port}")
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with open(where / "log.txt", "wb") as log:
             process = subprocess.Popen(

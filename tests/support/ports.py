@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 RANGE: Final = range(20_000, 30_000)
@@ -40,6 +42,16 @@ class ReservedPort:
     def release(self) -> None:
         """Let others have it."""
         self._name.close()
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """Give a port that nobody else takes meanwhile."""
+    port = ReservedPort()
+    try:
+        yield port.number
+    finally:
+        port.release()
 
 
 def reserve(test: Any) -> int:

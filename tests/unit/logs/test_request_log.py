@@ -221,6 +221,51 @@ class LinesTests(LogTestCase):
         self.assertTrue("".join(lines).isprintable())
 
 
+class FieldsTests(LogTestCase):
+    """What the application says of a client."""
+
+    def lines(self, form: str, **fields: Any) -> list[str]:
+        """The line of a request, and of the client's end."""
+        log = self.make(form=form, hidden=("password",))
+        self.client.log_fields = fields
+        self.ask(log, self.client, 1, "act", NOW - 0, NOW, None, None)
+        log.disconnected(self.client, "quit")
+        log.flush()
+        return self.path.read_text().splitlines()
+
+    def test_they_follow_the_address(self) -> None:
+        for line in self.lines("text", device="7f3a\n", name=5, **{"two words": None}):
+            self.assertIn(' from=127.0.0.1:4321 device="7f3a\\n" name_=5 "two words"=null ', line)
+
+    def test_they_are_keys_in_json(self) -> None:
+        circle: list[Any] = []
+        circle.append(circle)
+        fields = {"device": "7f3a", "number": 5, "tags": ["a"], "odd": float("nan")}
+        for line in self.lines("json", **fields):
+            read = json.loads(line)
+            self.assertEqual(("7f3a", 5, ["a"]), (read["device"], read["number_"], read["tags"]))
+            self.assertEqual("(cannot be shown)", read["odd"])
+
+    def test_hidden_names_stay_hidden_and_all_is_bounded(self) -> None:
+        for form in ("text", "json"):
+            self.path.unlink(missing_ok=True)
+            for line in self.lines(
+                form, password="s3cret", long="x" * 5000, **{f"f{n}": "y" * 90 for n in range(99)}
+            ):
+                self.assertNotIn("s3cret", line)
+                self.assertIn("[FILTERED]", line)
+                self.assertLess(len(line), 1500)
+
+    def test_they_are_as_they_are_when_the_line_is_written(self) -> None:
+        log = self.make()
+        for number, device in ((1, None), (2, "a"), (3, "b")):
+            self.client.log_fields = {"device": device} if device else None
+            self.ask(log, self.client, number, "act", NOW - 0, NOW, None, None)
+            log.flush()
+        shown = [line.partition("device=")[2][:3] for line in self.path.read_text().splitlines()]
+        self.assertEqual(["", '"a"', '"b"'], shown)
+
+
 class BatchTests(LogTestCase):
     """Requests of a client that were answered in one batch."""
 

@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from actionhero_tcp.config.sections import Log
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.logs import file as logfile
 from actionhero_tcp.logs import server_log
@@ -123,6 +124,7 @@ class JsonLineTests(EventTestCase):
                 "level": "info",
                 "namespace": "some.place",
                 "message": "hello\nworld ☃\x1b",
+                "a": "world ☃\x1b",
             },
             self.read(self.event("hello\n{a}", a="world ☃\x1b")),
         )
@@ -187,6 +189,15 @@ class JsonLineTests(EventTestCase):
 class ServerLogTests(EventTestCase):
     """`ServerLog`."""
 
+    def test_lower_levels_are_left_out(self) -> None:
+        log = ServerLog(str(self.path), level="warn")
+        for level in ("debug", "info", "warn", "critical"):
+            self.events().emit(LogLevel.levelWithName(level), level)
+            log(self.made[0])
+        log({"log_format": "of the older API"})
+        lines = self.path.read_text().splitlines()
+        self.assertEqual(["warn", "critical"], [line.rpartition(" ")[2] for line in lines])
+
     def test_of_a_worker_says_so_in_each_form(self) -> None:
         event = self.event("hello")
         for json_form, line in ((False, text_line(event, 3)), (True, json_line(event, 3))):
@@ -250,12 +261,12 @@ class StartTests(SynchronousTestCase):
     """`start`: where the log goes, by its settings and the options of twistd."""
 
     def setUp(self) -> None:
-        self.patch(server_log, "ServerLog", lambda path, json, worker, most: (path, json))
+        self.patch(server_log, "ServerLog", lambda path, json, *rest: (path, json))
 
     def start(self, file: str = "", format: str = "text", **twistd: Any) -> Any:
         """What is opened: the path, and whether JSON is written there."""
         options = {"logfile": None, "logger": None, "syslog": 0, "nodaemon": 0, **twistd}
-        return server_log.start(file, format, options)
+        return server_log.start(Log(file=file, format=format), options)
 
     def test_in_the_foreground_it_is_standard_output(self) -> None:
         for logfile_option in (None, "-"):
@@ -282,7 +293,7 @@ class StartTests(SynchronousTestCase):
             self.assertIsNone(self.start("y.log", "json", **twistd))
 
     def test_without_twistd_it_is_standard_output(self) -> None:
-        self.assertEqual(("", False), server_log.start("", "text", {}))
+        self.assertEqual(("", False), server_log.start(Log(), {}))
 
     def test_in_the_background_there_is_no_standard_output(self) -> None:
         error = self.assertRaises(StartError, self.start, logfile="-")

@@ -35,6 +35,11 @@ from tests.unit.plugin.test_options import FIELDS, OptionsTestCase
 class BuildTests(OptionsTestCase):
     """`build` and `makeService`."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        # It would take over the `logging` of this process.
+        self.patch(tap.StandardLogging, "install", lambda logging: None)
+
     def build(self, **tcp_server: Any) -> ActionHeroService:
         values = {("tcp_server", name): value for name, value in tcp_server.items()}
         self.service, self.reactor = support.make_service(values)

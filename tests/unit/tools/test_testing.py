@@ -69,6 +69,12 @@ class JobTests(SynchronousTestCase):
         place.write_text("nonsense")
         self.assertEqual(3, len(durations.longest_first(found, place)))
 
+    def test_long_ones_are_known_where_nothing_has_run(self) -> None:
+        known = Job("tests.docs.test_guide.GuideTests", "tests/docs/test_guide.py", ("one",))
+        other = Job("other", "tests/docs/test_other.py", ("one", "two", "three"))
+        found = durations.longest_first([other, known], Path(self.mktemp()))
+        self.assertEqual([known, other], found)
+
 
 class ReportTests(SynchronousTestCase):
     """What is printed."""
