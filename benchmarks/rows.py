@@ -28,6 +28,7 @@ WORKS = {
 }
 """Each work's least ratio to the floor, with 1 and with 16 requests outstanding."""
 
+DIALECT_TARGET = 1.1
 TLS_TARGETS = (1.0, 0.6)
 FAN_OUT_TARGETS = (0.9, 0.45)
 ACROSS_TARGET = 0.5
@@ -159,6 +160,29 @@ def tls() -> Iterator[Row]:
             ratio = statistics.median(ratios[key])
             label = label_of(work, outstanding)
             yield at_least("TLS, to the floor", label, ratio, TLS_TARGETS[index], results[key])
+
+
+def dialects() -> Iterator[Row]:
+    """What a request costs in the dialect of actionHero 29, to the same in that of 2012."""
+    results: dict[tuple[str, int], list[Result]] = {}
+    ratios: dict[tuple[str, int], list[float]] = {}
+    with (
+        servers.ours("--no-log-requests") as first,
+        servers.ours("--no-log-requests", "--dialect=29") as second,
+    ):
+        for _ in range(ROUNDS):
+            for key in itertools.product(WORKS, OUTSTANDING):
+                base = load.requests(first.port, first.pid, *key)
+                one = load.requests(second.port, second.pid, *key)
+                results.setdefault(key, []).append(one)
+                ratios.setdefault(key, []).append(one.cpu / base.cpu)
+    for key, each_round in ratios.items():
+        ratio, label = statistics.median(each_round), label_of(*key)
+        yield replace(
+            at_least("CPU in dialect 29, to that of 2012", label, ratio, 0, results[key]),
+            target=f"<= {DIALECT_TARGET:g}",
+            met=ratio <= DIALECT_TARGET,
+        )
 
 
 def _say(server: servers.Server, listeners: int, outstanding: int) -> Result:
@@ -462,6 +486,7 @@ def client() -> Iterator[Row]:
 GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "requests": requests,
     "tls": tls,
+    "dialects": dialects,
     "fanout": fanout,
     "cluster": cluster,
     "workers": workers,

@@ -23,12 +23,14 @@ class ActionSet:
         by_name: The actions by name, as they run: with the hooks that are for them.
         by_word: The same, by the bytes that a line begins with.
         decoder: Reads requests for them in JSON.
+        strict: The names of those that refuse params which they do not declare.
     """
 
     actions: Mapping[str, Action]
     by_name: Mapping[str, Runnable]
     by_word: Mapping[bytes, Runnable]
     decoder: RequestDecoder
+    strict: frozenset[str]
 
     def put(self, actions: Mapping[str, Action], hooks: Hooks) -> None:
         """Replace all actions.
@@ -40,6 +42,7 @@ class ActionSet:
         self.actions = MappingProxyType(actions)
         self.by_name = {name: hooks.around(action) for name, action in actions.items()}
         self.decoder = RequestDecoder((actions[name], self.by_name[name]) for name in actions)
+        self.strict = frozenset(name for name, action in actions.items() if action.strict)
         self.by_word = {name.encode(): each for name, each in self.by_name.items()}
 
 

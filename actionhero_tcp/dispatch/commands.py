@@ -21,6 +21,7 @@ from ..wire.verbs import HELP
 from .dialect import Response
 from .generations import DEFAULT, Generation
 from .hooked_verb import HookedVerb
+from .listening_verbs import listening_verbs
 from .verb import Verb
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Commands:
             Verb(self._room_view, ("roomView",), "", False, HELP["roomView"]),
             Verb(self._details_view, ("detailsView",), "", False, HELP["detailsView"]),
             Verb(self._say, ("say",), "a message", False, HELP["say"]),
+            *(listening_verbs(rooms, live) if generation.listens else ()),
         )
         self.table: dict[bytes, Verb] = {
             word.encode(): verb for verb in self.verbs for word in verb.words

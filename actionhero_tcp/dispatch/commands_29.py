@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.internet.defer import Deferred
@@ -19,6 +19,7 @@ from ..app.runnable import Runnable
 from ..connection.connection import ActionConnection, Connection
 from ..errors import ClientError, LimitError
 from ..wire import lines_29 as lines
+from ..wire.json_writer import dumps
 from ..wire.verbs import HELP_29
 from .dialect import Response
 from .documentation_29 import documentation
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 NOT_FOUND: Final = b'"that file is not found"\r\n'
 """What a client gets in place of a file: a JSON string, as in actionHero."""
 
+_DETAILS: Final = (
+    b'{"id":"%b","fingerprint":"%b",%b,"params":%b,"connectedAt":%d,"rooms":%b,'
+    b'"totalActions":%d,"pendingActions":%d}'
+)
+
 _UNDEFINED: Final = "undefined"
 """What a missing word is called in errors."""
 
@@ -45,7 +51,11 @@ class LooseVerb(Verb):
 
     def answer(self, connection: Connection, number: int, rest: bytes) -> bytes | Runnable:
         """See `Verb.answer`; what is not UTF-8 is replaced."""
-        return self.run(connection, number, rest.decode("utf-8", "replace"))
+        try:
+            argument = rest.decode()
+        except UnicodeDecodeError:
+            argument = rest.decode("utf-8", "replace")
+        return self.run(connection, number, argument)
 
 
 class Commands29:
@@ -110,7 +120,10 @@ class Commands29:
         id = lines.message_id(connection.params)
         first, _, rest = argument.partition(" ")
         key, equals, value = first.partition("=")
-        value = value.partition("=")[0] if equals else _word(rest)
+        if not equals:
+            value = _word(rest)
+        elif "=" in value:
+            value = value.partition("=")[0]
         if key and (equals or rest):
             limits = self._live.limits
             connection.set_param(key, value, limits.max_params, limits.max_param_bytes)
@@ -141,19 +154,18 @@ class Commands29:
     # What the server knows
 
     def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
-        ip, port = _address(connection.remote_address)
-        details = {
-            "id": connection.id,
-            "fingerprint": connection.id,
-            "remoteIP": ip,
-            "remotePort": port,
-            "params": connection.params,
-            "connectedAt": connection.connected_at,
-            "rooms": list(connection.rooms),
-            "totalActions": connection.actions,
-            "pendingActions": len(connection.pending),
-        }
-        return lines.data(details, lines.message_id(connection.params), number)
+        params, id = connection.params, connection.id.encode()
+        details = _DETAILS % (
+            id,
+            id,
+            _address(connection.remote_address),
+            dumps(params) if params else b"{}",
+            connection.connected_at,
+            dumps([*connection.rooms]) if connection.rooms else b"[]",
+            connection.actions,
+            len(connection.pending),
+        )
+        return lines.encoded(details, lines.message_id(params), number)
 
     def _documentation(self, connection: Connection, number: int, _: str) -> bytes:
         found = documentation(self._actions.actions)
@@ -303,9 +315,10 @@ def _member_of(connection: Connection, argument: str, *, in_status: bool = False
     return room
 
 
-def _address(text: str) -> tuple[str, int]:
-    """The IP and the port of a client; its whole address and 0 where it has none."""
+@lru_cache(maxsize=1024)
+def _address(text: str) -> bytes:
+    """The fields of a client's IP and port; of its whole address and 0 where it has none."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isdecimal():
-        return text, 0
-    return host.strip("[]"), int(port)
+        host, port = text, "0"
+    return b'"remoteIP":%b,"remotePort":%d' % (dumps(host.strip("[]")), int(port))

@@ -17,6 +17,7 @@ from .pending import PendingLimit
 if TYPE_CHECKING:
     from ..app.application import ActionSet
     from ..config.settings import LiveSettings
+    from ..connection.connection import Connection
     from .request import Request
     from .verb import Verb
 
@@ -62,22 +63,37 @@ class Dialect29:
     def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
         """See `Dialect.read`."""
         connection = request.connection
+        params = connection.params
         # The id of the line, which params that it brings may replace.
-        request.message_id = lines.message_id(connection.params)
+        request.message_id = lines.message_id(params)
+        runnable = self._actions.by_word.get(word)
+        if runnable is None:
+            return self._look_closer(request, line, word)
+        connection.actions += 1
+        name = runnable.name
+        if params.get("action") != name:
+            self._stick_name(connection, name)
+        return self._run(request, name, runnable)
+
+    def _look_closer(self, request: Request, line: bytes, word: bytes) -> bytes | Runnable:
+        """Reads a line that does not begin with the name of an action."""
+        connection = request.connection
         if line == TOO_LONG:
             raise LimitError("maxLineLength", DATA_LENGTH, {"status": "error"})
         if line in INTERRUPTS:
             request.name = "quit"
             return self.verbs[_QUIT].answer(connection, request.number, b"")
         connection.actions += 1
-        if word not in self._actions.by_word:
-            document = self._document(line)
-            if document is not None:
-                return self._run_json(request, line, document)
+        document = self._document(line)
+        if document is not None:
+            return self._run_json(request, line, document)
         name = word.decode("utf-8", "replace")
+        self._stick_name(connection, name)
+        return self._run(request, name, None)
+
+    def _stick_name(self, connection: Connection, name: str) -> None:
         limits = self._live.limits
         connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
-        return self._run(request, name)
 
     def _document(self, line: bytes) -> object:
         """The JSON that a line is; None where it is none, or ``null``."""
@@ -93,36 +109,34 @@ class Dialect29:
         connection = request.connection
         fields: Mapping[str, Any] = document if isinstance(document, dict) else {}
         given = fields.get("params", _NOT_GIVEN)
+        name = _action_name(fields.get("action"))
         if given is not _NOT_GIVEN:
             params = _params(given)
-            if fields.get("action"):
+            if name:
                 params.pop("action", None)
+                params["action"] = name
             connection.replace_params(params, len(line), self._live.limits)
             if params.get("messageId"):
                 request.message_id = lines.message_id(params)
-        name = _action_name(fields.get("action"))
-        if name:
-            limits = self._live.limits
-            connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
-        else:
+        elif name:
+            self._stick_name(connection, name)
+        if not name:
             name = _action_name(connection.params.get("action"))
-        return self._run(request, name)
+        return self._run(request, name, self._actions.by_name.get(name))
 
-    def _run(self, request: Request, name: str) -> Runnable:
+    def _run(self, request: Request, name: str, runnable: Runnable | None) -> Runnable:
         connection = request.connection
         request.name = name
-        request.params = connection.params.copy()
-        self._pending.check(connection)
-        runnable = self._actions.by_name.get(name)
-        version = request.params.get("apiVersion")
-        if runnable is None or (version and version not in _VERSIONS):
+        params = request.params = connection.params.copy()
+        if connection.pending:
+            self._pending.check(connection)
+        if runnable is None or not _has_version(params):
             raise UnknownActionError(UNKNOWN)
-        action = self._actions.actions[name]
-        if action.strict:
-            declared = {each.name for each in action.inputs.declared}
+        if name in self._actions.strict:
+            declared = {each.name for each in self._actions.actions[name].inputs.declared}
             request.params = {
                 key: value
-                for key, value in request.params.items()
+                for key, value in params.items()
                 if key in declared or key not in _ALWAYS_ALLOWED
             }
         return runnable
@@ -165,10 +179,16 @@ def _params(given: object) -> dict[str, Any]:
     return {}
 
 
+def _has_version(params: Mapping[str, Any]) -> bool:
+    """Whether there are actions of the version that params ask for, if they ask for one."""
+    version = params.get("apiVersion")
+    return not version or version in _VERSIONS
+
+
 def _action_name(given: object) -> str:
     """The name of an action, as JavaScript makes a text of it; empty for none."""
+    if type(given) is str:
+        return given
     if isinstance(given, list):
         return ",".join(map(_action_name, given))
-    if isinstance(given, str):
-        return given
     return str(given) if given else ""

@@ -52,6 +52,7 @@ class Generation:
         details: Writes what `detailsView` shows.
         bounds_pending: Whether ``general.simultaneousActions`` and
             ``general.pendingActionsPolicy`` are for its clients.
+        listens: Whether there are the verbs `listenToRoom` and `silenceRoom`.
         stock: The generation whose stock actions its clients get; "" for those of 2012.
     """
 
@@ -60,6 +61,7 @@ class Generation:
     goodbye: bytes = json_lines.GOODBYE
     details: Callable[[Connection], bytes] = public_details
     bounds_pending: bool = False
+    listens: bool = False
     stock: str = ""
 
 
@@ -75,6 +77,7 @@ GENERATIONS: Final = {
         goodbye=_GOODBYE_4,
         details=plain_details,
         bounds_pending=True,
+        listens=True,
         stock="4",
     ),
 }

@@ -9,6 +9,7 @@ the order in which Redis got it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from twisted.python.failure import Failure
 
 from ..errors import printable
 from ..rooms.broker import Match
+from ..rooms.listening import is_ear
 from . import message
 from .catch_up import CatchUp
 from .in_flight import InFlight
@@ -116,7 +118,7 @@ class RedisBus:
     Args:
         link: The line to Redis.
         keys: The names there.
-        turn: What one turn says goes out in one go.
+        write_batch: Messages of one write batch go out together.
         listener: Hears what comes from elsewhere.
         clients: Gives the ids of the clients of this process.
         in_flight: Counts what is on its way to Redis.
@@ -201,7 +203,7 @@ class RedisBus:
         state = self._rooms.get(room)
         if state is not None and room in self._unopened:
             # Nobody else has heard of anybody here.
-            if not self._listener.members_here(room):
+            if not self._listener.enrolled_here(room):
                 self._close(room, state)
             return
         self._tell(
@@ -210,7 +212,7 @@ class RedisBus:
             ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
             self._publication(room, LEFT if announced else WITHDRAWN, [client]),
         )
-        if state is not None and not self._listener.members_here(room):
+        if state is not None and not self._listener.enrolled_here(room):
             self._close(room, state)
             if self._link.is_reachable:
                 self._link.unsubscribe(self._keys.said(room))
@@ -247,12 +249,17 @@ class RedisBus:
     def members(self, room: str) -> Iterable[str]:
         """See `Bus.members`."""
         state = self._rooms.get(room)
-        return state.roster.elsewhere.keys() if state is not None and self.node is not None else ()
+        if state is None or self.node is None:
+            return ()
+        elsewhere = state.roster.elsewhere.keys()
+        return filterfalse(is_ear, elsewhere) if state.roster.ears else elsewhere
 
     def count(self, room: str) -> int:
         """See `Bus.count`."""
         state = self._rooms.get(room)
-        return len(state.roster.elsewhere) if state is not None and self.node is not None else 0
+        if state is None or self.node is None:
+            return 0
+        return len(state.roster.elsewhere) - state.roster.ears
 
     def seen_at(self, room: str, client: str) -> int:
         """See `Bus.seen_at`."""
@@ -285,7 +292,7 @@ class RedisBus:
         self._unopened.clear()
         for state in tuple(self._opening):
             self._opened(state)
-        for room in self._listener.rooms_here():
+        for room in self._listener.enrolled_rooms():
             earlier = before.pop(room, None)
             known = earlier is not None and earlier.roster.known
             state = self._open(room, earlier.roster.elsewhere if known and earlier else None)
@@ -385,7 +392,7 @@ class RedisBus:
             # For SUBSCRIBE and HGETALL, which go other ways.
             self._opening[state] = self._in_flight.add(state.opener, 2 * COMMAND_BYTES)
             said, state.waiting = state.waiting or [], []
-            members = self._listener.members_here(room)
+            members = self._listener.enrolled_here(room)
             self._tell(state, *self._enrolment(room, members))
             state.waiting += said
             subscribed = self._link.subscribe(self._keys.said(room))

@@ -7,6 +7,7 @@ from time import time
 from typing import Final, Protocol
 
 from ..rooms.broker import Match
+from ..rooms.listening import is_ear
 from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, Happening, incarnation
 
 MAX_EARLY: Final = 10_000
@@ -28,16 +29,16 @@ class Listener(Protocol):
     def hear_left(self, room: str, client: str) -> None:
         """A client elsewhere has left."""
 
-    def rooms_here(self) -> Iterable[str]:
-        """The rooms that have members here."""
+    def enrolled_rooms(self) -> Iterable[str]:
+        """The rooms that have members or listeners here."""
         ...
 
     def created_here(self) -> Collection[str]:
         """The rooms that were created here."""
         ...
 
-    def members_here(self, room: str) -> Sequence[str]:
-        """The ids of the members here of a room."""
+    def enrolled_here(self, room: str) -> Sequence[str]:
+        """The ids of the members here of a room, and of what stands for its listeners."""
         ...
 
     def unannounced_here(self, room: str) -> Collection[str]:
@@ -57,15 +58,17 @@ class Roster:
     Attributes:
         elsewhere: The members: the client's id, and the process.
         known: Whether the listeners here know of them.
+        ears: How many of these stand for clients that only listen; see `rooms.listening`.
         early: What was heard before the list was read; None afterwards.
     """
 
-    __slots__ = ("_listener", "_room", "_seen", "early", "elsewhere", "known")
+    __slots__ = ("_listener", "_room", "_seen", "early", "ears", "elsewhere", "known")
 
     def __init__(self, room: str, listener: Listener, known: dict[str, str] | None) -> None:
         self._room = room
         self._listener = listener
         self.elsewhere: dict[str, str] = known or {}
+        self.ears = sum(map(is_ear, self.elsewhere))
         self.known = known is not None
         self.early: list[Happening] | None = []
         self._seen: dict[str, int] = {}
@@ -80,6 +83,7 @@ class Roster:
         if not self.known:
             # To those here they have not come just now.
             self.elsewhere, self.known = listed, True
+            self.ears = sum(map(is_ear, listed))
             for client in listed:
                 self.seen_at(client)
         # Of a process that is not alive the list may tell nothing yet: it may be coming back
@@ -88,7 +92,7 @@ class Roster:
             if client not in listed and node in alive:
                 self._remove(client)
         for client, node in listed.items():
-            if self._add(client, node):
+            if self._add(client, node) and not is_ear(client):
                 self._listener.hear_entered(self._room, client)
         early, self.early = self.early or [], None
         for happening in early:
@@ -131,6 +135,7 @@ class Roster:
         """Takes in a member; gives whether it is new."""
         before = self.elsewhere.get(client)
         self.seen_at(client)
+        self.ears += before is None and is_ear(client)
         if before is None or incarnation(before) <= incarnation(node):
             self.elsewhere[client] = node
         return before is None
@@ -138,5 +143,7 @@ class Roster:
     def _remove(self, client: str, announced: bool = True) -> None:
         del self.elsewhere[client]
         self._seen.pop(client, None)
-        if announced:
+        if is_ear(client):
+            self.ears -= 1
+        elif announced:
             self._listener.hear_left(self._room, client)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ from ..connection.outbox import say_at_once
 from ..errors import ClientError, LimitError
 from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
+from .listening import Listening, ear_of
 
 if TYPE_CHECKING:
     from ..config.settings import LiveSettings
@@ -49,6 +51,7 @@ class Rooms:
         broadcasts: How many messages were delivered to members of this process.
         deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
+        listening: Who hears what is said in rooms without being in them.
     """
 
     def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
@@ -61,6 +64,8 @@ class Rooms:
         self.broadcasts: int = 0
         self.deliveries: int = 0
         self.bus: Bus = LocalBus()
+        self.listening = Listening()
+        self._ear = ear_of(uuid.uuid4().hex)
 
     def join_cluster(self, bus: Bus) -> None:
         """Has what happens in rooms carried to other processes by a bus."""
@@ -152,7 +157,19 @@ class Rooms:
     def remove(self, connection: Connection) -> None:
         """Takes a connection out of all its rooms for good: it is closing, or gone."""
         self.leave_all(connection)
+        for room in tuple(self.listening.of(connection)):
+            self.silence(connection, room)
         connection.removed = True
+
+    def listen(self, connection: Connection, room: str) -> None:
+        """Has a connection hear what is said in a room, which it need not be in."""
+        if not connection.removed and self.listening.add(connection, room):
+            self.bus.joined(room, self._ear, False)
+
+    def silence(self, connection: Connection, room: str) -> None:
+        """Has a connection no longer hear what is said in a room to which it listens."""
+        if self.listening.discard(connection, room):
+            self.bus.left(room, self._ear, False)
 
     def members(self, room: str) -> list[str]:
         """The ids of a room's members, in the order in which they came, those elsewhere last."""
@@ -275,6 +292,15 @@ class Rooms:
             # The bus counts it no more; its own process still did when it announced it.
             self._announce(room, client, LEFT, None, 1)
 
+    def enrolled_rooms(self) -> list[str]:
+        """The rooms whose messages this process has to get: with members here, or listeners."""
+        return [*{**self._rooms, **self.listening.rooms}]
+
+    def enrolled_here(self, room: str) -> list[str]:
+        """The ids under which this process is in a room: of its members, and of its listeners."""
+        members = self.members_here(room)
+        return [*members, self._ear] if room in self.listening.rooms else members
+
     def rooms_here(self) -> list[str]:
         """The rooms that have members with this process."""
         return list(self._rooms)
@@ -289,8 +315,9 @@ class Rooms:
         return sum(map(len, self._rooms.values()))
 
     def unannounced_here(self, room: str) -> set[str]:
-        """The ids of those of them that the other members have not heard of yet."""
-        return {member.id for member in self._rooms.get(room, ()) if not member.announced}
+        """The ids of `enrolled_here` that the other members have not heard of yet."""
+        unannounced = {m.id for m in self._rooms.get(room, ()) if not m.announced}
+        return unannounced | {self._ear} if room in self.listening.rooms else unannounced
 
     def _deliver(self, line: bytes, outboxes: Collection[Outlet]) -> None:
         self._count(outboxes)
@@ -311,7 +338,7 @@ class Rooms:
         if not self._adapted and not exclude:
             self._deliver(line, self._listeners(room, match, None))
             return
-        members = self._rooms.get(room, {})
+        members = self._audience(room)
         forms: dict[Profile, list[Outlet]] = {}
         for member, outbox in members.items():
             if member.id not in exclude and (match is None or _matches(member, *match)):
@@ -331,19 +358,25 @@ class Rooms:
         self, room: str, match: Match | None, but: Connection | None
     ) -> Collection[Outlet]:
         """The outboxes of a room's members, as they are now, but for one."""
-        listeners = self._rooms.get(room, {}).copy()
+        listeners = self._audience(room).copy()
         if but is not None:
             listeners.pop(but, None)
         if match is None:
             return listeners.values()
         return [outbox for member, outbox in listeners.items() if _matches(member, *match)]
 
+    def _audience(self, room: str) -> dict[Connection, Outlet]:
+        """Who hears what is said in a room: its members, and who listens to it."""
+        members = self._rooms.get(room, {})
+        listening = self.listening.rooms
+        return {**members, **listening[room]} if listening and room in listening else members
+
     def _announce(
         self, room: str, client: str, message: str, who: Connection | None, more: int = 0
     ) -> None:
         """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
         members = self._rooms.get(room, {})
-        listeners = len(members) - (who is not None)
+        listeners = len(self._audience(room)) - (who is not None)
         if (
             listeners
             and len(members) + self.bus.count(room) + more <= self._live.general.announce_limit
@@ -355,10 +388,9 @@ class Rooms:
         """The outboxes of those members of a room that hear of another one's coming and going."""
         if not self._adapted:
             return self._listeners(room, None, who)
-        members = self._rooms.get(room, {})
         return [
             outbox
-            for member, outbox in members.items()
+            for member, outbox in self._audience(room).items()
             if member is not who and member.profile.hears_moves
         ]
 

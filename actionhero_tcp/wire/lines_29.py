@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from random import getrandbits
 from typing import Any, Final
@@ -18,19 +18,33 @@ _OK: Final = b'{"status":"OK","context":"response",' + _END
 _DATA: Final = b'{"status":"OK","context":"response","data":%b,' + _END
 _PLAIN: Final = b'{%b,"context":"response",' + _END
 _NOTHING: Final = b'{"context":"response",' + _END
+_NAMES: Final = frozenset(("context", "messageId", "messageCount"))
 _TAILS: Final = (b'"context"', b'"messageId"', b'"messageCount"')
 
 FAREWELL: Final = b'{"status":"Bye","context":"api"}\r\n'
 """What a client gets before the server closes, whatever the reason."""
 
 
-def new_message_id() -> str:
-    """Makes a UUID of version 4 for an answer, which need not be hard to guess."""
-    digits = b"%032x" % getrandbits(128)
-    text = digits.decode()
-    return (
-        f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{'89ab'[getrandbits(2)]}{text[17:20]}-{text[20:]}"
-    )
+_ID_TAILS: Final = tuple(b'%03x"' % number for number in range(4096))
+
+
+def _message_ids() -> Iterator[bytes]:
+    """Make UUIDs of version 4, as JSON, which need not be hard to guess.
+
+    The last three digits count up; the others are random, and change when these are used up.
+    Each at random would take as long as a whole answer.
+    """
+    while True:
+        digits = b"%028x" % getrandbits(112)
+        variant = b"89ab"[getrandbits(2)]
+        head = b'"%b-%b-4%b-%c%b-%b' % (
+            *(digits[:8], digits[8:12], digits[12:15], variant, digits[15:18], digits[18:27]),
+        )
+        for tail in _ID_TAILS:
+            yield head + tail
+
+
+_new_message_id: Final = _message_ids().__next__
 
 
 def message_id(params: Mapping[str, Any]) -> bytes:
@@ -39,7 +53,7 @@ def message_id(params: Mapping[str, Any]) -> bytes:
     # An empty list or object is true in JavaScript.
     if given or type(given) in (list, dict):
         return dumps(given)
-    return b'"%b"' % new_message_id().encode()
+    return _new_message_id()
 
 
 def done(id: bytes, number: int) -> bytes:
@@ -50,6 +64,11 @@ def done(id: bytes, number: int) -> bytes:
 def data(value: object, id: bytes, number: int) -> bytes:
     """The answer of a verb with its result."""
     return _DATA % (dumps(value), id, number)
+
+
+def encoded(value: bytes, id: bytes, number: int) -> bytes:
+    """The answer of a verb with its result, which is JSON already."""
+    return _DATA % (value, id, number)
 
 
 def error(text: str, id: bytes, number: int, fields: Mapping[str, object] | None = None) -> bytes:
@@ -74,17 +93,22 @@ def result(outcome: object, id: bytes, number: int) -> bytes:
     """
     if outcome is None:
         return _NOTHING % (id, number)
-    text = dumps(outcome)
+    if type(outcome) is dict:
+        if not _NAMES.isdisjoint(outcome):
+            return _answer(outcome, id, number)
+        text = dumps(outcome)
+    else:
+        text = dumps(outcome)
+        if text[:1] != b"{":
+            raise UnserializableError(
+                f"it is of type {type(outcome).__name__}; an action returns an object: a dict, "
+                "a Struct, a dataclass or the like, or None"
+            )
+        if any(tail in text for tail in _TAILS):
+            fields: Any = as_builtins(outcome)
+            return _answer(fields, id, number)
     if text == b"{}":
         return _NOTHING % (id, number)
-    if text[:1] != b"{":
-        raise UnserializableError(
-            f"it is of type {type(outcome).__name__}; an action returns an object: a dict, "
-            "a Struct, a dataclass or the like, or None"
-        )
-    if any(tail in text for tail in _TAILS):
-        fields: Any = outcome if type(outcome) is dict else as_builtins(outcome)
-        return _answer(fields, id, number)
     return _PLAIN % (text[1:-1], id, number)
 
 

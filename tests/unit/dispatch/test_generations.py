@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from actionhero_tcp import ActionError
+from tests import support
 from tests.support.routing import RouterTestCase, Waiting, echo
 
 
@@ -25,6 +26,8 @@ class Generation31Tests(RouterTestCase):
             ("tcp_server", "compatibility"): self.VERSION,
             ("general", "simultaneous_actions"): 2,
             ("general", "pending_actions_policy"): "refuse",
+            ("limits", "max_rooms"): 3,
+            ("limits", "announce_delay"): 0,
         }
         self.start(echo, refuse, self.waiting.action(), values=values)
 
@@ -64,6 +67,9 @@ class Generation31Tests(RouterTestCase):
         details = self.client.ask("detailsView")["details"]
         self.assertEqual(["params", "public"], list(details))
 
+    def test_there_is_nothing_to_listen_to(self) -> None:
+        self.assertError(b"listenToRoom other", "Error: listenToRoom is not a known action.")
+
     def test_pending_actions_wait(self) -> None:
         self.client.send(b"wait\nwait\nwait\n")
         self.assertEqual(3, len(self.waiting.calls))
@@ -81,6 +87,10 @@ class Generation42Tests(Generation31Tests):
     """A client of 4.2."""
 
     VERSION = "4.2"
+
+    def test_there_is_nothing_to_listen_to(self) -> None:
+        """There is: what it takes is no action's name."""
+        self.assertEqual("OK", self.client.ask("listenToRoom other")["status"])
 
     def test_details(self) -> None:
         for line in (b"echo", b" echo", b"nope", b'{"action":"echo"}', b'{"action":"nope"}'):
@@ -103,6 +113,45 @@ class Generation42Tests(Generation31Tests):
         self.waiting.end(0, None)
         self.client.raw()
         self.assertIn("params", self.client.ask("echo"))
+
+    def test_it_hears_rooms_that_it_listens_to(self) -> None:
+        ok = b'{"context":"response","status":"OK","room":"other"'
+        other = support.Client(self.service, self.reactor)
+        other.ask("roomChange other")
+        self.assertEqual(ok, self.raw_after(b"listenToRoom other"))
+        self.assertEqual(
+            ok + b',"error":"you are already listening to this room"',
+            self.raw_after(b"listenToRoom other"),
+        )
+        other.send(b"say hello\n")
+        (heard,) = self.client.lines()
+        self.assertEqual(("hello", "other"), (heard["message"], heard["room"]))
+        self.assertEqual(1, other.ask("roomView")["roomStatus"]["membersCount"])
+        self.client.send(b"say in my own room\n")
+        self.assertEqual([], other.lines())
+        self.client.raw()
+        self.assertEqual(ok, self.raw_after(b"silenceRoom other"))
+        self.assertEqual(
+            ok + b',"error":"you are not listening to this room"',
+            self.raw_after(b"silenceRoom other"),
+        )
+        other.send(b"say hello\n")
+        self.assertEqual([], self.client.lines())
+
+    def test_what_nobody_listens_to(self) -> None:
+        self.assertIn("only the application", self.client.ask("listenToRoom @secret")["error"])
+        self.assertIn("at most 64", self.client.ask("listenToRoom " + "x" * 65)["error"])
+        self.assertIn("takes the name of a room", self.client.ask("listenToRoom")["error"])
+        for number in range(3):
+            self.client.ask(f"listenToRoom {number}")
+        self.assertIn("at most 3 rooms", self.client.ask("listenToRoom 4")["error"])
+
+    def test_one_that_is_gone_hears_nothing(self) -> None:
+        self.client.ask("listenToRoom other")
+        rooms = self.service.factory.context.rooms
+        self.assertEqual(["other"], list(rooms.listening.rooms))
+        self.client.transport.loseConnection()
+        self.assertEqual({}, rooms.listening.rooms)
 
     def test_quit(self) -> None:
         self.assertEqual(

@@ -29,10 +29,10 @@ class Rooms:
     def hear_left(self, room: str, client: str) -> None:
         self.heard.append(f"{room}-{client}")
 
-    def rooms_here(self) -> Iterable[str]:
+    def enrolled_rooms(self) -> Iterable[str]:
         raise AssertionError
 
-    def members_here(self, room: str) -> Sequence[str]:
+    def enrolled_here(self, room: str) -> Sequence[str]:
         raise AssertionError
 
     def unannounced_here(self, room: str) -> Sequence[str]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import Struct
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.errors import UnserializableError
@@ -13,6 +17,13 @@ from tests.support import PROPERTY
 
 PART = st.binary(max_size=12).map(lambda part: part.translate(None, b"\x04\xff"))
 """Anything but what begins an interrupt, which is one where it comes as a chunk of its own."""
+
+
+class Typed(Struct):
+    """A response with a field of the name of one of ours."""
+
+    a: int
+    messageId: str
 
 
 class AnswerTests(SynchronousTestCase):
@@ -28,6 +39,18 @@ class AnswerTests(SynchronousTestCase):
                 lines_29.result(outcome, b'"m"', 3),
                 b'{"context":"response","messageId":"m","messageCount":3}\r\n',
             )
+
+    def test_names_of_ours_are_replaced_in_typed_objects(self) -> None:
+        self.assertEqual(
+            lines_29.result(Typed(a=1, messageId="x"), b'"m"', 3),
+            b'{"a":1,"context":"response","messageId":"m","messageCount":3}\r\n',
+        )
+
+    def test_ids_are_uuids_that_never_come_again(self) -> None:
+        made = [json.loads(lines_29.message_id({})) for _ in range(10_000)]
+        self.assertEqual(len(made), len(set(made)))
+        for text in made:
+            self.assertEqual((text, 4), (str(uuid.UUID(text)), uuid.UUID(text).version))
 
     def test_what_is_no_object_is_refused(self) -> None:
         self.assertRaises(UnserializableError, lines_29.result, [1], b'"m"', 1)
