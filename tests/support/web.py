@@ -13,6 +13,8 @@ from typing import Any
 from twisted.internet.testing import StringTransportWithDisconnection
 from twisted.web.server import Site
 
+from actionhero_tcp.server.service import ActionHeroService
+from actionhero_tcp.testing import FakeServer
 from tests.support import Daemon, daemon, wait_for
 
 WEB_LOG = re.compile(r"no web port|live page on|health and metrics on")
@@ -69,6 +71,11 @@ def send(site: Site, data: bytes) -> Any:
     protocol.makeConnection(transport)
     protocol.dataReceived(data)
     return transport
+
+
+def service_of(server: FakeServer) -> ActionHeroService:
+    """Return the service of a fake server, to which the web port belongs."""
+    return server._running()._service
 
 
 def parse(data: bytes) -> Answer:

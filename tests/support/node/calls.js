@@ -47,7 +47,12 @@ async function actions (call) {
   assert.ok((await call('action', 'randomNumber')).data.randomNumber >= 0)
   const saved = await call('actionWithParams', 'cacheTest', { key: 'mykey', value: 'my value ☃' })
   assert.strictEqual(saved.error, null)
-  assert.ok(saved.data.cacheTestResults.loadResp)
+  assert.strictEqual(saved.data.cacheTestResults.saveResp, true)
+  assert.strictEqual(saved.data.cacheTestResults.loadResp.value, 'my value ☃')
+  assert.strictEqual(saved.data.cacheTestResults.deleteResp, true)
+  assert.ok((await call('action', 'status')).data.uptime > 0)
+  const created = (await call('actionWithParams', 'createChatRoom', { name: `room${generation}` })).data
+  assert.deepStrictEqual([created.name, created.didCreate], [`room${generation}`, true])
   assert.match((await call('actionWithParams', 'cacheTest', {})).error.message, /is a required parameter/)
   assert.match((await call('action', 'noSuchAction')).error.message, /unknown action/)
   const five = [1, 2, 3, 4, 5].map(() => call('actionWithParams', 'sleepTest', { sleepDuration: 300 }))

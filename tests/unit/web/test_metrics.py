@@ -21,7 +21,7 @@ from actionhero_tcp.web.families import FAMILIES, Source
 from actionhero_tcp.web.metrics import MetricsResource, ServerCollector, ServerRegistry
 from actionhero_tcp.web.resources import WebResource
 from actionhero_tcp.web.site import Root, WebSite
-from tests.support.web import ask
+from tests.support.web import ask, service_of
 
 SECONDS = "actionhero_action_duration_seconds"
 APPLICATION = Counter("greetings", "Greetings of the application.")
@@ -32,11 +32,14 @@ class MetricsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = FakeServer(self)
+        self.context = service_of(self.server).factory.context
         self.counter = RequestCounter(lambda: ["greet"], None)
         tree = WebResource()
         tree.add(
             "metrics",
-            MetricsResource(ServerRegistry(Source(self.server._server.context, self.counter))),
+            MetricsResource(
+                ServerRegistry(Source(service_of(self.server).factory.context, self.counter))
+            ),
         )
         self.site = WebSite(Root(Access("", ["localhost"], []), "", tree), Clock())
 
@@ -110,7 +113,7 @@ class MetricsTests(SynchronousTestCase):
         name = "actionhero_certificate_expiry_timestamp_seconds"
         self.assertIsNone(self.value(name))
         certificates: Any = SimpleNamespace(expires_at=1e9)
-        source = Source(self.server._server.context, self.counter, certificates)
+        source = Source(self.context, self.counter, certificates)
         collected = {m.name: m for m in ServerCollector(source).collect()}
         self.assertEqual(1e9, collected[name].samples[0].value)
 
@@ -143,7 +146,7 @@ class MetricsTests(SynchronousTestCase):
         collected = {
             m.name: m
             for m in ServerCollector(
-                Source(other._server.context, RequestCounter(list, None))
+                Source(service_of(other).factory.context, RequestCounter(list, None))
             ).collect()
         }
         self.assertEqual(1, collected["actionhero_connections"].samples[0].value)

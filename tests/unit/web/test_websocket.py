@@ -32,7 +32,7 @@ from actionhero_tcp.web.websocket import (
     WebSocketEndpoint,
 )
 from tests.support import PROPERTY
-from tests.support.web import send
+from tests.support.web import send, service_of
 
 LONGEST = 1000
 
@@ -79,7 +79,7 @@ class WebSocketTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.server = FakeServer(self)
-        build = self.server._service.factory.buildProtocol
+        build = service_of(self.server).factory.buildProtocol
         clock = self.server.clock
         access = Access("", ["localhost"], ["https://app.example"])
         tree = WebResource()

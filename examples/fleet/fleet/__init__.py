@@ -1,0 +1,1 @@
+"""A fleet of devices: telemetry, commands and firmware over one TLS connection each."""
