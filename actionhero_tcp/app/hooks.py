@@ -1,6 +1,6 @@
 """The hooks: functions that run around actions, where clients come and go, at start and stop.
 
-They stand in the same files as actions. What runs them is `hooked`, and `lifecycle` at the
+They are in the same files as actions. `hook_runner` runs them, and `lifespan` at the
 start and the stop.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import FunctionType, SimpleNamespace
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Protocol, TypeVar, overload
 
 from ..errors import StartError
 from .actions import Action
@@ -130,12 +130,35 @@ class Hook:
         return f"{self.file}:{self.line}"
 
 
-@overload
-def before_action(function: Function, /) -> Function: ...
-@overload
-def before_action(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
+class _ForActions(Protocol):
+    """A decorator that may be given the names of actions."""
+
+    @overload
+    def __call__(self, function: Function, /) -> Function: ...
+    @overload
+    def __call__(self, *actions: str, order: int = 0) -> Callable[[Function], Function]: ...
 
 
+class _ForClients(Protocol):
+    """A decorator that may be given an order."""
+
+    @overload
+    def __call__(self, function: Function, /) -> Function: ...
+    @overload
+    def __call__(self, *, order: int = 0) -> Callable[[Function], Function]: ...
+
+
+def _for_actions(decorator: Callable[..., Any]) -> _ForActions:
+    """Tells type checkers how a decorator is used."""
+    return decorator
+
+
+def _for_clients(decorator: Callable[..., Any]) -> _ForClients:
+    """Tells type checkers how a decorator is used."""
+    return decorator
+
+
+@_for_actions
 def before_action(*actions: Any, order: int = 0) -> Any:
     """Makes a function run before actions: ``def hook(api, connection, call)``.
 
@@ -152,12 +175,7 @@ def before_action(*actions: Any, order: int = 0) -> Any:
     return _marker(BEFORE_ACTION, order, actions)
 
 
-@overload
-def after_action(function: Function, /) -> Function: ...
-@overload
-def after_action(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_actions
 def after_action(*actions: Any, order: int = 0) -> Any:
     """Makes a function run after actions: ``def hook(api, connection, call)``.
 
@@ -176,12 +194,7 @@ def after_action(*actions: Any, order: int = 0) -> Any:
     return _marker(AFTER_ACTION, order, actions)
 
 
-@overload
-def on_connect(function: Function, /) -> Function: ...
-@overload
-def on_connect(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_connect(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run for each client that connects: ``def hook(api, connection)``.
 
@@ -199,12 +212,7 @@ def on_connect(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_CONNECT, order, (function,))
 
 
-@overload
-def on_disconnect(function: Function, /) -> Function: ...
-@overload
-def on_disconnect(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_disconnect(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run for each client that is gone: ``def hook(api, connection, reason)``.
 
@@ -221,12 +229,7 @@ def on_disconnect(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_DISCONNECT, order, (function,))
 
 
-@overload
-def on_room_change(function: Function, /) -> Function: ...
-@overload
-def on_room_change(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_room_change(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run before a client changes its room.
 
@@ -244,12 +247,7 @@ def on_room_change(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_ROOM_CHANGE, order, (function,))
 
 
-@overload
-def on_say(function: Function, /) -> Function: ...
-@overload
-def on_say(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_say(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run before a client says something.
 
@@ -267,12 +265,7 @@ def on_say(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_SAY, order, (function,))
 
 
-@overload
-def on_start(function: Function, /) -> Function: ...
-@overload
-def on_start(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_start(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run before a process serves its first client: ``def hook(api)``.
 
@@ -291,12 +284,7 @@ def on_start(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_START, order, (function,))
 
 
-@overload
-def on_stop(function: Function, /) -> Function: ...
-@overload
-def on_stop(*, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_clients
 def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run when a process has served its last client: ``def hook(api)``.
 
@@ -314,12 +302,7 @@ def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
     return _marker(ON_STOP, order, (function,))
 
 
-@overload
-def middleware(function: Function, /) -> Function: ...
-@overload
-def middleware(*actions: str, order: int = 0) -> Callable[[Function], Function]: ...
-
-
+@_for_actions
 def middleware(*actions: Any, order: int = 0) -> Any:
     """Make a function run around actions: ``async def f(api, connection, call, call_next)``.
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 LINES_AT_ONCE: Final = 16
 """So many lines are served without a look at the clock."""
 
-TURN_SECONDS: Final = 0.01
-"""After so long the other clients get their turn."""
+SLICE_SECONDS: Final = 0.01
+"""After this time the other clients are served."""
 
 
 class Backlog:
@@ -60,7 +60,7 @@ class Backlog:
             serve: The router's.
             connection: Whose lines they are.
             clock: Tells how long it takes.
-            allowance: How many requests the client may make now; None for any number.
+            rate_limit: How many requests the client may make now; None for any number.
 
         Returns:
             Seconds until the client may go on, as far as time is what it waits for: 0 for
@@ -68,7 +68,7 @@ class Backlog:
         """
         lines = self._lines
         now = clock.seconds()
-        ends = now + TURN_SECONDS
+        ends = now + SLICE_SECONDS
         while lines and not connection.holds:
             count = min(LINES_AT_ONCE, len(lines))
             if rate_limit is not None:

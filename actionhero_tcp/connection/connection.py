@@ -363,10 +363,10 @@ Params = dict[str, Any] | JsonParams
 class ActionConnection:
     """The connection as an action sees it: the client, and its params as of the request."""
 
-    __slots__ = ("_connection", "_params", "_parts", "_place")
+    __slots__ = ("_connection", "_params", "_parts", "_slot")
 
     # Not set where nothing waits for a file or answers in parts: every request would pay for that.
-    _place: ResponseSlot
+    _slot: ResponseSlot
     _parts: Any
 
     def __init__(self, connection: Connection, params: Params) -> None:
@@ -461,9 +461,9 @@ class ActionConnection:
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
         """
-        place: ResponseSlot | None = getattr(self, "_place", None)
-        if place is not None and place.is_free:
-            place.take(reader)
+        slot: ResponseSlot | None = getattr(self, "_slot", None)
+        if slot is not None and slot.is_free:
+            slot.take(reader)
         else:
             self._connection.outbox.send_file(reader)
 
@@ -474,7 +474,7 @@ class ActionConnection:
 
 def reserve_slot(face: ActionConnection, slot: ResponseSlot) -> None:
     """Has an action send its file in a place that was held for it."""
-    face._place = slot
+    face._slot = slot
 
 
 def answer_in_parts(face: ActionConnection, parts: Any) -> None:

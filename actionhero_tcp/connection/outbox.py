@@ -1,9 +1,9 @@
 """What waits to go to one client: it joins it, bounds it, and holds it while a file goes out.
 
-A file whose action has to wait has a `Place` from the moment it was asked for.
+A file whose action has to wait has a `ResponseSlot` from the moment it was asked for.
 
 While one chunk of input is handled, replies and what others say collect in the outboxes;
-at the turn's end (see `turn`) each outbox that got something is written once.
+at the end of the batch (see `write_batch`) each outbox that got something is written once.
 """
 
 from __future__ import annotations
@@ -103,10 +103,10 @@ class Outbox:
     past ``max_said`` bytes the owner is told, and closes the connection.
 
     Args:
-        turn: The turn that all outboxes share.
+        write_batch: The write batch that all outboxes share.
         owner: Who is told when this outbox blocks, drains or overflows.
         max_said: Bytes of what others say that may wait while the transport takes nothing.
-        account: Is charged with what waits past the end of a turn.
+        account: Is charged with what waits past the end of a batch.
     """
 
     __slots__ = (
@@ -239,7 +239,7 @@ class Outbox:
         return place
 
     def put(self, place: ResponseSlot, part: bytes | FileReader, header: bytes = b"") -> None:
-        """Something takes a place; see `Place.take`."""
+        """Something takes a place; see `ResponseSlot.take`."""
         if place not in self._parts:
             # The client is gone.
             if not isinstance(part, bytes):

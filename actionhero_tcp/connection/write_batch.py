@@ -1,4 +1,4 @@
-"""The turn: what one pass over some input produced is written at its end, once for each client."""
+"""Collects what one pass over some input produced, and writes it once for each client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _log = Logger()
 
 
 class Flushable(Protocol):
-    """What a turn writes at its end: an outbox."""
+    """What a write batch writes at its end: an outbox."""
 
     def flush(self) -> None:
         """Hands the transport what waits."""
@@ -22,8 +22,8 @@ class Flushable(Protocol):
 class WriteBatch:
     """One pass over some input, at whose end everything it produced is written.
 
-    As a context manager it spans the handling of one chunk; turns within a turn end
-    with the outer one. What is produced outside of any turn is written in the
+    As a context manager it spans the handling of one chunk; a batch within a batch ends
+    with the outer one. What is produced outside of any batch is written in the
     reactor's next pass, also once.
 
     Args:
@@ -85,13 +85,13 @@ class WriteBatch:
             self._depth -= 1
 
     def touch(self, outbox: Flushable) -> None:
-        """Has an outbox written at the end of this turn."""
+        """Has an outbox written at the end of this batch."""
         self._touched.append(outbox)
         if not self._depth:
             self._finish_soon()
 
     def afterwards(self, call: Callable[[], None]) -> None:
-        """Has a function called at the end of this turn, when everything is written."""
+        """Has a function called at the end of this batch, when everything is written."""
         self._afterwards.append(call)
         if not self._depth:
             self._finish_soon()

@@ -118,7 +118,7 @@ class RedisBus:
     Args:
         link: The line to Redis.
         keys: The names there.
-        turn: What one turn says goes out in one go.
+        write_batch: Messages of one write batch go out together.
         listener: Hears what comes from elsewhere.
         clients: Gives the ids of the clients of this process.
         in_flight: Counts what is on its way to Redis.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status: 0 only when nothing failed and something passed.
     """
+    # As Ctrl-C: what runs is ended, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = parser().parse_args(arguments)
     jobs = collect(options.names)
     if options.random is not None:

@@ -94,10 +94,19 @@ class Worker:
 
     def kill(self) -> None:
         """End the process and its children at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.end_group()
         self._process.wait()
         self._events.close()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    def end_group(self) -> None:
+        """Kill the process, if it is there, and its children; may be called from any thread."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def run(jobs: Sequence[Job], report: Report, slots: int, coverage: bool = False) -> None:
@@ -121,6 +130,7 @@ def _run_together(
 ) -> None:
     queue = iter(jobs)
     lock = threading.Lock()
+    workers: list[Worker] = []
 
     def work(number: int) -> None:
         place = folder / str(number)
@@ -134,7 +144,9 @@ def _run_together(
             if job.command:
                 _run_command(job, report)
             else:
-                worker = worker or Worker(place, coverage)
+                if worker is None:
+                    worker = Worker(place, coverage)
+                    workers.append(worker)
                 if not worker.run(job, report):
                     worker = None
             report.done(job)
@@ -144,8 +156,19 @@ def _run_together(
     threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(slots)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    _join(threads, workers)
+
+
+def _join(threads: Iterable[threading.Thread], workers: Iterable[Worker]) -> None:
+    """Wait for the threads; after Ctrl-C nothing that the tests have started stays."""
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        for worker in workers:
+            if worker.is_running:
+                worker.end_group()
+        raise
 
 
 def _run_command(job: Job, report: Report) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support import PATIENCE, ROOT
+from tests.support import PATIENCE, ROOT, wait_for
 
 MODULE = """
 import os
@@ -38,6 +39,38 @@ class CrashTests(SynchronousTestCase):
 """
 
 
+HANGING = """
+import os
+import signal
+import subprocess
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+
+class HangingTests(SynchronousTestCase):
+    def test_hangs(self):
+        child = subprocess.Popen(["sleep", "600"])
+        with open(os.environ["PIDS"], "w") as file:
+            file.write(f"{os.getpid()} {child.pid}")
+        time.sleep(600)
+"""
+
+
+def read_words(path: Path, count: int) -> list[str]:
+    """The words in a file, once there are so many."""
+    words = path.read_text().split() if path.exists() else []
+    return words if len(words) == count else []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 class RunTests(SynchronousTestCase):
     """The exit status and the last line of a run, whatever happens in it."""
 
@@ -56,6 +89,27 @@ class RunTests(SynchronousTestCase):
         )
         self.assertEqual("", ended.stderr)
         return ended.returncode, ended.stdout
+
+    def test_a_run_that_is_interrupted_leaves_nothing(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "examples.py").write_text(HANGING)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running = subprocess.Popen(
+                [sys.executable, "-m", "tools.testing", "examples"],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(folder), "PIDS": str(folder / "pids")},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            self.addCleanup(running.wait)
+            self.addCleanup(running.kill)
+            pids = wait_for(lambda: read_words(folder / "pids", 2), "a test that hangs")
+            running.send_signal(number)
+            self.assertNotEqual(0, running.wait(PATIENCE))
+            for pid in pids:
+                wait_for(lambda pid=pid: not is_alive(int(pid)), "the end of all")
+            (folder / "pids").unlink()
 
     def test_all_passed(self) -> None:
         status, output = self.run_tests("examples.GoodTests")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.backlog import LINES_AT_ONCE, TURN_SECONDS, Backlog
+from actionhero_tcp.connection.backlog import LINES_AT_ONCE, SLICE_SECONDS, Backlog
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.rate_limit import RateLimit
 from actionhero_tcp.connection.state import ReadHold
@@ -57,7 +57,7 @@ class BacklogTests(SynchronousTestCase):
         self.assertEqual([b"a", b"b", b"c", b"d"], self.served)
 
     def test_a_turn_ends_when_its_time_is_up(self) -> None:
-        self.seconds = TURN_SECONDS / LINES_AT_ONCE / 2
+        self.seconds = SLICE_SECONDS / LINES_AT_ONCE / 2
         backlog = Backlog([b"x"] * 1000)
         self.assertEqual(0.0, self.run_once(backlog))
         self.assertEqual(2 * LINES_AT_ONCE, len(self.served))

@@ -109,7 +109,7 @@ class ProtocolTestCase(SynchronousTestCase):
 
     def start(self, **limits: Any) -> None:
         """A daemon with these limits, whose turns end at the first look at the clock."""
-        self.patch(backlog, "TURN_SECONDS", 0)
+        self.patch(backlog, "SLICE_SECONDS", 0)
         values = {("limits", name): value for name, value in limits.items()}
         folder = self.mktemp()
         os.mkdir(folder)
