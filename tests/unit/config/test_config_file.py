@@ -153,7 +153,7 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
+            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, level, "
             "maxQueuedBytes, params, requestFile, requests, slowSeconds",
         )
 
