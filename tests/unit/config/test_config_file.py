@@ -153,8 +153,8 @@ class ReadFileTests(SynchronousTestCase):
         )
         self.refused(
             '{"log": {"xyz": 1}}',
-            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, level, "
-            "maxQueuedBytes, params, requestFile, requests, slowSeconds",
+            ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
+            "level, maxQueuedBytes, params, requestFile, requests, slowSeconds",
         )
 
     def test_a_key_of_another_section(self) -> None:
