@@ -154,7 +154,7 @@ class ReadFileTests(SynchronousTestCase):
         self.refused(
             '{"log": {"xyz": 1}}',
             ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
-            "maxQueuedBytes, params, requestFile, requests, slowSeconds",
+            "level, maxQueuedBytes, params, requestFile, requests, slowSeconds",
         )
 
     def test_a_key_of_another_section(self) -> None:
