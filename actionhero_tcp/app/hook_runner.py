@@ -31,6 +31,7 @@ from .hooks import (
     Hook,
 )
 from .limits import LimitedAction, Limiters, limited
+from .tracing import traced
 
 if TYPE_CHECKING:
     from ..config.settings import LiveSettings
@@ -77,14 +78,16 @@ class Hooks:
         return self._by_kind[kind]
 
     def around(self, action: Action) -> Runnable:
-        """The action with its limits and its hooks; itself where there are none."""
+        """The action with its span, limits and hooks; itself where there are none."""
         before = self._for(action, BEFORE_ACTION, MIDDLEWARE)
         after = self._for(action, AFTER_ACTION)
         hooked: Runnable = action
         if before or after:
             hooked = HookedAction(action, before, after[::-1], self.afterwards)
         limiters = Limiters(action.function)
-        return LimitedAction(hooked, limiters) if limiters else hooked
+        if limiters:
+            hooked = LimitedAction(hooked, limiters)
+        return traced(hooked) if self._live.general.tracing else hooked
 
     def _for(self, action: Action, *kinds: str) -> tuple[Hook, ...]:
         """The hooks of some kinds that are for an action, in the order in which they run."""

@@ -106,6 +106,9 @@ class General:
         "= clients may enter every room",
         form=(r"\S*", "one word"),
     )
+    tracing: bool = option(
+        False, "make a span of OpenTelemetry for each action; needs the extra `otel`"
+    )
     server_error_message: str = option(
         "The server experienced an internal error",
         "what a client is told when an action fails in a way that is not its business",

@@ -69,6 +69,10 @@ class Snapshot:
                 "nodes": [stats.id, *api.cluster.peers],
                 "clusterError": api.cluster.error,
                 "workers": api.config.general.workers,
+                "port": {
+                    "number": api.config.tcp_server.port,
+                    "secure": api.config.tcp_server.secure,
+                },
             },
             "monotonic": time.monotonic(),
             "totals": {

@@ -75,6 +75,10 @@ def _resolved(info: FieldInfo) -> Any:
     return info.default
 
 
+EXTRAS = ("console", "fast", "otel", "redis", "web")
+"""The extras for what a server or a user does; the others are for development."""
+
+
 class DependencyTests(SynchronousTestCase):
     """docs/dependencies.md."""
 
@@ -87,7 +91,7 @@ class DependencyTests(SynchronousTestCase):
         wanted = setup["options.extras_require"]
         for asked, page in (
             (setup["options"]["install_requires"], runtime),
-            (wanted["console"] + wanted["fast"] + wanted["redis"] + wanted["web"], extras),
+            ("".join(wanted[each] for each in EXTRAS), extras),
             (wanted["dev"] + wanted["docs"] + wanted["scan"], extras + development),
         ):
             names = {re.split(r"[^\w-]", line)[0] for line in asked.strip().splitlines()}

@@ -140,6 +140,7 @@ function showOverview(now) {
   plot(at("plot-latency"), [history.median, history.slow], shown.latency);
   plot(at("plot-connections"), [history.connections], shown.connections);
   plot(at("plot-queued"), [history.queued], shown.queued);
+  clientPort = server.port;
   at("name").textContent = server.name;
   document.title = `${server.name} · actionhero-tcp`;
   facts(at("facts"), [
@@ -265,6 +266,7 @@ async function showMembers() {
 const socketUrl = new URL("ws", location.href);
 socketUrl.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 let client = null;
+let clientPort = { number: 5000, secure: false };
 
 async function connected() {
   if (client === null) client = new ActionHero(socketUrl, { reconnect: false });
@@ -284,9 +286,22 @@ function codeLines(name, params) {
   const line = JSON.stringify({ action: name, params });
   const quoted = line.replaceAll("'", "'\\''");
   return {
-    nc: `printf '%s\\n' '${quoted}' | nc -N ${location.hostname} 5000`,
-    python: `client.action(${JSON.stringify(name)}, **${python(params)})`,
+    shell: `printf '%s\\n' '${quoted}' | ${pipe(location.hostname, clientPort)}`,
+    python: `client.action(${[JSON.stringify(name), ...keywords(params)].join(", ")})`,
   };
+}
+
+/** What sends lines to the server from a shell. */
+function pipe(host, { number, secure }) {
+  return secure ? `openssl s_client -quiet -connect ${host}:${number}` : `nc -N ${host} ${number}`;
+}
+
+/** Params as the arguments of a call in Python. */
+function keywords(params) {
+  const entries = Object.entries(params);
+  if (!entries.length) return [];
+  if (!entries.every(([key]) => /^[A-Za-z_]\w*$/.test(key))) return [`**${python(params)}`];
+  return entries.map(([key, each]) => `${key}=${python(each)}`);
 }
 
 /** A JSON value as Python writes it. */
@@ -330,7 +345,7 @@ function showAction(action) {
   };
   const showCode = () => {
     const lines = codeLines(action.name, read());
-    code.textContent = `${lines.nc}\n${lines.python}`;
+    code.textContent = `${lines.shell}\n${lines.python}`;
   };
   const form = make("form", { "aria-label": `Inputs of ${action.name}` }, ...fields, make("button", { class: "run" }, "Run"));
   form.addEventListener("input", showCode);
