@@ -55,6 +55,9 @@ COMMANDS: tuple[Command, ...] = (
 _UNKNOWN: Final = re.compile(r"unrecognized arguments: (-\S+)|invalid choice: '([^']*)'")
 """What argparse says of a word that it does not know."""
 
+_OPTION: Final = re.compile(r"(?<![\w-])--[\w-]+")
+"""An option in a help text."""
+
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors take one line, and which takes options in full only."""
@@ -71,7 +74,8 @@ class _Parser(argparse.ArgumentParser):
         unknown = _UNKNOWN.search(message)
         if unknown is None:
             return ""
-        known = [*self._option_string_actions, *(command.name for command in COMMANDS)]
+        options = _OPTION.findall(self.format_help())
+        known = [*options, *(command.name for command in COMMANDS)]
         near = get_close_matches(unknown[1] or unknown[2], known, 1)
         return f"; did you mean {near[0]}?" if near else ""
 
