@@ -44,8 +44,6 @@ class FakeServer:
 
     Attributes:
         clock: The clock, which is also ``api.reactor``: ``server.clock.advance(60)``.
-        errors: In a ``with`` block, what the server has logged as errors. The block raises the
-            first of those that are still there at its end.
 
     Raises:
         StartError: An action, a hook or the configuration is not right.
@@ -82,7 +80,10 @@ class FakeServer:
 
     @property
     def errors(self) -> list[LoggedError]:
-        """What the server has logged as errors; see above."""
+        """What the server has logged as errors, in a ``with`` block.
+
+        The block raises the first of those that are still there at its end.
+        """
         return self._watch.errors
 
     def __enter__(self) -> FakeServer:
