@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             print(f"{program}: {printable(error.strerror or str(error))}", file=sys.stderr)
-        # Whoever reads what this prints has seen enough, or the disk is full; nor may Python
+        # The reader of the output has closed it, or the disk is full; nor may Python
         # flush it at its end.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

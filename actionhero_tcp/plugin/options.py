@@ -57,7 +57,7 @@ class Options(usage.Options):
     Attributes:
         configuration: The whole configuration, once the options are parsed.
         arguments: The command line, from after the word ``actionhero`` on.
-        lists: What options that may be given several times were given, by section and field.
+        lists: The values of repeatable options, by section and field.
     """
 
     synopsis = "[options]"
@@ -80,7 +80,7 @@ class Options(usage.Options):
         ),
     ]
     optFlags = [
-        ["check-config", None, "check everything, print the configuration in force, and end"],
+        ["check-config", None, "check everything, print the effective configuration, and end"],
         *([info.option, None, meaning(info)] for info in _FLAGS),
         *([f"no-{info.option}", None, f"the opposite of --{info.option}"] for info in _FLAGS),
     ]
