@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
-from contextlib import suppress
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -26,7 +26,7 @@ class HintTests(SynchronousTestCase):
 
         def serve() -> None:
             stream, _ = server.accept()
-            with stream, suppress(ConnectionError):
+            with stream, contextlib.suppress(ConnectionError):
                 stream.recv(1)
                 stream.sendall(answer)
                 # Until the client has read it; a reset would overtake the answer.
