@@ -7,14 +7,16 @@ ARGS ?=
 # The tested version of every package that is installed; CONSTRAINTS= takes the newest.
 CONSTRAINTS := constraints.txt
 PIP := $(if $(CONSTRAINTS),env PIP_CONSTRAINT=$(CONSTRAINTS) PIP_BUILD_CONSTRAINT=$(CONSTRAINTS)) $(BIN)/pip --quiet --disable-pip-version-check
+# How many sentences that plain English would put another way the site's build accepts.
+TICS := 40
 TRUNK := twisted @ git+https://github.com/twisted/twisted@trunk
 SOURCES := $(shell find actionhero_tcp twisted -name '*.py' -o -path '*/template/*' -type f -not -name '*.pyc' -o -path '*/web/page/*' -type f) setup.cfg pyproject.toml README.md
 
 .DEFAULT_GOAL := help
-.PHONY: help run install dev test unit test-pythons flaky latest trunk constraints faults soak coverage docs dist certs bench bench-peers clean FORCE
+.PHONY: help run install dev test unit test-pythons flaky latest trunk constraints faults soak coverage docs dist certs bench bench-peers bench-compared clean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## run the daemon on port 5000, with its live page on 5080; ARGS="--port 6000" passes options on
 	@$(BIN)/python -c 'import uvloop' 2>/dev/null || echo 'uvloop cannot be installed here: running on the epoll reactor'
@@ -63,6 +65,7 @@ coverage: install dev ## measure the branch coverage of the tests; ARGS=tests.un
 
 docs: install dev ## build the site of docs/ into build/site
 	$(BIN)/python -m sphinx -q -W --keep-going -E -d build/doctrees docs build/site
+	$(BIN)/python -m tools.prose --most $(TICS)
 
 dist: dev ## build the sdist and the wheel into dist/
 	rm -rf dist build *.egg-info
@@ -77,6 +80,9 @@ bench: install dev ## measure the speed, as ratios to a bare LineReceiver
 
 bench-peers: install dev ## measure actionHero's Node server in the same run as ours
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-compared: install dev ## measure what people would use otherwise, for the table in README.md
+	$(BIN)/python -m benchmarks.compared
 
 clean: ## remove all that was made
 	rm -rf $(VENV) .venv-* build dist *.egg-info .mypy_cache .ruff_cache .hypothesis _trial_temp* .coverage*

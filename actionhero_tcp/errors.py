@@ -12,7 +12,7 @@ class ClientError(Exception):
     """Something a client got wrong; its text is sent to that client.
 
     Args:
-        text: What was wrong and what is expected, for the client's eyes.
+        text: The error and the expectation, for the client.
         fields: Further fields for the response, after ``error``.
     """
 
@@ -31,7 +31,7 @@ class LimitError(ClientError):
 
     Args:
         limit: The limit's key in the config, for the counters.
-        text: What the limit is, for the client's eyes.
+        text: The limit, for the client.
         fields: Further fields for the response, after ``error``.
     """
 
@@ -41,7 +41,7 @@ class LimitError(ClientError):
 
 
 class UnknownActionError(ClientError):
-    """A client asked for an action that there is not."""
+    """A client asked for an unknown action."""
 
 
 class ActionError(ClientError):
@@ -51,7 +51,7 @@ class ActionError(ClientError):
     ``general.serverErrorMessage``, and the log with its traceback.
 
     Args:
-        text: What was wrong and what is expected, for the client's eyes.
+        text: The error and the expectation, for the client.
         fields: Further fields for the response, as a dict,
         more: or by keyword: ``code=404``.
 

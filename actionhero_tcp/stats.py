@@ -63,7 +63,7 @@ class ActionTimes(Histogram):
 
 
 class Stats:
-    """What this process has done since it started.
+    """The counters of this process since its start.
 
     Attributes:
         id: 32 random hex digits that name this process.

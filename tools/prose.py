@@ -1,6 +1,6 @@
 """Lists sentences that plain English would put another way.
 
-Reads Markdown pages outside of code blocks, and docstrings and comments of Python files.
+Reads Markdown pages outside of code blocks, and docstrings, texts and comments of Python files.
 
 Usage: python -m tools.prose [--most N] [file or folder …]
 """
@@ -27,7 +27,7 @@ TICS: Final[dict[str, re.Pattern[str]]] = {
     "anew": re.compile(r"\banew\b"),
     "in force": re.compile(r"\bin force\b"),
     "of its own": re.compile(r"\bof (?:its|their|his|her|one's) own\b"),
-    "stands": re.compile(r"\b(?:stands?|stood)\b(?! for\b)"),
+    "stands": re.compile(r"\b(?:stands?|stood)\b(?! for\b|-)"),
     "tells of": re.compile(r"\b(?:tells?|told) of\b"),
     "trailing too": re.compile(r", too[.;,:)]"),
     "clause as subject": re.compile(
@@ -101,7 +101,7 @@ def _markdown(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _python(text: str) -> Iterator[tuple[int, str]]:
-    """Yields the paragraphs of the docstrings and comments of a module."""
+    """Yields the paragraphs of the docstrings, texts and comments of a module."""
     for node in ast.walk(ast.parse(text)):
         body = getattr(node, "body", None)
         for statement in body if isinstance(body, list) else ():
@@ -109,6 +109,7 @@ def _python(text: str) -> Iterator[tuple[int, str]]:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 start = value.lineno - 1
                 yield from ((start + line, words) for line, words in _markdown(value.value))
+    yield from _texts(text)
     first, words, last = 0, list[str](), -1
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type != tokenize.COMMENT:
@@ -119,6 +120,15 @@ def _python(text: str) -> Iterator[tuple[int, str]]:
         words.append(token.string.lstrip("# "))
         last = token.start[0]
     yield first, " ".join(words)
+
+
+def _texts(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the strings of a module that are texts for people: help, errors, log lines."""
+    tree = ast.parse(text)
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+            yield node.lineno, node.value
 
 
 def files(places: list[str]) -> Iterator[Path]:

@@ -27,8 +27,8 @@ class Action:
     """One action: a function, and what is known of it.
 
     Attributes:
-        name: What clients call it.
-        function: What runs.
+        name: The name that clients use.
+        function: The function.
         inputs: What it takes.
         description: What it does, for ``actionsView``.
         output_example: An answer of its, for ``actionsView``.
@@ -90,14 +90,14 @@ class Action:
 
         Args:
             api: The server's face to actions.
-            connection: Who asked, with the params of the request.
+            connection: The request, with its connection and params.
 
         Returns:
-            What the action returned, or a Deferred of it where it has to wait.
+            The result of the action, or a Deferred of it.
 
         Raises:
             ClientError: A param is missing or cannot be converted.
-            BaseException: Whatever the action raised.
+            BaseException: Any exception of the action.
         """
         params = connection._params
         if type(params) is JsonParams:

@@ -34,7 +34,7 @@ State = TypeVar("State", default=Any)
 
 @dataclass(frozen=True, slots=True)
 class Api(Generic[State]):
-    """What an action may use of the server; a record of its parts, and so a long one.
+    """The server, as actions see it: a record of its parts.
 
     Attributes:
         live: Where the configuration comes from; the server's own.

@@ -47,7 +47,7 @@ class ActionSet:
 
 
 class Application(ActionSet):
-    """What a server runs for its clients. Development mode replaces it while the server runs.
+    """The actions and hooks of a server. Development mode replaces it while the server runs.
 
     Args:
         loaded: The actions and hooks.
@@ -73,6 +73,6 @@ class Application(ActionSet):
         """Find the actions that clients of a generation of actionHero call.
 
         Args:
-            generation: Its name. One that has no stock actions of its own gets those of all.
+            generation: Its name. One without stock actions gets those of all.
         """
         return self._sets.get(generation, self)

@@ -30,7 +30,7 @@ class BackgroundTask:
 
     Args:
         coroutine: The coroutine.
-        name: What the log calls it.
+        name: The name in the log.
         done: Called when it has ended.
 
     Attributes:
@@ -117,7 +117,7 @@ class Background:
 
         Args:
             coroutine: The coroutine.
-            name: What the log calls it; that of its function where it is empty.
+            name: The name in the log; empty for that of its function.
 
         Raises:
             LimitError: As many tasks run as may.

@@ -18,7 +18,7 @@ from ..connection.memory import Account
 from ..wire import json_writer
 
 ENTRY_BYTES = 512
-"""What an entry counts for beside its key and value."""
+"""The overhead that an entry counts for."""
 
 MAX_EXPIRE_MS = 100 * 365 * 24 * 60 * 60 * 1000
 """A hundred years."""
@@ -31,7 +31,7 @@ UPDATED_RECORD = "updated record"
 
 
 class CacheEntry(msgspec.Struct, frozen=True):
-    """What `Cache.load` tells.
+    """The result of `Cache.load`.
 
     Attributes:
         value: A copy of what was saved.
@@ -47,7 +47,7 @@ class CacheEntry(msgspec.Struct, frozen=True):
 
 
 class Cache(Protocol):
-    """What every form of the cache does. Keys are strings, values are JSON values.
+    """The interface of every form of the cache. Keys are strings, values are JSON values.
 
     Each method may raise CacheError: the cache is in Redis, and that cannot be used.
 
@@ -162,7 +162,7 @@ class LocalCache:
     Args:
         clock: Tells the time and calls later.
         account: Is charged with what the entries take.
-        live: The settings in force, which say how many entries there may be, and how many bytes
+        live: The current settings, which say how many entries there may be, and how many bytes
             they may take; the newest one stays in any case.
 
     Attributes:

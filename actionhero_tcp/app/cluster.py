@@ -19,7 +19,7 @@ class Cluster(Protocol):
         ...
 
     def status(self) -> dict[str, object]:
-        """What the `status` action answers of the cluster."""
+        """The part of the `status` action's answer about the cluster."""
         ...
 
     def send(self, client: str, line: bytes) -> bool:

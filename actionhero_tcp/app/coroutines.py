@@ -37,8 +37,7 @@ class AsyncioNeededError(RuntimeError):
 def start(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Run a coroutine up to the first thing it has to wait for.
 
-    One that waits for nothing costs neither a Deferred nor a task. It runs in a context of its
-    own.
+    One that waits for nothing costs neither a Deferred nor a task. It runs in a separate context.
 
     Returns:
         What it returned, or a Deferred of that where it has to wait. To cancel the Deferred
@@ -107,7 +106,7 @@ class _Bridged(Coroutine[Any, Any, Any]):
         self._deferred: Deferred[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:
-        # What debuggers and anyio ask of a task's coroutine, such as `cr_running`.
+        # Attributes of a task's coroutine for debuggers and anyio, such as `cr_running`.
         return getattr(self._coroutine, name)
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -193,7 +192,7 @@ class _Run(Coroutine[Any, Any, None]):
         """Have the task run the rest of the coroutine.
 
         Args:
-            awaited: What the coroutine waits for.
+            awaited: The awaitable that the coroutine waits for.
             context: The context in which it runs.
         """
         assert self.coroutine is not None
@@ -290,7 +289,7 @@ class _Starter:
         if enter is None or leave is None:
             self._spare = None
             return run.continue_with(None, context)
-        # A coroutine that starts another one has a spare task of its own.
+        # A coroutine that starts another one has its own spare task.
         self._spare = None
         task, outer = run.task, None
         try:
@@ -326,7 +325,7 @@ _latest: _Starter | None = None
 
 
 def _starter(loop: AbstractEventLoop) -> _Starter:
-    """What starts coroutines on a loop; a process has one, and its tests one after the other."""
+    """Starts coroutines on a loop; a process has one, and its tests one after the other."""
     global _latest
     starter = _latest
     if starter is None or starter.loop is not loop:

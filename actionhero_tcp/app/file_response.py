@@ -20,7 +20,7 @@ class FileResponse:
 
     Attributes:
         reader: From ``api.files.open``.
-        header: Whether a line stands before the content: ``{"context":"file","bytes":N,
+        header: Whether a line precedes the content: ``{"context":"file","bytes":N,
             "sha256":"…","offset":K,"messageCount":N}``, where ``bytes`` counts what follows, and
             ``sha256`` is that of the whole file.
         digest: The server's own: that SHA-256, once it is known.
@@ -32,7 +32,7 @@ class FileResponse:
 
     @property
     def fields(self) -> dict[str, object]:
-        """What the header says."""
+        """The text of the header."""
         reader = self.reader
         return {"bytes": reader.size, "sha256": self.digest, "offset": reader.offset}
 

@@ -1,7 +1,6 @@
 """Runs the hooks of an application: around its actions, and where clients come, speak and go.
 
-Where there is none of a kind, what it would surround is left as it is, and costs what it
-always costs.
+A kind without hooks leaves the call as it is, at no cost.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ class Hooks:
         """Runs what is to run before a client is welcomed.
 
         Raises:
-            Exception: What the first one raised that refuses the client.
+            Exception: The exception of the first one that refuses the client.
         """
         for hook in self.of(ON_CONNECT):
             await result(hook.function(api, connection))
@@ -112,7 +111,7 @@ class Hooks:
         """Runs what is to run before a client changes its room.
 
         Raises:
-            Exception: What the first one raised that refuses it.
+            Exception: The exception of the first one that refuses it.
         """
         for hook in self.of(ON_ROOM_CHANGE):
             await result(hook.function(api, connection, left, entered))
@@ -124,7 +123,7 @@ class Hooks:
             What it is to say.
 
         Raises:
-            Exception: What the first one raised that refuses it.
+            Exception: The exception of the first one that refuses it.
         """
         for hook in self.of(ON_SAY):
             changed = await result(hook.function(api, connection, room, message))

@@ -55,7 +55,7 @@ LIMITABLE: Final = frozenset({BEFORE_ACTION, MIDDLEWARE})
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 CallNext = Callable[[], Awaitable[Any]]
-"""What a middleware calls to run what it stands around; it returns the response."""
+"""A middleware calls it to run the rest, and gets the response."""
 
 
 @dataclass(slots=True)
@@ -66,12 +66,12 @@ class ActionCall:
         action: The action: its name, its description, its inputs.
         number: The request's number, which its response carries.
         started: When the call began, in seconds by the monotonic clock.
-        state: What hooks and middleware of this call keep for each other.
-        params: What the client sent for it, as of this request. What `before_action` changes
-            here the action gets, converted and checked like what a client sends.
+        state: A dict that hooks and middleware of this call share.
+        params: The client's params, as of this request. The action gets the changes of
+            `before_action`, converted and checked like a client's params.
         response: For `after_action`: what the client is going to get, or None where that is an
             error; `NO_RESPONSE` where the action answers by itself. A hook may change the dict,
-            which is a copy of its own, or put another in its place.
+            which is a private copy, or put another in its place.
         error: For `after_action`: what the action or a hook raised, or None. It is a
             ``CancelledError`` where the action was cancelled: its time was up, its client hung
             up, or the server stopped. That is Twisted's class, on an asyncio reactor asyncio's.
@@ -103,10 +103,9 @@ class Hook:
 
     Attributes:
         kind: One of `TAKES`.
-        function: What runs.
+        function: The function.
         actions: The names of the actions it is for; empty for all.
-        order: Where it stands among its kind: the lowest first, those of the same order as
-            their files and lines are.
+        order: Its order among its kind: the lowest first, ties by file and line.
         file: The file that defines it.
         line: The line there.
         seconds: For `every`: the time from one run to the next.
@@ -167,7 +166,7 @@ def before_action(*actions: Any, order: int = 0) -> Any:
 
     Args:
         actions: The names of the actions that it is for; without any it is for all.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -186,7 +185,7 @@ def after_action(*actions: Any, order: int = 0) -> Any:
 
     Args:
         actions: The names of the actions that it is for; without any it is for all.
-        order: Where it stands among its kind.
+        order: Its order among its kind.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -204,7 +203,7 @@ def on_connect(function: Any = None, /, *, order: int = 0) -> Any:
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -216,12 +215,12 @@ def on_connect(function: Any = None, /, *, order: int = 0) -> Any:
 def on_disconnect(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run for each client that is gone: ``def hook(api, connection, reason)``.
 
-    The reason is one of the documented ones, such as ``"client closed"``. Only clients that were
-    welcomed are told of. What it raises is logged.
+    The reason is one of the documented ones, such as ``"client closed"``. It runs only for clients
+    that were welcomed. What it raises is logged.
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -239,7 +238,7 @@ def on_room_change(function: Any = None, /, *, order: int = 0) -> Any:
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -253,11 +252,11 @@ def on_say(function: Any = None, /, *, order: int = 0) -> Any:
 
     The function is ``def hook(api, connection, room, message)``. It returns what is to
     be said in the message's place, or None to leave it, and refuses by raising `ActionError`:
-    then nobody hears it. What the server says (``api.rooms.say``) does not come here.
+    then nobody hears it. Messages of the server (``api.rooms.say``) do not come here.
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -270,13 +269,12 @@ def on_start(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run before a process serves its first client: ``def hook(api)``.
 
     It opens what actions need, such as a pool of connections to a database, and keeps that in
-    ``api.state``. No port is open before all of these have ended. What it raises keeps the
-    server from starting: of an `ActionError` the text is told, of other errors the log has the
-    traceback, too.
+    ``api.state``. No port is open before all of these have ended. An exception aborts startup: an
+    `ActionError` shows its text, other errors also log the traceback.
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind, the lowest first.
+        order: Its order among its kind, the lowest first.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.
@@ -288,13 +286,13 @@ def on_start(function: Any = None, /, *, order: int = 0) -> Any:
 def on_stop(function: Any = None, /, *, order: int = 0) -> Any:
     """Makes a function run when a process has served its last client: ``def hook(api)``.
 
-    It closes what `on_start` has opened. It does not run where an `on_start` hook of its own
-    file has failed, or has not come to run. Those of the highest order run first, so that what
+    It closes what `on_start` has opened. It does not run if an `on_start` hook of the same file has
+    failed or has not run. Those of the highest order run first, so that what
     was opened first is closed last. What it raises is logged.
 
     Args:
         function: The function, where the decorator is used without parentheses.
-        order: Where it stands among its kind.
+        order: Its order among its kind.
 
     Raises:
         StartError: The function cannot be a hook; names the file and the line.

@@ -158,7 +158,7 @@ async def _called(hook: Hook, api: Api) -> None:
 
 
 def _hand_on(outcome: Any, hook: Hook, ended: Deferred[None]) -> None:
-    """What a hook has come to goes to who waits for it, or to the log where nobody does."""
+    """The result of a hook goes to its caller, or to the log without one."""
     if not isinstance(outcome, Failure):
         if not ended.called:
             ended.callback(None)

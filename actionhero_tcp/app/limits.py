@@ -29,7 +29,7 @@ MAX_KEY_LENGTH: Final = 64
 """A longer text is remembered by its digest."""
 
 KEY_OF_STATUS: Final = "actionLimit"
-"""What ``status`` counts refused requests under."""
+"""The key under which ``status`` counts refused requests."""
 
 TOO_MANY_REQUESTS: Final = "too many requests"
 

@@ -42,7 +42,7 @@ _log = Logger()
 
 @dataclass(slots=True)
 class Loaded:
-    """What the files of a folder define.
+    """The actions and hooks of a folder.
 
     Attributes:
         actions: The actions, by name.
@@ -186,7 +186,7 @@ def combine(parts: Iterable[Loaded]) -> Loaded:
     """All that several files define.
 
     Args:
-        parts: What each defines, in the order of the files.
+        parts: The definitions of each, in the order of the files.
 
     Raises:
         StartError: Two actions have one name.
@@ -205,14 +205,14 @@ def complete(
     """The actions that come with the server, and those of the user, which replace them.
 
     Args:
-        builtin: What comes with the server.
+        builtin: The built-in actions.
         verbs: The words that no action can have as its name.
-        own: What the user's files define.
+        own: The actions and hooks of the user.
         strict: Whether all actions refuse params that they do not declare.
 
     Raises:
-        StartError: An action has the name of a verb, or a hook is for an action that there
-            is not; the text names the file and the line.
+        StartError: An action has the name of a verb, or a hook is for an unknown action; the text
+            names the file and the line.
     """
     whole = Loaded(builtin.actions | own.actions, builtin.hooks + own.hooks)
     for generation, actions in builtin.stand_ins.items():

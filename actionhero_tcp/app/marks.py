@@ -1,8 +1,8 @@
-"""What `@action` and the hooks' decorators have marked while a file was imported.
+"""The functions that `@action` and the hooks' decorators marked during the import of a file.
 
 A mark is an attribute of a function, so it is lost where something else takes the function's
-place: a decorator above, a class around it. What was marked is remembered here by the import, so
-that the loader can refuse what it would not find.
+place: a decorator above, a class around it. The import records marked functions here, so that the
+    loader can refuse those it would miss.
 """
 
 from __future__ import annotations

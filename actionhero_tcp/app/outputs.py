@@ -36,7 +36,7 @@ NO_RESPONSE: Final = NoResponse()
 """What an action returns that has answered by itself: its client gets no response."""
 
 _NO_OBJECT_OF_JSON: Final = (NoResponse, FileResponse)
-"""What an action may return that is no response in JSON."""
+"""Results of actions that are no response in JSON."""
 
 _WRAPPERS: Final = (Awaitable, Deferred, Coroutine, AsyncIterator, AsyncIterable, AsyncGenerator)
 """Types that an annotation may have around that of the response."""

@@ -21,7 +21,7 @@ class PartSink(Protocol):
         """Send a part.
 
         Args:
-            part: What the generator yielded.
+            part: The value that the generator yielded.
 
         Returns:
             A Deferred that fires when the next part may come; None where it may come now.
@@ -39,7 +39,7 @@ async def send_parts(generator: AsyncGenerator[Any, None], sink: PartSink) -> No
     However this ends, the generator is closed.
 
     Args:
-        generator: What the action returned.
+        generator: The result of the action.
         sink: Where its parts go.
     """
     try:

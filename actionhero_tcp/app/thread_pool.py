@@ -22,7 +22,7 @@ Call = Callable[[], Any]
 
 
 class Threads(Protocol):
-    """Where calls run; Twisted's ThreadPool, or a stand-in in tests."""
+    """Runs calls: Twisted's ThreadPool, or a stand-in in tests."""
 
     def callInThreadWithCallback(
         self, done: Callable[[bool, Any], object], call: Call, /
@@ -49,7 +49,7 @@ class _Job:
 
 
 class _Share:
-    """What one client has of the threads."""
+    """The share of one client in the threads."""
 
     __slots__ = ("client", "running", "waiting")
 

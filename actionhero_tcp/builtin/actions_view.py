@@ -6,8 +6,8 @@ from typing import Any
 from actionhero_tcp import Api, Connection, action
 
 _made: dict[bool, tuple[Mapping[str, Any], list[dict[str, object]]]] = {}
-"""The list without schemas and with them, and the actions that it lists. It is made once, for it
-takes ten times as long to make as to write, and anybody may ask for it."""
+"""The list without schemas and with them, and the actions that it lists. It is made once, since
+making it takes ten times as long as writing it, and anybody may ask for it."""
 
 
 def _entries(actions: Mapping[str, Any], schema: bool) -> list[dict[str, object]]:

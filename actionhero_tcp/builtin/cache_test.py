@@ -6,6 +6,10 @@ EXPIRE_MS = 10_000
 """How long an entry of a test lasts at most."""
 
 
+KEYS = "actionhero:cacheTest:"
+"""What the keys begin with: a client names the rest, so they are none of the application's."""
+
+
 @action(
     description="I will test the internal cache functions of the API",
     output_example={
@@ -20,8 +24,7 @@ EXPIRE_MS = 10_000
 )
 async def cacheTest(api: Api, connection: Connection, *, key: str, value: str) -> dict[str, object]:
     """Saves, loads and deletes a value in the cache."""
-    # A client names the key, so it must not be one of the application's.
-    name = f"cacheTest_{key}"
+    name = KEYS + key
     # Its client may be gone before the entry is destroyed.
     saved = await api.cache.save(name, value, EXPIRE_MS)
     entry = await api.cache.load(name)

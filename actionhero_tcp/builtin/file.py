@@ -17,7 +17,7 @@ def file(
 ) -> FileResponse:
     """Answers with the raw content of a file under ``general.flatFileDirectory``.
 
-    With ``header`` a line about it stands before the content, and ``offset`` and ``length`` ask
+    With ``header`` a line about it precedes the content, and ``offset`` and ``length`` ask
     for a part. Without it they mean nothing: each request has an ``offset``.
     """
     reader = api.files.open(fileName)

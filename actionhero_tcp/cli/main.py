@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from ..errors import CommandError, printable
 
@@ -50,11 +52,28 @@ COMMANDS: tuple[Command, ...] = (
 """All of them, in the order in which ``--help`` shows them."""
 
 
+_UNKNOWN: Final = re.compile(r"unrecognized arguments: (-\S+)|invalid choice: '([^']*)'")
+"""What argparse says of a word that it does not know."""
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors take one line."""
+    """A parser whose errors take one line, and which takes options in full only."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUSED, f"{self.prog}: {printable(message)} (--help tells more)\n")
+        text = printable(message) + self._near(message)
+        self.exit(MISUSED, f"{self.prog}: {text} (--help tells more)\n")
+
+    def _near(self, message: str) -> str:
+        """A hint at what an unknown word is most like; empty for other errors."""
+        unknown = _UNKNOWN.search(message)
+        if unknown is None:
+            return ""
+        known = [*self._option_string_actions, *(command.name for command in COMMANDS)]
+        near = get_close_matches(unknown[1] or unknown[2], known, 1)
+        return f"; did you mean {near[0]}?" if near else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             print(f"{program}: {printable(error.strerror or str(error))}", file=sys.stderr)
-        # Whoever reads what this prints has seen enough, or the disk is full; nor may Python
+        # The reader of the output has closed it, or the disk is full; nor may Python
         # flush it at its end.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -43,7 +43,7 @@ class Client(ReconnectingClient["Future[Answer]", "Future[Any]", Reconnector]):
         timeout: Seconds that a call may take, from the call to its answer.
         connect_timeout: Seconds that an attempt to connect may take, up to the server's welcome.
         retry: Seconds to wait before the next attempt, by the number of failed attempts.
-        limits: What the client keeps at most.
+        limits: The limits of the client.
         dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:

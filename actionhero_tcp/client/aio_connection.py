@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
         self.protocol.lose(error)
         if not self.greeted.done():
             self.greeted.set_exception(error)
-            # Whoever waited may have given up already.
+            # The caller may have given up already.
             self.greeted.exception()
 
 

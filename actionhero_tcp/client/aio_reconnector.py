@@ -118,7 +118,7 @@ class Reconnector(Link[Connection]):
             # Lost between its last answer and this task.
             return
         self._connection = connection
-        # What `on_connect` asks comes first.
+        # The calls of `on_connect` come first.
         self._owner.connection_ready(connection.greeted.result())
         self._send_waiting(connection)
         connecting, self._connecting = self._connecting, []

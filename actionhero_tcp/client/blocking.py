@@ -42,7 +42,7 @@ class Client(Calls[Answer, Any]):
         tls: Whether to speak TLS, or how.
         timeout: Seconds that a call may take.
         connect_timeout: Seconds that `connect` may take, up to the server's welcome.
-        limits: What the client keeps at most.
+        limits: The limits of the client.
         dialect: The dialect of the server's port: 2012 or 29.
 
     Attributes:
@@ -167,7 +167,7 @@ class Client(Calls[Answer, Any]):
                 download.give_up()
 
     def fetch(self, download: Download, timeout: float | None = None) -> Any:
-        """Like `file`, for a request of one's own."""
+        """Like `file`, for any request."""
         return self._fetch(download, timeout)
 
     def stream(

@@ -51,7 +51,7 @@ class Calls(Generic[Given, Fetched]):
         raise NotImplementedError
 
     def _then(self, given: Given, do: Callable[..., object], *arguments: object) -> Given:
-        """What a call has given, after something is done with its answer there."""
+        """The result of a call, after its answer was processed there."""
         raise NotImplementedError
 
     def _callback_for(self, message: dict[str, Any]) -> Callable[[dict[str, Any]], object] | None:

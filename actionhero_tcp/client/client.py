@@ -45,7 +45,7 @@ class Client(ReconnectingClient[Deferred[Answer], Deferred[Any], Reconnector]):
         connect_timeout: Seconds that an attempt to connect may take, up to the server's welcome.
         retry: Seconds to wait before the next attempt, by the number of those that have failed;
             Twisted's `backoffPolicy` makes such functions.
-        limits: What the client keeps at most.
+        limits: The limits of the client.
         dialect: The dialect of the server's port: 2012 or 29.
         reactor: The reactor; by default Twisted's.
 

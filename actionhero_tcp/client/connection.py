@@ -36,7 +36,7 @@ class Connection(Protocol):
         greeted: Fires when the server's welcome is there; fails where it does not come.
         welcome: The welcome.
         lost: Called with the reason when the connection is gone.
-        outer: Another protocol that is told of that, too.
+        outer: Another protocol that is also notified.
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class _Lines(Factory):
 
 
 def describe(error: BaseException | None) -> str:
-    """What an error of the network says, for people."""
+    """The text of a network error, for people."""
     if isinstance(error, VerificationError):
         wanted = ", ".join(str(each.mismatched_id) for each in error.errors)
         return f"the server's certificate is not for {wanted}"

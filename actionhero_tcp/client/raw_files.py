@@ -14,7 +14,8 @@ from .roles import Call, Sender, deadline
 class RawFiles:
     """The raw transfers of one connection; the receiver of their bytes.
 
-    What the server reads in one go it answers in one go. So the request and the marks around it
+    The server answers in one write all that it has read in one. So the request and the marks around
+    it
     leave in one write, on a connection on which nothing else is on its way.
 
     Args:

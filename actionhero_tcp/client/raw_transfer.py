@@ -61,7 +61,7 @@ class RawTransfer:
         self.receiving = False
         self._number = 0
         self._tail = b""
-        # What may be an error of the server's is not passed on before that is clear.
+        # A possible error of the server is held back until that is clear.
         self._first: bytes | None = b""
 
     def requested(self, number: int) -> None:

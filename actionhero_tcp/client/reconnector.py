@@ -91,7 +91,7 @@ class Reconnector(Link[Connection]):
 
     def _ready(self, connection: Connection) -> None:
         self._connection, connection.lost = connection, self._lost
-        # What `on_connect` asks comes first.
+        # The calls of `on_connect` come first.
         self._owner.connection_ready(connection.welcome)
         self._send_waiting(connection)
         connecting, self._connecting = self._connecting, []
@@ -118,7 +118,7 @@ class Reconnector(Link[Connection]):
         self._owner.connection_lost(error)
 
     def _stop(self) -> None:
-        """Stop the service; never called by what it has called, for it does not bear that."""
+        """Stop the service; it must not be called from its callbacks."""
         error = ConnectionLost("the client has disconnected")
         connecting, self._connecting = self._connecting, []
         self._fail_waiting(error)

@@ -19,7 +19,7 @@ LONGEST_RETRY: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client keeps at most.
+    """The limits of a client.
 
     Attributes:
         max_pending: As many calls may be without an answer, those that wait for a connection
@@ -27,7 +27,7 @@ class Limits:
         max_parts: As many parts of an answer may wait to be taken; one more fails the stream.
         max_line_bytes: An answer may be so long; a longer one ends the connection.
         max_file_bytes: A file that is returned as bytes may be so large; the call for a larger
-            one fails. What goes to a function has no limit.
+            one fails. Content that goes to a function has no limit.
     """
 
     max_pending: int = 10_000

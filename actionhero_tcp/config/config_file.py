@@ -36,7 +36,7 @@ def checked(document: object, place: str, folder: Path) -> dict[tuple[str, str],
     """Return the values that a document in the form of a config file sets, checked.
 
     Args:
-        document: What the file holds, or stands for it.
+        document: The content of the file, or a placeholder.
         place: What it is, for errors.
         folder: Where relative paths in it count from.
 
@@ -101,7 +101,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(entries) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated!r} stands there twice")
+        raise ValueError(f"the key {repeated!r} occurs twice")
     return entries
 
 

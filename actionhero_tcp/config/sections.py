@@ -33,7 +33,7 @@ BUILTIN_ACTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """What clients see of the server, and where its files lie."""
+    """The server as clients see it, and the places of its files."""
 
     server_name: str = option("actionHero API", "the name of the server, for its log")
     welcome_message: str = option(
@@ -207,7 +207,7 @@ class TcpServer:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one client may use. Times are in seconds, sizes in bytes."""
+    """The limits of one client. Times are in seconds, sizes in bytes."""
 
     max_line_length: int = option(
         65536, "bytes of one line; a longer one is refused and skipped", minimum=64, live=True
@@ -398,7 +398,7 @@ class Limits:
 
 
 ERRORS, SLOW = "errors", "slow"
-"""What `log.requests` can be beside true, false and a share."""
+"""The values of `log.requests` beside true, false and a share."""
 
 
 @dataclass(frozen=True, slots=True)

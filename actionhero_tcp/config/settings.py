@@ -1,4 +1,4 @@
-"""The settings in force: what a reload swaps, in one place and at once."""
+"""The current settings, which a reload swaps in one place and at once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Settings:
 
 
 class LiveSettings:
-    """Holds the settings in force; whoever needs one of them asks here each time.
+    """Holds the current settings; each use of a setting reads it here.
 
     Args:
         settings: Those at the start.
@@ -60,11 +60,11 @@ class LiveSettings:
 
     @property
     def config(self) -> Config:
-        """The configuration in force."""
+        """The current configuration."""
         return self.current.config
 
     def swap(self, settings: Settings) -> None:
-        """Puts other settings in force."""
+        """Replaces the settings."""
         self.current = settings
         self.general = settings.config.general
         self.limits = settings.config.limits

@@ -32,7 +32,7 @@ SPARE_BYTES: Final = 1024
 
 
 class Outlet(Protocol):
-    """Where bytes for a client go: an `outbox.Outbox`, or a list-like stand-in in tests."""
+    """Takes the bytes for a client: an `outbox.Outbox`, or a list-like stand-in in tests."""
 
     @property
     def queued_bytes(self) -> int:
@@ -58,7 +58,7 @@ class Outlet(Protocol):
 
 
 class Membership(Protocol):
-    """Takes clients into rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
+    """Adds clients to rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
 
     def check(self, room: object) -> None:
         """Check that a room can have this name."""
@@ -73,7 +73,7 @@ class Membership(Protocol):
 
 
 class Owner(Protocol):
-    """Who holds the connection's transport: the protocol, or a stand-in in tests."""
+    """The owner of the connection's transport: the protocol, or a stand-in in tests."""
 
     def close(self, reason: str) -> None:
         """Closes once all that was asked for has been answered and sent."""
@@ -104,7 +104,7 @@ class Pending(Protocol):
 
 
 class ParamLimits(Protocol):
-    """What sticky params may take: the configuration's limits, or a stand-in in tests."""
+    """The limits of sticky params: the configuration's limits, or a stand-in in tests."""
 
     @property
     def max_params(self) -> int:
@@ -121,7 +121,7 @@ class Connection:
     """One connected client.
 
     Attributes:
-        id: What the server calls it, in the form of its dialect.
+        id: Its id, in the form of its dialect.
         connected_at: In ms since 1970, by the wall clock, to be shown.
         opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
         remote_address: The client's address, such as ``127.0.0.1:54321``.
@@ -133,11 +133,12 @@ class Connection:
         farewell: What it gets after all answers, before our end is closed; mostly nothing.
         actions: How many actions it has asked for, where its dialect counts them.
         attributes: The application's own state of this client (who is logged in, …).
-        log_fields: What each line of the request log says of it; None where that is nothing more.
+        log_fields: The fields of each of its lines in the request log; None where that is nothing
+            more.
         requests: How many lines it has sent; the number of its latest request.
         pending: Its requests whose actions still run.
         outbox: Where bytes for it go.
-        owner: Who closes it.
+        owner: Closes it.
         account: Is charged with what is kept for it.
         holds: Why its lines have to wait; nothing where they need not.
         waits_for: The request that has to end before the next one begins; None for none.
@@ -378,7 +379,7 @@ class ActionConnection:
 
     @property
     def params(self) -> dict[str, Any]:
-        """A copy of the request's params, as they stood when it arrived."""
+        """A copy of the request's params, as of its arrival."""
         params = self._params
         if isinstance(params, JsonParams):
             params = self._params = params.read()
@@ -419,7 +420,7 @@ class ActionConnection:
 
     @property
     def log_fields(self) -> dict[str, Any]:
-        """What each line of the request log says of this client, by name.
+        """The fields of this client in each line of the request log, by name.
 
         ``connection.log_fields["device"] = "7f3a"`` adds ``device="7f3a"`` to a line of text, and
         ``"device":"7f3a"`` to one of JSON.
@@ -483,7 +484,7 @@ def answer_in_parts(face: ActionConnection, parts: Any) -> None:
 
 
 def parts_of(face: ActionConnection) -> Any:
-    """What takes the parts of an action's answer."""
+    """Takes the parts of an action's answer."""
     return face._parts
 
 

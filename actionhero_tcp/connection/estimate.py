@@ -30,10 +30,10 @@ SHORT: Final = 256
 """A text of no more bytes is not looked through; it counts as if it were the dearest."""
 
 _MOST: Final = 48
-"""No text takes more bytes for each of its own: the dearest is lists in lists."""
+"""Nested lists take the most memory for each byte of text."""
 
 _SIGNS: Final = ((b",", 40), (b'"', 16), (b":", 40), (b"[", 88), (b"{", 96))
-"""What a value, half a string, a member, a list and an object take."""
+"""The bytes of a value, half a string, a member, a list and an object."""
 
 
 def json_bytes(text: bytes) -> int:
@@ -67,5 +67,5 @@ def params_bytes(params: Mapping[str, Any]) -> int:
 
 
 def lines_bytes(lines: Iterable[bytes]) -> int:
-    """What lines take that wait in a queue."""
+    """The memory of lines in a queue."""
     return SOME_BYTES + sum(len(line) + LINE_BYTES for line in lines)

@@ -95,7 +95,7 @@ class FairQueue:
         self._scheduled = False
         self.exhausted = False
         began, used = self.seconds(), 0.0
-        # Who waits anew in this pass waits for the next one.
+        # A client that queues again in this pass waits for the next one.
         newest = self._count
         while self._queue and self._queue[0][1] <= newest and used < PASS_SECONDS:
             tag, _, client = heappop(self._queue)

@@ -23,7 +23,7 @@ class FileReader:
     Args:
         descriptor: The open file; it belongs to the reader from now on.
         size: How many bytes to read.
-        name: What errors call it.
+        name: Its name in errors.
 
     Attributes:
         size: How many bytes it reads.

@@ -11,7 +11,7 @@ CHECKS_PER_TIMEOUT: Final = 4
 
 
 class HeartbeatOwner(Protocol):
-    """Whose heart it is: the protocol, or a stand-in in tests."""
+    """The owner of the heartbeat: the protocol, or a stand-in in tests."""
 
     def ping(self) -> None:
         """Sends the client a line, so that it and what lies between know that the server lives."""

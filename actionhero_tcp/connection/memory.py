@@ -1,6 +1,6 @@
 """The memory budget: what each client holds, what all of them hold, and what follows from it.
 
-Whatever keeps something for a client charges its account, and releases it when that goes. What is
+Code that keeps data for a client charges its account, and releases it with the data. What is
 answered at once is never charged. As the total grows,
 
 1. above `HOLD` of ``limits.maxMemory`` the heaviest clients are not read from,
@@ -30,7 +30,7 @@ REFUSE: Final = 0.875
 """Above this share new clients are refused; down to it the heaviest are closed."""
 
 CONNECTION_BYTES: Final = 4096
-"""What a client takes by being connected."""
+"""The base memory of a connected client."""
 TLS_BYTES: Final = 48 * 1024
 """What its TLS takes beside that: 27 KiB at rest, 47 in a handshake."""
 
@@ -43,7 +43,7 @@ LIGHT_BYTES: Final = 4096
 """A client that holds no more than this, beside what its connection takes, is read from always."""
 
 LOG_SECONDS: Final = 60.0
-"""What was done is logged at most once in so many seconds."""
+"""Seconds between two log lines about the measures taken."""
 
 _TICK_SECONDS: Final = 1.0
 
@@ -51,7 +51,7 @@ _log = Logger()
 
 
 class AccountOwner(Protocol):
-    """Who holds what is charged: the protocol, or a stand-in in tests."""
+    """The holder of the charged memory: the protocol, or a stand-in in tests."""
 
     def hold_for_memory(self) -> None:
         """Reads no more from the client."""
@@ -67,7 +67,7 @@ class Account:
     """The bytes that one client makes the process hold, or one part of the server.
 
     Args:
-        budget: What all accounts belong to.
+        budget: The budget of all accounts.
         owner: Who is told to hold back; None for a part of the server, which never is.
         base: The bytes that are held in any case.
 
@@ -114,11 +114,11 @@ class Account:
 
 
 class MemoryBudget:
-    """What all clients hold together.
+    """The bytes that all clients hold together.
 
     Args:
         live: ``maxMemory``, ``maxConnectionMemory`` and ``memoryTimeout``.
-        default: What ``maxMemory`` is where it is 0.
+        default: The value that stands for a ``maxMemory`` of 0.
         clock: Calls later.
         stats: Counts how often a limit took effect.
 
@@ -190,7 +190,7 @@ class MemoryBudget:
             self._relax()
 
     def must_wait(self, account: Account, more: int) -> bool:
-        """Whether a client's lines have to wait, for it is one of the heaviest with them.
+        """Whether a client's lines have to wait since it is one of the heaviest with them.
 
         Else all clients would go on at once as soon as none was held, each with a request.
 
@@ -305,7 +305,7 @@ class MemoryBudget:
 
 
 class _Report:
-    """What was done since the last line of the log."""
+    """The measures since the last line of the log."""
 
     def __init__(self) -> None:
         self.held = self.refused = self.closed = 0

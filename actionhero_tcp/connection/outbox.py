@@ -45,7 +45,7 @@ class Writer(Protocol):
 
 
 class OutboxOwner(Protocol):
-    """Who is told of an outbox's state: the protocol, or a stand-in in tests."""
+    """The owner of an outbox, which learns its state: the protocol, or a stand-in in tests."""
 
     def outbox_blocked(self) -> None:
         """The transport takes nothing more for now."""
@@ -54,7 +54,7 @@ class OutboxOwner(Protocol):
         """So much waits that the client should not be read from; see `Outbox.full`."""
 
     def outbox_drained(self) -> None:
-        """What had waited is with the transport."""
+        """The transport has taken the queue."""
 
     def outbox_overflowed(self) -> None:
         """More of what others say waits than may."""
@@ -96,7 +96,7 @@ class ResponseSlot:
 
 @implementer(IPushProducer)
 class Outbox:
-    """What waits to go to one client.
+    """The queue of bytes for one client.
 
     Answers to the client's own requests are never dropped; while too many of them
     wait (`full`) the protocol reads no more requests. What others say is bounded:
@@ -302,7 +302,7 @@ class Outbox:
         self._charged = self._account.change(self._charged, now)
 
     def _flush_with_files(self, writer: Writer) -> None:
-        """One chunk of the file, or what stands before it; the rest in the reactor's next pass.
+        """One chunk of the file, or its header; the rest in the reactor's next pass.
 
         So a large file that its client reads fast shares the reactor with the others.
         """
@@ -375,7 +375,7 @@ def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
 
     Args:
         outboxes: Each an `Outbox`.
-        data: What each gets.
+        data: The bytes for each.
     """
     size = len(data)
     for outbox in outboxes:
@@ -386,7 +386,7 @@ def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
         try:
             sent = send(data)
         except OSError:
-            # To write meets it, too.
+            # Writing meets it as well.
             sent = 0
         if sent < size:
             outbox._plain.write(data[sent:])

@@ -8,7 +8,7 @@ from typing import Final
 
 
 class State(Enum):
-    """What a connection is about.
+    """The states of a connection.
 
     The value says it for people; docs/architecture.md shows the same table.
     """

@@ -33,8 +33,8 @@ class WriteBatch:
 
     Attributes:
         late: A context manager for answers of actions that had to wait.
-        single: Whether all that is handled in it is one line. What that says to a room is all
-            that is said, so there is nothing to gather.
+        single: Whether all that is handled in it is one line. Nothing else is said meanwhile, so
+            there is nothing to collect.
         client: The id of the client whose lines are handled in it; None where it is nobody's.
             What it asks of other processes counts as its own.
         sent_bytes: Bytes that all outboxes have handed to their transports.

@@ -1,4 +1,4 @@
-"""What the process does on a signal."""
+"""The signal handlers of the process."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Handler = Callable[[int, FrameType | None], Any]
 class Signals:
     """The handlers of a daemon, from before its reactor runs until its end.
 
-    The first SIGTERM or SIGINT is left to Twisted, which stops the reactor in good order; one
+    The first SIGTERM or SIGINT is left to Twisted, which stops the reactor gracefully; one
     that comes earlier stops it as soon as it runs, so that nothing that the start has made is
     left behind. The second cuts that short. The third ends the process at once.
 
     Args:
         reactor: The reactor; everything is called in its thread.
-        cut_short: Ends a stop in good order.
+        cut_short: Cuts a graceful shutdown short.
         calls: What to call for other signals, by their numbers.
         starter: The process that only starts the daemon and waits for it, by its number: what
             it gets to stop ends it at once. None where the daemon stays in the foreground.

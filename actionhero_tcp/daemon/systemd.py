@@ -1,4 +1,4 @@
-"""What systemd is told of the daemon: that it is ready, reloads, stops, and is alive.
+"""Notifications for systemd: ready, reloading, stopping, and alive.
 
 It is told over the socket that systemd names in the environment. Without one, nothing
 is told to anyone.
@@ -28,7 +28,7 @@ class Outlet(Protocol):
     """The way to whom a `Notifier` tells.
 
     Attributes:
-        name: Who that is, for the log.
+        name: Its name, for the log.
     """
 
     name: str

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .module_cache import Change, ModuleCache
 
 INTERVAL: Final = 0.25
-"""Seconds from look to look. What two looks have found the same is taken to be written out."""
+"""Seconds from look to look. A file that two scans found the same counts as completely written."""
 
 MAX_FAULT_CHARACTERS: Final = 500
 """As much of a fault is told to a client."""
@@ -77,7 +77,7 @@ class Subscribers:
     schedule: Schedule
 
     def take(self, library: ModuleCache) -> None:
-        """Brings what is in force in a library into force everywhere."""
+        """Applies the current state of a library everywhere."""
         loaded = library.loaded
         actions = loaded.actions
         self.application.replace(loaded)
@@ -119,7 +119,7 @@ class Development:
         library: The files of the actions folder.
         users: Who is to know of changes in it.
         config_file: The config file; empty where there is none.
-        reload: Reads that anew, and says in the log what has come of it.
+        reload: Reloads that, and logs the result.
         clock: The reactor.
     """
 
@@ -182,7 +182,7 @@ class Development:
         self._tell_of_restart(change, [*hooks, *self._library.loaded.hooks])
         new = [fault for name, fault in self._library.faults.items() if fault != known.get(name)]
         for text in dict.fromkeys(fault.text for fault in new):
-            _log.error("{fault}; what was there before stays in force", fault=printable(text))
+            _log.error("{fault}; the old version stays active", fault=printable(text))
 
     def _tell(self, change: Change) -> None:
         """Says in the log what has come into force."""

@@ -37,8 +37,8 @@ class DiagnosticDialect:
         verbs: Its verbs.
         profile: See `Dialect.profile`.
         faults: Why not, by the names of actions, and of verbs with hooks around them.
-        unknown: What the response to an action that there is not carries; empty where no file
-            has a fault.
+        unknown: The fields that a response to an unknown action carries; empty if no file has a
+            fault.
     """
 
     def __init__(self, dialect: Dialect, application: Application) -> None:
@@ -78,7 +78,7 @@ class DiagnosticDialect:
         return self._with_fault(request, self._dialect.error(request, text, fields))
 
     def _misfit(self, request: Request, outcome: object) -> str | None:
-        """What in a result does not fit its action's return annotation."""
+        """The part of a result that does not fit its action's return annotation."""
         action = self._application.actions.get(request.name)
         wrong = None if action is None else check_response(outcome, action.output)
         if action is None or wrong is None:

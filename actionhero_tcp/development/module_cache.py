@@ -62,7 +62,7 @@ class Change:
 
 @dataclass(slots=True)
 class _Attempt:
-    """What has become of the files that had to be loaded anew.
+    """The outcome of a reload of files.
 
     Attributes:
         before: All modules of the package before that.
@@ -76,9 +76,9 @@ class _Attempt:
 
 
 class ModuleCache:
-    """The files of an actions folder, as they are in force.
+    """The loaded files of an actions folder.
 
-    A file is loaded anew when it has changed, or one that it imports has. Files of which one
+    A file is reloaded when it has changed, or one that it imports has. Files of which one
     imports the other come into force together or not at all, so that no two versions of one
     are in use.
 
@@ -93,8 +93,8 @@ class ModuleCache:
     Attributes:
         root: The folder.
         files: How its files looked when they were last loaded, or found to have a fault.
-        loaded: All actions and hooks in force.
-        sources: The files in force, by the names of their modules.
+        loaded: All current actions and hooks.
+        sources: The loaded files, by the names of their modules.
         faults: Why others are not, by the names of theirs.
     """
 
@@ -115,7 +115,7 @@ class ModuleCache:
 
     @property
     def own(self) -> Loaded:
-        """What the files of the folder define, without what comes with the server."""
+        """The definitions in the folder, without the built-in ones."""
         return loader.combine(source.loaded for source in self.sources.values())
 
     def update(self, files: dict[Path, Signature]) -> Change | None:
@@ -125,8 +125,7 @@ class ModuleCache:
             files: How the files look.
 
         Returns:
-            What has come into force; None where files have changed meanwhile, so that it is
-            not known what was read, and nothing was done.
+            The result; None if files changed meanwhile, in which case nothing was done.
         """
         return self._load(files, lambda: scan(self.root) == files)
 
@@ -174,7 +173,7 @@ class ModuleCache:
         return affected
 
     def _import(self, affected: Collection[str], paths: Mapping[str, Path]) -> _Attempt:
-        """Imports these modules anew; others stay."""
+        """Imports these modules again; others stay."""
         importlib.invalidate_caches()
         attempt = _Attempt(modules.known(PACKAGE))
         modules.take_out(affected)
@@ -217,7 +216,7 @@ class ModuleCache:
         waiting = [group for group in groups if group not in held]
         if self._admit(waiting, attempt) is None:
             return held
-        # Each alone; one may need that another is in force, such as one that has given up an
+        # Each alone; one may depend on another, such as one that has given up an
         # action's name.
         before = None
         while len(waiting) != before:

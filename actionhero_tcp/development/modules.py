@@ -42,7 +42,7 @@ class SourceLoader(SourceFileLoader):
 
 
 def imports(module: ModuleType) -> frozenset[str]:
-    """What a module imports; see `SourceLoader.imports`."""
+    """The imports of a module; see `SourceLoader.imports`."""
     loader = getattr(module.__spec__, "loader", None)
     return loader.imports if isinstance(loader, SourceLoader) else frozenset()
 
@@ -100,7 +100,7 @@ def known(package: str) -> dict[str, ModuleType]:
 
 
 def take_out(names: Iterable[str]) -> None:
-    """Has the import statement look for modules anew."""
+    """Has the import statement look for modules again."""
     for name in names:
         _set(name, None)
 
@@ -123,6 +123,6 @@ def _set(name: str, module: ModuleType | None) -> None:
             setattr(package, tail, module)
     else:
         sys.modules.pop(name, None)
-        # `from . import x` would find it there, too.
+        # `from . import x` would also find it there.
         if package is not None and isinstance(vars(package).get(tail), ModuleType):
             delattr(package, tail)

@@ -105,7 +105,7 @@ _FROM_SERVER: Final[dict[str, tuple[str, Schema]]] = {
         ),
     ),
 }
-"""What the server sends without being asked."""
+"""Messages that the server sends by itself."""
 
 _ERROR: Final = _response(error=_TEXT)
 _ERROR["properties"]["errors"] = {
@@ -142,7 +142,7 @@ class _Document:
         }
 
     def moved(self, schema: Schema, prefix: str) -> Schema:
-        """A schema of its own as a part of the document, its definitions among the others."""
+        """A separate schema as a part of the document, its definitions among the others."""
         rest = {key: value for key, value in schema.items() if key not in ("$schema", "$defs")}
         for name, definition in schema.get("$defs", {}).items():
             self.schemas[f"{prefix}.{_key(name)}"] = _rewritten(definition, prefix)

@@ -42,7 +42,7 @@ class Commands:
 
     Args:
         rooms: The rooms.
-        live: What one client may use.
+        live: The limits of one client.
         hooks: The hooks around `roomChange` and `say`.
         write_batch: What is said after a hook had to wait goes out at its end.
         generation: How clients of one version of actionHero are answered.

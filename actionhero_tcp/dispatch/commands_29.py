@@ -42,7 +42,7 @@ _DETAILS: Final = (
 )
 
 _UNDEFINED: Final = "undefined"
-"""What a missing word is called in errors."""
+"""The name of a missing word in errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Commands29:
 
     Args:
         rooms: The rooms.
-        live: What one client may use.
+        live: The limits of one client.
         hooks: The hooks around `roomAdd` and `say`.
         write_batch: What is said after a hook had to wait goes out at its end.
         actions: The actions that `documentation` shows.
@@ -267,7 +267,7 @@ class FileVerb:
     """Sends a file, raw; see `app.runnable.Runnable`.
 
     Args:
-        path: What the client asked for, which may be of any type.
+        path: The requested value, of any type.
     """
 
     __slots__ = ("_path",)

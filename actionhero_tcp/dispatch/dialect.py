@@ -41,8 +41,8 @@ class Dialect(Protocol):
         Args:
             request: Its request, which learns the name and the params of what is asked for.
             line: The line, without its end.
-            word: What comes before the first blank of it.
-            rest: What follows that blank.
+            word: The text before its first blank.
+            rest: The text after that blank.
 
         Returns:
             The response; or what is to run for it.
@@ -74,7 +74,7 @@ class Dialect(Protocol):
 
         Args:
             request: The request.
-            part: What its action yielded, or what stands before a file.
+            part: The value that its action yielded, or the header of a file.
             context: What it is: ``stream`` or ``file``.
 
         Raises:
@@ -88,7 +88,7 @@ class Dialect(Protocol):
         Args:
             request: The request.
             text: The error.
-            fields: What else the response holds.
+            fields: The other fields of the response.
 
         Raises:
             UnserializableError: The fields are no JSON.

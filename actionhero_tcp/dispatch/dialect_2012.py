@@ -40,7 +40,7 @@ class Dialect2012:
     Args:
         verbs: The verbs, by their words.
         actions: The actions.
-        live: What one client may use, and the defaults of ``limit`` and ``offset``.
+        live: The limits of one client, and the defaults of ``limit`` and ``offset``.
         generation: How clients of one version of actionHero are answered.
         profile: See `Dialect.profile`.
 
@@ -147,7 +147,7 @@ class Dialect2012:
             self._pending.check(connection)
 
     def _refuse_unknown(self, connection: Connection, name: str, rest: bytes) -> NoReturn:
-        """Refuses an action that there is not; its name sticks all the same, if it has room."""
+        """Refuses an unknown action; its name sticks all the same, if it has room."""
         self._admit(connection)
         if name:
             rest.decode()
@@ -158,7 +158,7 @@ class Dialect2012:
         raise _unknown(name)
 
     def _sticky_params(self, connection: Connection, name: str) -> dict[str, Any]:
-        """A copy of the sticky params as they stand now, which a request for an action changes."""
+        """A copy of the sticky params as of now, which a request for an action changes."""
         params = connection.params
         params["action"] = name
         if type(params.get("limit")) is not int or type(params.get("offset")) is not int:

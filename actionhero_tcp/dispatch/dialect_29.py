@@ -37,7 +37,7 @@ class Dialect29:
     Args:
         verbs: The verbs, by their words.
         actions: The actions.
-        live: What one client may use.
+        live: The limits of one client.
         profile: See `Dialect.profile`.
 
     Attributes:

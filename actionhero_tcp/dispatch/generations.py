@@ -43,12 +43,12 @@ def plain_details(connection: Connection) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What clients of one version of actionHero expect.
+    """The expectations of clients of one version of actionHero.
 
     Attributes:
         error_prefix: Stands before the text of errors of actions.
         bye: The answer to `quit`, with a place for the number of the request.
-        goodbye: What a client gets when the server stops.
+        goodbye: The goodbye to a client when the server stops.
         details: Writes what `detailsView` shows.
         bounds_pending: Whether ``general.simultaneousActions`` and
             ``general.pendingActionsPolicy`` are for its clients.

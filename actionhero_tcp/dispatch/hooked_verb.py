@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class HookedVerb:
-    """What runs for a request for such a verb; see `app.runnable.Runnable`.
+    """Runs a request for such a verb; see `app.runnable.Runnable`.
 
     Args:
         name: The verb.

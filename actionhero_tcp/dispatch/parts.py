@@ -38,7 +38,7 @@ class Parts:
 
     Args:
         request: The request.
-        runnable: What yields them.
+        runnable: The generator that yields them.
         writer: Writes the parts.
 
     Attributes:

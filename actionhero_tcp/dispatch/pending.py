@@ -18,7 +18,7 @@ class PendingLimit:
     """Applies ``general.simultaneousActions`` and ``general.pendingActionsPolicy``.
 
     Args:
-        live: The settings in force.
+        live: The current settings.
     """
 
     __slots__ = ("_live",)

@@ -21,7 +21,7 @@ _log = Logger()
 
 
 class RequestOwner(Protocol):
-    """What runs requests: the runner, or a stand-in in tests."""
+    """Runs requests: the runner, or a stand-in in tests."""
 
     def give_up(self, request: Request, error: str) -> None:
         """Ends a request that still runs with an error for its client."""
@@ -38,7 +38,7 @@ class Request:
     """One request.
 
     Args:
-        connection: Who asked.
+        connection: The client.
         number: The request's number, which its response carries.
         started: When it arrived, in seconds by the monotonic clock.
         name: The verb or the action; empty until it is read, and where the line names none.
@@ -50,7 +50,8 @@ class Request:
         name: See above.
         params: The action's params; None for a verb.
         error: The error that its client got; None where it got none.
-        message_id: What its response carries beside the number, as JSON, in a dialect that has
+        message_id: The id that its response carries beside the number, as JSON, in a dialect that
+            has
             such ids; empty until it is read.
         slot: Where its response goes, where all else waits for that; None elsewhere.
         time_limit: Ends it when its time is up; None where it does not wait.
@@ -106,7 +107,7 @@ class Request:
             self.connection.account.charge(size)
 
     def logged(self, log: RequestObserver) -> Answered:
-        """What the request log is to say of it, now that it is answered."""
+        """Its outcome for the request log, now that it is answered."""
         return log.request(self.name, self.started, self.error, self.params)
 
     def read_params(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Router:
         dialect: Its verbs, and how it reads other lines.
         runner: Runs what is to run for a line, and answers what ends later.
         stats: Counts the lines.
-        log: Is told of each request that is answered; or None.
+        log: Gets each request that is answered; or None.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class Router:
         """Answers lines, now or when what runs for them has ended.
 
         Args:
-            connection: Who sent them.
-            lines: The lines, without their ends; `TOO_LONG` for one that was skipped. What
-                follows when the connection is on hold stays in the iterator.
+            connection: The client.
+            lines: The lines, without their ends; `TOO_LONG` for one that was skipped. While the
+                connection is on hold, the rest stays in the iterator.
         """
         log = self._log
         first, started = connection.requests + 1, 0.0 if log is None else monotonic()

@@ -45,7 +45,7 @@ class Runner:
         api: The server's face to actions.
         write_batch: The batch that an answer which comes later is part of.
         filter: Hides the values of some params in tracebacks.
-        log: Is told of each request that is answered; or None.
+        log: Gets each request that is answered; or None.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class Runner:
 
         Args:
             request: The request for it.
-            runnable: What runs.
+            runnable: The function.
             line: The line that asks for it.
 
         Returns:
             The response; empty where the action answers by itself; None where it still runs.
 
         Raises:
-            ClientError: What the client gets instead.
+            ClientError: The client's answer instead.
         """
         params = request.params
         if params is None:
@@ -234,7 +234,7 @@ class Runner:
         return prepare(outcome, self._api, request.connection.id)
 
     def _ended(self, outcome: object, request: Request, runnable: Runnable) -> None:
-        """What ran for a request has ended."""
+        """Handles the end of a request."""
         if not request.is_pending:
             return
         request.end()

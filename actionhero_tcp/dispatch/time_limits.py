@@ -1,7 +1,7 @@
 """When the time of requests that wait is up: one timer for all that may take equally long.
 
-Requests that may take equally long reach their end in the order in which they began. So they
-stand in one queue with one timer, which is set for the first of them: a timer for each would be a
+Requests that may take equally long reach their end in the order in which they began. So they share
+one queue with one timer, which is set for the first of them: a timer for each would be a
 third of all that a request that waits costs.
 """
 

@@ -31,7 +31,7 @@ class Verb:
     Attributes:
         run: Runs it.
         words: The words that call it, the older spellings last.
-        takes: What argument it takes, for people; empty where it takes none.
+        takes: Its argument, for people; empty for none.
         one_word: Whether the argument is one word, which blanks may surround.
         help: What it does, in one line.
         name: The word that calls it today.
@@ -51,9 +51,9 @@ class Verb:
         """Checks the argument and runs the verb.
 
         Args:
-            connection: Who asked.
+            connection: The client.
             number: The request's number.
-            rest: What follows the first blank of the line.
+            rest: The text after the first blank of the line.
 
         Returns:
             The response; or what is to run for it.

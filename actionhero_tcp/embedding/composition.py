@@ -65,13 +65,13 @@ BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a start is given beside its configuration.
+    """The inputs of a start beside its configuration.
 
     Attributes:
         read: Reads the configuration for a reload; None where it never changes.
         config_file: The file that it reads, which development mode watches; "" for none.
         server_log: The server's own log; None where that goes elsewhere.
-        worker: What this process is as a worker; None where it is none.
+        worker: The role of this process as a worker; None if it is none.
         own: The application's actions and hooks; None to load them from the actions folder.
     """
 
@@ -88,7 +88,7 @@ class Composition:
 
     Attributes:
         service: Listens and stops.
-        context: What its connections share.
+        context: The context of its connections.
         lifecycle: Runs the hooks of the start and the stop.
         reload: Reloads the configuration; returns whether all was well.
         monitor: Watches what blocks the event loop; None where nobody wants to know.
@@ -114,7 +114,7 @@ def build(config: Config, platform: Platform, launch: Launch | None = None) -> C
     Args:
         config: The configuration.
         platform: The process around it.
-        launch: What the start is given beside that.
+        launch: The other inputs of the start.
 
     Raises:
         StartError: An action, a certificate, an endpoint or a log is not right.

@@ -1,4 +1,4 @@
-"""What nearly every part of a server needs."""
+"""The parts that nearly every part of a server needs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ..stats import Stats
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What nearly every part of one server needs.
+    """The parts that nearly every part of one server needs.
 
     Attributes:
         config: The configuration at the start.
         reactor: The reactor.
         stats: The counters.
         write_batch: The write batch of all outboxes.
-        live: The settings in force.
+        live: The current settings.
         memory: The memory budget of the process.
         filter: Hides the values of some params.
         connections: The connected clients by id.

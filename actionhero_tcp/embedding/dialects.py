@@ -31,7 +31,7 @@ def dialects_of(
     """Makes the dialects, by the names that ``tcpServer.dialect`` has for them.
 
     Args:
-        core: What nearly every part needs.
+        core: The parts that nearly every part needs.
         rooms: The rooms.
         hooks: The application's hooks.
         commands: The verbs of the first dialect.
@@ -57,10 +57,10 @@ def context_of(
     """Makes what the clients of one dialect share.
 
     Args:
-        shared: What the clients of another one share; all but what reads and answers is theirs.
+        shared: The context of clients of another one; it shares all but reading and answering.
         dialect: The dialect.
-        core: What nearly every part needs.
-        observer: Is told of each request that is answered; or None.
+        core: The parts that nearly every part needs.
+        observer: Gets each request that is answered; or None.
     """
     runner = Runner(dialect, shared.api, core.write_batch, core.filter, observer)
     router = Router(dialect, runner, core.stats, observer)

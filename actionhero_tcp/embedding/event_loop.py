@@ -55,7 +55,7 @@ def find() -> EventLoop:
 async def result_of(deferred: Deferred[Result]) -> Result:
     """Wait for a Deferred, in a task of asyncio or in a coroutine that Twisted runs.
 
-    Whoever waits may be cancelled; the Deferred is not.
+    The waiting coroutine may be cancelled; the Deferred is not.
     """
     loop = current_task.running_loop()
     if loop is None or asyncio.current_task(loop) is None:

@@ -70,7 +70,7 @@ class Server:
 
     @property
     def api(self) -> Api:
-        """What actions get as ``api``.
+        """The ``api`` of actions.
 
         Raises:
             RuntimeError: The server has not started.

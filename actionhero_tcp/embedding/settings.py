@@ -27,7 +27,7 @@ def reader_of(
     Args:
         given: The configuration.
         loads_folder: Whether its actions folder is loaded.
-        defaults: What wins over the defaults of the daemon.
+        defaults: Values that override the defaults of the daemon.
 
     Returns:
         A function that raises a StartError where something is not right with the configuration.

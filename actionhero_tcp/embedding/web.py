@@ -37,7 +37,7 @@ def web_of_server(
         source: Where the state of the server is read from.
         reasons: Says why the server is not ready.
         build_protocol: Makes the protocol of a client that comes over WebSocket.
-        worker: What this process is as a worker; None where it is none.
+        worker: The role of this process as a worker; None if it is none.
 
     Raises:
         StartError: Its packages are not installed, or HTTPS has no certificate.
@@ -100,7 +100,7 @@ def web_of_supervisor(
     Args:
         config: The configuration.
         workers: Returns its workers.
-        certificates: What TLS shows; None where the server speaks none.
+        certificates: The certificates for TLS; None without TLS.
         reactor: The reactor.
 
     Returns:

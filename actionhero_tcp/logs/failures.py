@@ -17,7 +17,7 @@ def log_failure(
 
     Args:
         log: The log.
-        text: What failed, a format of the fields.
+        text: The failed operation, a format of the fields.
         failure: The error.
         traceback: Its traceback as the log shows it; empty for the whole.
         fields: The fields of the text.

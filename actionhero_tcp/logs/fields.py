@@ -13,7 +13,7 @@ _OF_EVENTS: Final = frozenset(
     {"exception", "failure", "format", "isError", "message", "printed", "system", "time"}
     | {"traceback", "why", "logLevel"}
 )
-"""What an event has beside its fields, keys that begin with ``log_`` aside."""
+"""The keys of an event beside its fields, keys that begin with ``log_`` aside."""
 
 RESERVED: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """The attributes that every record of `logging` has."""
@@ -34,7 +34,7 @@ def of_record(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def exception_of(event: LogEvent) -> Failure | None:
-    """The error that an event tells of."""
+    """The error of an event."""
     for key in ("log_failure", "exception", "failure"):
         failure = event.get(key)
         if isinstance(failure, Failure):

@@ -1,4 +1,4 @@
-"""The file of a log: appended to, and opened anew when something has moved it away."""
+"""The file of a log: appended to, and reopened when something has moved it away."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODE: Final = 0o640
 
 
 class LogFile:
-    """What a log is written to.
+    """The destination of a log.
 
     Args:
         path: The file to append to; empty for standard output.
@@ -34,7 +34,7 @@ class LogFile:
     """
 
     def __init__(self, path: str, what: str) -> None:
-        # The working folder may be another one when the file is opened anew.
+        # The working folder may be another one when the file is reopened.
         self._path = os.path.join(os.getcwd(), path) if path else ""
         self.what = what
         self._descriptor = self._open() if path else STANDARD_OUTPUT
@@ -62,7 +62,7 @@ class LogFile:
                 piece = piece[os.write(self._descriptor, piece) :]
 
     def reopen(self) -> None:
-        """Opens the path anew, and goes on there.
+        """Reopens the path, and goes on there.
 
         Raises:
             StartError: It cannot be opened; the old file is written on.
@@ -91,7 +91,7 @@ class LogFile:
 def _pieces(data: bytes) -> Iterator[bytes]:
     """Whole lines, of which a pipe takes each piece in one go: several processes may write to it.
 
-    A longer line is a piece of its own.
+    A longer line is a separate piece.
     """
     while len(data) > PIPE_BUF:
         end = data.rfind(b"\n", 0, PIPE_BUF) + 1 or data.find(b"\n") + 1 or len(data)

@@ -28,7 +28,7 @@ _TAKEN: Final = frozenset(
 )
 
 UNSHOWN: Final = "(cannot be shown)"
-"""What stands in place of params that are no JSON."""
+"""The replacement for params that are no JSON."""
 
 REQUEST_NAMESPACE: Final = "actionhero_tcp.logs.request_log"
 
@@ -41,8 +41,8 @@ class Form(Protocol):
     `outcome`. The lines of who comes and goes are `start`, the time and the rest.
 
     Attributes:
-        start: What stands before the time.
-        request: What follows the time in the line of a request.
+        start: The text before the time.
+        request: The text after the time in the line of a request.
         ok: The end of the line of a request that was answered.
     """
 
@@ -51,7 +51,7 @@ class Form(Protocol):
     ok: str
 
     def fields(self, fields: Mapping[str, Any]) -> str:
-        """What the application says of a client, to follow its address."""
+        """The application's fields of a client, after its address."""
 
     def who(self, connection: Connection, more: str = "") -> str:
         """The client and what `fields` has made, up to the number of its request."""
@@ -60,7 +60,7 @@ class Form(Protocol):
         """The verb or the action, not too long, up to the milliseconds."""
 
     def outcome(self, error: str | None, params: object) -> str:
-        """What came of a request, up to the end of the line; params may be None."""
+        """The outcome of a request, up to the end of the line; params may be None."""
 
     def connected(self, connection: Connection) -> str:
         """That a client has come: all that follows the time."""

@@ -1,4 +1,4 @@
-"""Both logs, for those who start them, open them anew and close them."""
+"""Both logs, for those who start, reopen and close them."""
 
 from __future__ import annotations
 

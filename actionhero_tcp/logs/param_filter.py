@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 HIDDEN: Final = "[FILTERED]"
-"""What stands in a log in place of a value."""
+"""The replacement for a hidden value in a log."""
 
 LEAST_CHARACTERS: Final = 3
-"""Shorter values are not looked for in texts, where they would stand by chance."""
+"""Shorter values are not looked for in texts, where they would occur by chance."""
 
 
 class ParamFilter:

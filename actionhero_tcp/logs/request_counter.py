@@ -1,6 +1,6 @@
 """Counts requests by what they asked for, and how long it took, for the metrics.
 
-What the request log keeps of requests says all that is counted here. So the counter gets the same
+The counts here derive from the entries of the request log. So the counter gets the same
 objects, and counts many of them together: that costs a third of counting each by itself.
 """
 
@@ -28,7 +28,7 @@ Describe = Callable[[str, float, "str | None", "Params | None"], "Answered"]
 
 
 class RequestObserver(Protocol):
-    """What is told of requests when they are answered: the request log, or a counter.
+    """Gets requests when they are answered: the request log, or a counter.
 
     Attributes:
         request: Returns what there is to say of a request; see `RequestLog.request`.
@@ -162,7 +162,7 @@ class RequestCounter:
 
 
 def _described(name: str, started: float, error: str | None, params: Params | None) -> Answered:
-    """What the request log would say of a request."""
+    """The entry of the request log for a request."""
     return name, started, time.monotonic(), error, error is not None
 
 

@@ -2,7 +2,7 @@
 
 An event of `twisted.logger` costs 16 µs, as much as a whole request. So these lines are
 made by hand and written to the log's own file, as twisted.web does with its access log.
-What they are made of is gathered, and the lines are made together, at the latest
+Their parts are collected, and the lines are made together, at the latest
 `FLUSH_SECONDS` after the first; a thread writes them.
 """
 
@@ -95,12 +95,12 @@ class RequestLog:
     def request(
         self, name: str, started: float, error: str | None, params: Params | None
     ) -> Answered:
-        """What there is to say of a request that was answered just now; for `answered`.
+        """The entry for a request that was answered just now; for `answered`.
 
         Args:
             name: The verb or the action; empty where the line named none.
             started: When it came, in seconds by the monotonic clock.
-            error: What was wrong; None where nothing was.
+            error: The error; None without one.
             params: The action's params, as they are now.
 
         Returns:
@@ -128,7 +128,7 @@ class RequestLog:
         Args:
             connection: The client.
             number: The first one's number.
-            requests: What there is to say of each. Verbs between two times have taken equal
+            requests: The entry of each. Verbs between two times have taken equal
                 shares of what is between these.
             started: When the first came, in seconds by the monotonic clock.
             finished: When the last was answered.
@@ -154,7 +154,7 @@ class RequestLog:
             self._lines = 0
 
     def _outcome(self, name: str, error: str | None, params: Params | None) -> str:
-        """What came of a request, with no value in it that is to be hidden."""
+        """The outcome of a request, without values that are to be hidden."""
         if isinstance(params, JsonParams):
             params = params.read()
         if error is not None:
@@ -171,7 +171,7 @@ class RequestLog:
         return self._form.outcome(error, shown)
 
     def _fields(self, connection: Connection) -> str:
-        """What the application says of a client, with no value in it that is to be hidden."""
+        """The application's fields of a client, without values that are to be hidden."""
         try:
             shown = self._filter.params(connection.log_fields)
         except RecursionError:

@@ -63,7 +63,7 @@ class Share:
 
 
 def selection(requests: bool | str | float, slow_seconds: float) -> Selection | None:
-    """What `log.requests` selects.
+    """The selection of `log.requests`.
 
     Args:
         requests: Its value, other than False.

@@ -27,7 +27,7 @@ BACKGROUND_FILE: Final = "twistd.log"
 """Where twistd logs in the background unless it is told otherwise; in the working folder."""
 
 _TAKEN: Final = frozenset({"time", "level", "namespace", "worker", "message", "traceback"})
-"""What a line has beside the fields that a logger was given."""
+"""The parts of a line beside the fields of a logger."""
 
 _BETWEEN_BLANKS: Final = re.compile(r"[^\n\t]+")
 

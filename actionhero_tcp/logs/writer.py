@@ -1,4 +1,4 @@
-"""Writes a log in a thread of its own, so that a slow reader or disk holds up nobody else.
+"""Writes a log in a separate thread, so that a slow reader or disk holds up nobody else.
 
 The reactor hands over bytes and goes on. A pipe whose reader has stopped, a full FIFO or a disk
 that hangs holds up this thread alone; what does not fit the queue meanwhile is dropped and
@@ -40,7 +40,7 @@ class LogWriter:
 
     Args:
         file: What it writes to.
-        max_queued_bytes: What waits at most. A piece larger than that waits by itself.
+        max_queued_bytes: The limit of the queue. A piece larger than that waits by itself.
         on_drop: Called with the number of lines that did not fit, each time.
     """
 
@@ -159,7 +159,7 @@ class LogWriter:
                 lost, self._lost = self._lost, 0
             else:
                 lost = 0
-        # Whoever hears of this may write to this same log.
+        # A receiver of this may write to the same log.
         failing, self._failing = self._failing, reason is not None
         if reason is not None and not failing:
             _log.error(

@@ -1,1 +1,1 @@
-"""What touches sockets, TLS and Twisted's private names."""
+"""Sockets, TLS and Twisted's private names."""

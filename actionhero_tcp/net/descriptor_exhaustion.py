@@ -1,4 +1,4 @@
-"""What a listening port does when the process has no file descriptor left for a client.
+"""Handles a listening port when the process has no file descriptor left for a client.
 
 Twisted then takes those who wait with a descriptor that it keeps for this, and drops them. It
 logs three lines for each; and where something else has got hold of that descriptor, it tries

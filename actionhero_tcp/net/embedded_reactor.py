@@ -101,7 +101,7 @@ def release(reactor: EmbeddedReactor) -> None:
     """Give a reactor back; it ends when nobody uses it any more.
 
     Args:
-        reactor: What `acquire` has returned.
+        reactor: The result of `acquire`.
     """
     reactor.users -= 1
     if reactor.users:

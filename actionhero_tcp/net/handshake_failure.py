@@ -34,7 +34,7 @@ _ALERT: Final = " alert "
 
 
 class Verification:
-    """What came of the check of a client's certificate.
+    """The result of the check of a client's certificate.
 
     Attributes:
         error: The number of OpenSSL's first error; 0 where there was none.
@@ -60,7 +60,7 @@ def reason_of(error: BaseException | None, transport: Any) -> tuple[str, str | N
     """Why a connection ended during its TLS handshake.
 
     Args:
-        error: What its transport was lost with.
+        error: The reason for the loss of its transport.
         transport: The transport.
 
     Returns:

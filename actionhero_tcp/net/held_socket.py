@@ -15,7 +15,7 @@ from twisted.internet import unix
 
 
 class Held:
-    """What a port does to its socket, and may not do to one that others hold too."""
+    """Calls of a port on its socket that are wrong for a shared one."""
 
     def bind(self, address: Any, /) -> None:
         """Does nothing: it is bound."""

@@ -39,7 +39,7 @@ _CERTIFICATE: Final = re.compile(
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Certificates:
-    """Gives each new connection the certificate that is in force at that time.
+    """Gives each new connection the certificate that is current at that time.
 
     Args:
         context: Returns what `load` gave; a reload may change it.
@@ -50,7 +50,7 @@ class Certificates:
 
     @property
     def expires_at(self) -> float:
-        """When the certificate in force expires, in seconds since 1970."""
+        """When the current certificate expires, in seconds since 1970."""
         certificate = SSL.Connection(self._context(), None).get_certificate()
         assert certificate is not None
         return certificate.to_cryptography().not_valid_after_utc.timestamp()
@@ -168,14 +168,14 @@ def load_pair(key_file: str, cert_file: str) -> tuple[crypto.PKey, crypto.X509, 
 
 
 def _trust(authorities: list[crypto.X509]) -> Any:
-    """Who may sign the certificates of clients; None where these need not show any."""
+    """The authorities for the certificates of clients; None if clients need none."""
     if not authorities:
         return None
     return trustRootFromCertificates([Certificate(authority) for authority in authorities])
 
 
 def identity(certificate: crypto.X509) -> dict[str, Any]:
-    """Who a client is, as the certificate says that it has shown.
+    """The identity of a client, from its certificate.
 
     Returns:
         ``commonName`` (the last of the subject; "" where there is none), ``subject`` (as

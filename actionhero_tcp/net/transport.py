@@ -59,8 +59,8 @@ def _connection_lost() -> ConnectionLost:
 class WriteAtOnce(_Base):
     """Mixed into a server-side transport: sends at once while nothing is buffered.
 
-    What the kernel does not take, and every error, is left to the reactor's own way of
-    writing, so that producers, half-close and the loss of the connection work as ever.
+    The reactor writes the rest, and handles every error, as usual, so that producers, half-close
+    and the loss of the connection work as ever.
 
     Attributes:
         send_now: Has the kernel take some bytes, and tells how many it took; None where something
@@ -90,7 +90,7 @@ class WriteAtOnce(_Base):
             sent = send(data)
         except OSError as error:
             if isinstance(error, ConnectionError | TimeoutError):
-                # The kernel tells of a lost connection once. To read would find a mere end
+                # The kernel reports a lost connection once. To read would find a mere end
                 # now, as of a client that sends nothing more.
                 self.doRead = _connection_lost  # type: ignore[method-assign]
             # It takes nothing now; or it is an error, which the reactor's own write meets
@@ -141,7 +141,7 @@ class WriteAtOnce(_Base):
         self._open = False
         self.send_now = None
 
-    # On its way out, and under TLS of its own, all goes through the reactor.
+    # During closing, and under its own TLS, all goes through the reactor.
 
     def loseConnection(self) -> None:
         """Closes when all is sent."""
@@ -161,7 +161,7 @@ class WriteAtOnce(_Base):
     def readConnectionLost(self, reason: Any) -> None:
         """The other end sends nothing more, or has reset the connection.
 
-        epoll may tell of a reset while the kernel is still at it, as an error with nothing to
+        epoll may report a reset while the kernel is still at it, as an error with nothing to
         read, and Twisted takes that for a clean end. The socket knows which it was.
         """
         if self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -172,7 +172,7 @@ class WriteAtOnce(_Base):
     def connectionLost(self, reason: Any) -> None:
         """The connection is gone."""
         self._shut()
-        # Whoever counts knows this transport.
+        # The counter knows this transport.
         self.on_buffered = None
         super().connectionLost(reason)
 
@@ -191,7 +191,7 @@ class UNIXTransport(WriteAtOnce, unix.Server):
 
 
 def writer_at_once(transport: Any) -> Callable[[bytes], object]:
-    """What writes to a client's transport, which is Twisted's, as `WriteAtOnce` does.
+    """Writes to a client's transport, which is Twisted's, as `WriteAtOnce` does.
 
     Args:
         transport: The transport; of other kinds than plain TCP and UNIX connections it is its
@@ -208,7 +208,7 @@ def writer_at_once(transport: Any) -> Callable[[bytes], object]:
         try:
             sent = transport.socket.send(data)
         except OSError:
-            # As above: the reactor's own write meets the error, too.
+            # As above: the reactor's own write also meets the error.
             sent = 0
         if sent < len(data):
             write(data[sent:])

@@ -17,6 +17,8 @@ from ..config.field import FieldInfo
 from ..config.sections import Config
 from ..errors import StartError
 from ..workers import worker
+from .help_page import meaning, only_meaning, page
+from .output import print_text
 
 PROGRAM = "twistd actionhero"
 
@@ -43,15 +45,6 @@ def _coerce_part(info: FieldInfo) -> Callable[[str], Any]:
     return coerce
 
 
-def _help(info: FieldInfo) -> str:
-    default = info.default
-    if isinstance(default, bool):
-        default = "yes" if default else "no"
-    elif isinstance(default, tuple):
-        default = ", ".join(default)
-    return f"{info.help} [default: {default}]" if default != "" else info.help
-
-
 _PARAMETERS = [info for info in configuration.fields() if info.type not in (bool, tuple)]
 _FLAGS = [info for info in configuration.fields() if info.type is bool]
 _PARTS = [info for info in _FLAGS if info.only]
@@ -64,7 +57,7 @@ class Options(usage.Options):
     Attributes:
         configuration: The whole configuration, once the options are parsed.
         arguments: The command line, from after the word ``actionhero`` on.
-        lists: What options that may be given several times were given, by section and field.
+        lists: The values of repeatable options, by section and field.
     """
 
     synopsis = "[options]"
@@ -74,21 +67,21 @@ class Options(usage.Options):
     )
     optParameters = [
         ["config", "c", None, "the config file (JSON); relative paths in it count from its folder"],
-        *([info.option, None, None, _help(info), _coerce(info)] for info in _PARAMETERS),
+        *([info.option, None, None, meaning(info), _coerce(info)] for info in _PARAMETERS),
         *(
             [
                 f"{info.option}-only",
                 None,
                 None,
-                f"a part of what --{info.option} turns on: {', '.join(info.only)}, or a share",
+                only_meaning(info),
                 _coerce_part(info),
             ]
             for info in _PARTS
         ),
     ]
     optFlags = [
-        ["check-config", None, "check everything, print the configuration in force, and end"],
-        *([info.option, None, _help(info)] for info in _FLAGS),
+        ["check-config", None, "check everything, print the effective configuration, and end"],
+        *([info.option, None, meaning(info)] for info in _FLAGS),
         *([f"no-{info.option}", None, f"the opposite of --{info.option}"] for info in _FLAGS),
     ]
 
@@ -100,13 +93,24 @@ class Options(usage.Options):
 
     def opt_version(self) -> None:
         """Display the version of the server, and of Twisted, and exit."""
-        print(f"actionhero-tcp {version('actionhero-tcp')} on Twisted {version('Twisted')}")
+        print_text(f"actionhero-tcp {version('actionhero-tcp')} on Twisted {version('Twisted')}")
         raise SystemExit(0)
+
+    def opt_help(self) -> None:
+        """Display this help and exit."""
+        print_text(str(self))
+        raise SystemExit(0)
+
+    def getUsage(self, width: int | None = None) -> str:
+        """Return the help: the options by section, the most used first."""
+        columns = os.environ.get("COLUMNS", "")
+        return "\n" + page(self.longdesc, width or (int(columns) if columns.isdecimal() else 80))
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Reads the command line; what is wrong with it ends the start with one line."""
         self.arguments = options or ()
         try:
+            self._refuse_abbreviations(self.arguments)
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             text = str(error).removeprefix("Parameter type enforcement failed: ")
@@ -114,6 +118,26 @@ class Options(usage.Options):
             raise SystemExit(f"{PROGRAM}: {text} (--help lists the options)") from None
         except StartError as error:
             raise SystemExit(f"{PROGRAM}: {error}") from None
+
+    def _refuse_abbreviations(self, words: Sequence[str]) -> None:
+        """Refuse beginnings of options, which `usage` would take for the whole.
+
+        A later version may have another option that begins so.
+        """
+        takes_value = {each.rstrip("="): each.endswith("=") for each in self.longOpt}
+        waiting = iter(words)
+        for word in waiting:
+            if word == "--" or not word.startswith("-"):
+                return
+            name, equals, _ = word[2:].partition("=")
+            if not word.startswith("--"):
+                has_value = f"{word[1:]}:" in self.shortOpt
+            elif name in takes_value:
+                has_value = takes_value[name] and not equals
+            else:
+                raise usage.UsageError(f"option --{name} not recognized")
+            if has_value:
+                next(waiting, None)
 
     def _near(self, text: str) -> str:
         """Returns a hint at the option that an unknown one is most like; empty for other errors."""
@@ -193,7 +217,7 @@ def _add_list_option(info: FieldInfo) -> None:
         field = info.section, info.name
         self.lists[field] = (*self.lists.get(field, ()), text)
 
-    add.__doc__ = _help(info)
+    add.__doc__ = meaning(info)
     setattr(Options, f"opt_{info.option.replace('-', '_')}", add)
 
 

@@ -22,6 +22,18 @@ def print_json(text: str) -> None:
         text.encode(stream.encoding or "ascii")
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text), indent=2)
+    print_text(text)
+
+
+def print_text(text: str) -> None:
+    """Prints a text.
+
+    Raises:
+        StartError: It cannot be written; the text says why.
+    """
+    stream = sys.stdout
+    if stream is None:
+        return
     try:
         print(text, file=stream, flush=True)
     except OSError as error:

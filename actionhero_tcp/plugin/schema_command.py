@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def described(config: Config, reactor: Any, *, whole: bool) -> Schema:
-    """What a server of a configuration takes and answers.
+    """The inputs and answers of a server of a configuration.
 
     Args:
         config: The configuration.

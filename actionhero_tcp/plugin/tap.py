@@ -54,7 +54,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     from twisted.internet import reactor
 
     if not use_monotonic_time(reactor):
-        _log.warn("timers follow the wall clock: the reactor keeps a clock of its own")
+        _log.warn("timers follow the wall clock: the reactor keeps another clock")
     config = options.configuration
     try:
         if options["check-config"]:

@@ -12,7 +12,7 @@ DEFAULT_PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
 
 MIN_SECRET: Final = 3
-"""Shorter passwords are not looked for in the texts of errors: they stand in every other word."""
+"""Shorter passwords are not looked for in the texts of errors: they occur in every other word."""
 
 FORMS: Final = (
     "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or "
@@ -60,7 +60,7 @@ class RedisAddress:
 
         Raises:
             StartError: It is none of them, or has a part that means nothing here. The text
-                repeats nothing of the URL, in which a password may stand anywhere.
+                repeats nothing of the URL, which may have a password anywhere.
         """
         scheme, colon, rest = url.partition(":")
         scheme = scheme.lower()
@@ -167,7 +167,7 @@ def _take_query(place: str) -> tuple[str, int | None]:
     """Takes ``?db=N`` off the end.
 
     Returns:
-        What stands before it, and the database, if it names one.
+        The text before it, and the database, if it names one.
     """
     if "#" in place:
         raise _refusal("has a part after #, which means nothing here; a # in a path is %23")

@@ -1,8 +1,8 @@
 """Rooms over Redis: one room is one room, whichever process a member is connected to.
 
 For each room that has a member here this process subscribes to the room's channel and keeps
-the list of the members elsewhere. That list is read once, when the subscription is in force,
-and then kept by what comes over the channel: who joined, who left, and what was said, all in
+the list of the members elsewhere. That list is read once, when the subscription is active, and then
+maintained from the channel: who joined, who left, and what was said, all in
 the order in which Redis got it.
 """
 
@@ -47,16 +47,16 @@ EXPIRY_SECONDS: Final = 3600
 """Keys that nobody refreshes go by themselves, should all processes die at once."""
 
 CLIENTS_AT_ONCE: Final = 1000
-"""So many clients are told of in one command."""
+"""The number of clients in one command."""
 
 MAX_OPENING: Final = 500
 """So many rooms are subscribed to and read at the same time; further ones wait by their names."""
 
 MAX_JOINED_BYTES: Final = 64 * 1024
-"""What one client says at once goes to a room in messages of so many bytes."""
+"""A client's text goes to a room in messages of so many bytes."""
 
 COMMAND_BYTES: Final = 300
-"""What a command takes beside what is said, about."""
+"""The approximate size of a command beside the text."""
 
 Entry = tuple[Command, str | None, int]
 """A command on its way to Redis, the client whose it is, and the bytes that it counts for."""
@@ -68,7 +68,7 @@ class _Room:
     Attributes:
         roster: Its members elsewhere.
         opener: The client whose coming has opened it; None where it is nobody's.
-        waiting: What happened here before the subscription was in force; None afterwards.
+        waiting: Local events from before the subscription was active; None afterwards.
     """
 
     __slots__ = ("opener", "roster", "waiting")
@@ -85,13 +85,13 @@ class _Room:
 
 
 class _Said:
-    """What one client has said to one room without anything else between, to go out as one.
+    """Consecutive messages of one client to one room, to go out as one.
 
     Attributes:
         room: The room.
-        head: What the message begins with.
+        head: The beginning of the message.
         speaker: The client; None where it is nobody's.
-        lines: What was said.
+        lines: The text.
         size: The bytes that it counts for.
     """
 
@@ -277,7 +277,7 @@ class RedisBus:
     # What happens to Redis
 
     def begin(self, node: str) -> None:
-        """Redis is here, or has forgotten this process: everything is told it anew."""
+        """Redis is here, or has forgotten this process: it gets everything again."""
         self.flush()
         self.node = node
         self._own = message.beginning(node)
@@ -323,7 +323,7 @@ class RedisBus:
 
     def drop(self, dead: Callable[[str], bool]) -> None:
         """Forgets the members of dead processes; the listeners here hear that they have left."""
-        # Who hears it may be cut off for being slow, and leave rooms meanwhile.
+        # A receiver may be cut off for being slow, and leave rooms meanwhile.
         for state in tuple(self._rooms.values()):
             state.roster.drop(dead)
 
@@ -353,7 +353,7 @@ class RedisBus:
         elif happening[1] == SAID_EXCEPT:
             self._listener.hear(room, message.line_of(data), None, happening[2])
         elif state.waiting is not None and not state.roster.known:
-            # A subscription that is about to end still tells of it, but not of what follows.
+            # A subscription that is about to end still delivers this, but nothing after it.
             return
         elif not state.roster.hear(happening):
             self._link.failures += 1
@@ -412,7 +412,7 @@ class RedisBus:
         self._put(state.waiting or [])
 
     def _subscribed(self, _: object, room: str, state: _Room) -> None:
-        """From now on nothing is missed: those here are told of, and those elsewhere read."""
+        """From now on nothing is missed: local members are announced, and others read."""
         if self._rooms.get(room) is not state or self.node is None:
             self._opened(state)
             self._open_next()
@@ -425,7 +425,7 @@ class RedisBus:
         read.addErrback(self._failed, state)
 
     def _failed(self, _: Failure, state: _Room) -> None:
-        """Redis refuses what a room needs: the next heartbeat begins anew."""
+        """Redis refuses what a room needs: the next heartbeat rejoins."""
         self._link.failures += 1
         self._opened(state)
 
@@ -457,7 +457,7 @@ class RedisBus:
             )
 
     def _enrolment(self, room: str, clients: Sequence[str]) -> list[Command]:
-        """What tells Redis, and then the others, of members here."""
+        """Announces members here to Redis, and then to the others."""
         if not clients or self.node is None:
             return []
         members, held = self._keys.room(room), self._keys.held(self.node)

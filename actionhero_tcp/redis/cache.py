@@ -128,8 +128,8 @@ class RedisCache:
         link: The line to Redis.
         keys: The names there.
         account: Is charged for the calls that have no reply yet.
-        live: The settings in force, which say how many entries there may be, on all nodes
-            together. Redis bounds its memory by its own ``maxmemory``.
+        live: The current settings, which limit the entries, on all nodes together. Redis bounds its
+            memory by its own ``maxmemory``.
 
     Attributes:
         hits: See `Cache`.

@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 
 class CatchUp(Generic[Item]):
-    """What Redis has executed, and our subscriber may not have read.
+    """Commands that Redis has executed, and our subscriber may not have read.
 
     Args:
         ask: Asks Redis for a reply on the subscriber's connection, which comes after all that

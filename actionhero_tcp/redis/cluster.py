@@ -92,7 +92,7 @@ if #entries < tonumber(ARGV[5]) then
 end
 return #entries
 """
-"""What a node holds, nodes, requests; its id, its process, what rooms' names begin with, clients,
+"""The data of a node, nodes, requests; its id, its process, what rooms' names begin with, clients,
 how many entries, how many processes are counted apart. The requests that it has served stay in the
 sum, until the last node goes."""
 
@@ -145,7 +145,7 @@ class Cluster:
         return sorted(nodes - {self._stats.id})
 
     def status(self) -> dict[str, object]:
-        """What the `status` action tells of the cluster."""
+        """The part of the `status` action about the cluster."""
         redis: dict[str, object] = {"connected": not self.error, "lost": self._bus.lost}
         if self.error:
             redis["error"] = self.error
@@ -266,7 +266,7 @@ class Cluster:
         elif self._bus.node != node:
             return
         elif not known or self._link.failures != self._failures:
-            _log.warn("this node was taken for dead, or Redis has refused something: all anew")
+            _log.warn("this node was taken for dead, or Redis has refused something: rejoining")
             self._beat(joining=True)
             return
         else:

@@ -149,7 +149,7 @@ class RedisConnection(Factory):
 
         Args:
             commands: The commands.
-            pending: What takes their replies.
+            pending: Takes their replies.
 
         Returns:
             Whether the connection is ready; where it is not, nothing is sent.

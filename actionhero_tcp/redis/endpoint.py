@@ -27,7 +27,7 @@ CONNECT_SECONDS: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """What TLS to Redis uses beside the system's authorities.
+    """The files for TLS to Redis beside the system's authorities.
 
     Attributes:
         ca_file: The authorities that may have signed Redis' certificate, as PEM; empty for
@@ -48,7 +48,7 @@ def connector(address: RedisAddress, files: TlsFiles, reactor: Any) -> Any:
 
     Args:
         address: Where Redis is.
-        files: What TLS uses.
+        files: The files for TLS.
         reactor: The reactor.
 
     Raises:

@@ -100,6 +100,6 @@ class InFlight:
             if client in self._held and own <= SHARE_BYTES * RELEASE:
                 self._held.discard(client)
                 released.append(client)
-        # What they send now is counted by what is left.
+        # Their further messages count against the rest.
         for client in released:
             self._release(client)

@@ -12,7 +12,7 @@ class Keys:
     """All names under one prefix.
 
     Args:
-        prefix: What all of them begin with.
+        prefix: The prefix of all of them.
     """
 
     __slots__ = (
@@ -49,7 +49,7 @@ class Keys:
 
     @property
     def any_room(self) -> str:
-        """What the names of all rooms' hashes begin with."""
+        """The prefix of the hashes of all rooms."""
         return self._room
 
     def said(self, room: str) -> str:

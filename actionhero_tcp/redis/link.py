@@ -45,7 +45,7 @@ class RedisLink:
         reactor: The reactor.
         rights: Checks what the user may do; None for no check.
         write_batch: Spans the handling of what comes in one chunk.
-        tls: What TLS uses.
+        tls: The files for TLS.
 
     Attributes:
         failures: How many of the commands that were sent without waiting have failed.
@@ -218,7 +218,7 @@ class RedisLink:
         if ready == len(self._connections):
             self._check_rights()
         elif ready < before:
-            # What one of them has missed the others must not act on.
+            # The others must not act on an event that one of them has missed.
             for each in self._connections:
                 each.drop()
             self._set_reachable(False)

@@ -1,4 +1,4 @@
-"""What other nodes ask this one to do with its clients."""
+"""Requests of other nodes about clients of this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes tell each other over the channel of a room, and whose it is.
+"""Messages between processes over the channel of a room, and their senders.
 
 A message is a line of JSON, ``[node, event, words]``, and for what was said the line that the
 listeners get after it. It begins with the node, so that each process knows its own.
@@ -36,17 +36,17 @@ def head(node: str | None, event: str, words: list[str]) -> bytes:
 
 
 def beginning(node: str) -> bytes:
-    """What all messages of a process begin with, in each of its incarnations."""
+    """The prefix of all messages of a process, in each of its incarnations."""
     return f'["{node.partition(".")[0]}.'.encode()
 
 
 def line_of(message: bytes) -> bytes:
-    """What was said, as its listeners get it."""
+    """The text, as its listeners get it."""
     return message[message.index(b"\n") + 1 :]
 
 
 def parse(message: bytes) -> Happening | None:
-    """What a message tells; None where it is none of ours."""
+    """The content of a message; None if it is none of ours."""
     first, _, line = message.partition(b"\n")
     try:
         node, event, words = ujson.loads(first)

@@ -1,6 +1,6 @@
 """The protocol of Redis, RESP: commands go out in one piece, replies come in their order.
 
-hiredis packs and reads; what waits for a reply stands in a queue.
+hiredis packs and reads; calls that wait for a reply are in a queue.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RedisError(Exception):
 
 
 class Pending(Interface):
-    """What waits for replies.
+    """The calls that wait for replies.
 
     Attributes:
         awaited: How many replies are still to come.
@@ -127,13 +127,13 @@ class RedisProtocol(Protocol):
     """One connection.
 
     Args:
-        owner: Who made it.
+        owner: Its maker.
         write_batch: Spans the handling of what comes in one chunk.
         on_message: Called with the channel and the message of what was published; None on a
             connection that subscribes to nothing.
 
     Attributes:
-        pending: What waits for replies, in the order of the commands.
+        pending: The calls that wait for replies, in the order of the commands.
         received: How many chunks have come: whoever looks twice sees whether Redis is silent.
 
     Raises:
@@ -165,7 +165,7 @@ class RedisProtocol(Protocol):
 
         Args:
             commands: The commands.
-            pending: What takes their replies, in this order.
+            pending: Takes their replies, in this order.
 
         Returns:
             How many bytes they are.
@@ -219,7 +219,7 @@ class RedisProtocol(Protocol):
         text = self._broken or f"the connection was lost: {reason.getErrorMessage()}"
         self._broken = text
         with self._write_batch:
-            # Who hears of a failure may send the next command here, which fails as well.
+            # A receiver of a failure may send the next command here, which fails as well.
             while self.pending:
                 self.pending.popleft().fail(text)
         self._owner.connection_lost(self, text)

@@ -1,4 +1,4 @@
-"""What an ACL user of Redis has to be allowed, and which of it a user lacks.
+"""The rights that an ACL user of Redis needs, and those that a user lacks.
 
 A right that is missing would show late, and only as messages that never arrive. So each new
 connection tries all of them, on a key and a channel that nothing else uses.

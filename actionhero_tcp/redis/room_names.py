@@ -44,7 +44,7 @@ class RoomNames:
         return found.addCallbacks(lambda replies: any(replies), lambda _: False)
 
     def creation(self, rooms: Iterable[str]) -> list[Command]:
-        """Write the commands that tell of rooms created here."""
+        """Write the commands that announce rooms created here."""
         words = [word for room in rooms for word in (room, "1")]
         if not words:
             return []

@@ -11,12 +11,12 @@ from ..rooms.listening import is_ear
 from .message import ANNOUNCED, ARRIVED, JOINED, LEFT, Happening, incarnation
 
 MAX_EARLY: Final = 10_000
-"""So many members may come and go elsewhere until the list of a room is read. Where they are
-more, all lists are read anew with the next heartbeat."""
+"""So many members may come and go elsewhere until the list of a room is read. With more of them,
+all lists are read again at the next heartbeat."""
 
 
 class Listener(Protocol):
-    """Who hears what comes from other processes: the rooms, or a stand-in in tests."""
+    """The receiver of messages of other processes: the rooms, or a stand-in in tests."""
 
     def hear(
         self, room: str, line: bytes, match: Match | None, exclude: Collection[str] = ()
@@ -59,7 +59,7 @@ class Roster:
         elsewhere: The members: the client's id, and the process.
         known: Whether the listeners here know of them.
         ears: How many of these stand for clients that only listen; see `rooms.listening`.
-        early: What was heard before the list was read; None afterwards.
+        early: The messages from before the list was read; None afterwards.
     """
 
     __slots__ = ("_listener", "_room", "_seen", "early", "ears", "elsewhere", "known")

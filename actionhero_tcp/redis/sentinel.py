@@ -1,4 +1,4 @@
-"""Finds the Redis that Sentinels have made the master, anew for each connection."""
+"""Finds the Redis that Sentinels have made the master, again for each connection."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SentinelEndpoint:
         )
 
     async def _ask(self, host: str, port: int) -> tuple[str, int]:
-        """What one Sentinel takes for the master."""
+        """The master according to one Sentinel."""
         connecting = tcp(self._reactor, host, port, ASK_SECONDS).connect(_Factory())
         protocol: RedisProtocol = await connecting
         try:

@@ -1,4 +1,4 @@
-"""What carries rooms from one server process to the others; by default there are no others."""
+"""Carries rooms from one server process to the others; by default there are no others."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Bus(Protocol):
 
         Args:
             room: The room.
-            line: What the members of the other processes get.
-            match: Who of them; None for all.
+            line: The message for members of the other processes.
+            match: The members that get it; None for all.
             exclude: The ids of those that do not get it, where there is no match.
         """
 

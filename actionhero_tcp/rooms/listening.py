@@ -1,4 +1,4 @@
-"""Who hears what is said in a room without being one of its members."""
+"""Clients that listen to a room without being its members."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Rooms:
 
     Args:
         write_batch: Messages of one write batch go out in one write for each member.
-        live: The settings in force. Rooms with more members than ``announceLimit`` do not announce
+        live: The current settings. Rooms with more members than ``announceLimit`` do not announce
             who comes and goes; only the application takes clients into rooms whose names begin
             with ``privateRooms``, where that is not empty.
 
@@ -51,14 +51,14 @@ class Rooms:
         broadcasts: How many messages were delivered to members of this process.
         deliveries: How many members got one, counted once for each message.
         bus: Carries what happens in rooms to the other processes, should there be any.
-        listening: Who hears what is said in rooms without being in them.
+        listening: The clients that listen to rooms without being in them.
     """
 
     def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
         self._write_batch = write_batch
         self._live = live
         self._rooms: dict[str, dict[Connection, Outlet]] = {}
-        # Memberships of clients for which room messages are written in a form of their own.
+        # Memberships of clients for which room messages are written in another form.
         self._adapted = 0
         self._created: set[str] = set()
         self.broadcasts: int = 0
@@ -273,7 +273,7 @@ class Rooms:
             self._deliver(line, listeners)
         self.bus.say(room, line, match)
 
-    # What the bus tells; see `redis.bus.Listener`.
+    # An event of the bus; see `redis.bus.Listener`.
 
     def hear(
         self, room: str, line: bytes, match: Match | None, exclude: Collection[str] = ()

@@ -44,7 +44,7 @@ class Refusal:
     Attributes:
         reason: For the log and the counters.
         limit: The limit that it would break, by its key.
-        error: What the client is told.
+        error: The text for the client.
     """
 
     reason: str
@@ -77,7 +77,7 @@ class Admission:
         descriptors: The process's limit of open files.
         clock: Tells the time.
         stats: Counts the refusals.
-        memory: What all clients hold.
+        memory: The memory of all clients.
 
     Raises:
         StartError: ``maxConnections`` is more than the process can hold.
@@ -149,7 +149,7 @@ class Admission:
         """Counts an admitted client for where it comes from.
 
         Args:
-            network: What `network_of` makes of its address.
+            network: Its network, from `network_of`.
 
         Returns:
             None, or why it may not stay; then it counts as refused from now on.
@@ -226,7 +226,7 @@ def raise_descriptor_limit() -> int:
     """Raises the soft limit of open files as far as the system allows.
 
     Returns:
-        The limit that is in force now.
+        The current limit.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS_WANTED

@@ -28,7 +28,7 @@ _log = Logger()
 
 
 class BackPressureOwner(Protocol):
-    """Who closes the connection: the protocol, or a stand-in in tests."""
+    """Closes the connection: the protocol, or a stand-in in tests."""
 
     @property
     def is_lingering(self) -> bool:
@@ -48,10 +48,10 @@ class BackPressure:
     Args:
         owner: Is told when the client cannot be waited for.
         transport: The client's transport.
-        context: What all connections share.
+        context: The context of all connections.
 
     Attributes:
-        account: What the client makes the process hold.
+        account: The memory that the client makes the process hold.
     """
 
     __slots__ = (

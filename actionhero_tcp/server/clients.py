@@ -39,7 +39,7 @@ class Clients:
     """Knows all clients, those in their handshake included.
 
     Args:
-        context: What they share.
+        context: Their common context.
     """
 
     def __init__(self, context: ServerContext) -> None:

@@ -26,7 +26,7 @@ _log = Logger()
 
 
 class ConnectHooksOwner(Protocol):
-    """Who is told what was decided: the handshake, or a stand-in in tests."""
+    """The receiver of the decision: the handshake, or a stand-in in tests."""
 
     def admitted(self) -> None:
         """The client may come in."""
@@ -93,7 +93,7 @@ class ConnectHooks:
     Args:
         owner: Is told what was decided.
         connection: The client.
-        context: What all connections share.
+        context: The context of all connections.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class ConnectHooks:
         self._owner.turned_away(ClientError(NOT_IN_TIME))
 
     def _error(self, failure: Failure) -> ClientError:
-        """What the client is told; an error that is none of its business is logged."""
+        """The text for the client; internal errors are logged."""
         if isinstance(failure.value, ClientError):
             return failure.value
         log_failure(_log, "a hook of on_connect failed, its client is refused", failure)

@@ -1,4 +1,4 @@
-"""What all connections of a server share."""
+"""The parts that all connections of a server share."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class ServerContext:
-    """What all connections of a server share; a record of its parts, and so a long one.
+    """The parts that all connections of a server share.
 
     Attributes:
-        dialect: What the clients speak.
+        dialect: The dialect of the clients.
         router: Answers lines.
         runner: Runs actions.
         api: The server's face to actions and hooks.
@@ -37,11 +37,11 @@ class ServerContext:
         stats: The counters.
         write_batch: The write batch of all outboxes.
         queue: The clients whose lines wait for their turn.
-        memory: What all clients hold.
+        memory: The memory of all clients.
         admission: Decides who may connect.
         clock: Calls later.
         connections: The connected clients by id.
-        live: The settings in force.
+        live: The current settings.
         log: The request log, or None.
     """
 

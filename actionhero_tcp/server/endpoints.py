@@ -173,7 +173,7 @@ def secured(text: str, endpoint: Any, certificates: Certificates, clock: Any = N
     Args:
         text: Its description.
         endpoint: The endpoint.
-        certificates: The certificates in force.
+        certificates: The current certificates.
         clock: The reactor; None for the global one.
 
     Raises:
@@ -181,7 +181,7 @@ def secured(text: str, endpoint: Any, certificates: Certificates, clock: Any = N
     """
     reason = None
     if isinstance(endpoint, SSL4ServerEndpoint):
-        reason = "this has a TLS of its own"
+        reason = "this has separate TLS settings"
     elif isinstance(endpoint, ProxiedEndpoint):
         reason = "its TLS ends in the proxy"
     if reason is not None:

@@ -20,9 +20,9 @@ class ActionHeroFactory(Factory):
     """Makes a protocol for each client.
 
     Args:
-        context: What the connections share.
+        context: The context of the connections.
         clients: Knows all of them.
-        dialects: What those share that speak a certain dialect, by its name.
+        dialects: The contexts of other dialects, by name.
 
     Attributes:
         context: See above.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class HandshakeOwner(Protocol):
-    """Who is on its way in: the protocol, or a stand-in in tests."""
+    """The arriving client: the protocol, or a stand-in in tests."""
 
     def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
         """The client's state; its attributes say who it is, where it has shown a certificate."""
@@ -42,17 +42,17 @@ class HandshakeOwner(Protocol):
 
 
 class Handshake:
-    """What stands between a connection and its welcome.
+    """The steps between a connection and its welcome.
 
     Args:
         owner: Is told how it went.
         transport: The client's transport.
-        context: What all connections share.
+        context: The context of all connections.
 
     Attributes:
         network: What it is counted as by its address; None where it is not counted.
-        error: What was wrong with what the client sent, or why the application did not let it
-            in, for the log; None where nothing was.
+        error: The fault in the client's input, or the refusal of the application, for the log; None
+            without one.
     """
 
     __slots__ = (
@@ -82,7 +82,7 @@ class Handshake:
         """Gives why the connection ended where it was lost on its way in.
 
         Args:
-            error: What its transport was lost with.
+            error: The reason for the loss of its transport.
         """
         if not isinstance(self._transport, TLSMemoryBIOProtocol) or self._connect_hooks is not None:
             return close_reasons.CONNECTION_LOST

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ReaderOwner(Protocol):
-    """Who holds the transport: the protocol, or a stand-in in tests."""
+    """The owner of the transport: the protocol, or a stand-in in tests."""
 
     def pause_reading(self) -> None:
         """Reads no more from the client for now."""
@@ -40,7 +40,7 @@ class LineReader:
     Args:
         owner: Pauses and resumes the transport.
         connection: The client.
-        context: What all connections share.
+        context: The context of all connections.
         account: Is charged with what waits.
 
     Attributes:

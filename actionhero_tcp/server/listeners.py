@@ -42,7 +42,7 @@ def settings_of(config: Config) -> Settings:
 
 
 def certificates_of(live: LiveSettings) -> tls.Certificates | None:
-    """The certificates in force, as new connections see them; None where nothing speaks TLS."""
+    """The current certificates, as new connections see them; None without TLS."""
 
     def in_force() -> SSL.Context:
         context = live.current.tls

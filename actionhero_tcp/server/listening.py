@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .platform import Platform
 
 STOP_RESERVE_SECONDS: Final = 5.0
-"""What stopping may take beyond its time limits before systemd ends it by force."""
+"""The time that stopping may take beyond its limits before systemd ends it by force."""
 
 _log = Logger()
 
@@ -87,13 +87,13 @@ class ListeningService(Service):
         self._listen()
 
     def startService(self) -> None:
-        """Has the logs written by threads of their own."""
+        """Starts the threads that write the logs."""
         super().startService()  # type: ignore[no-untyped-call]
         # Not sooner: a daemon has forked by now.
         self.logs.start()
 
     def reopen_logs(self) -> None:
-        """Opens the files of the logs anew, after they were moved away, and says so."""
+        """Reopens the files of the logs, after they were moved away, and logs it."""
         self.logs.reopen(self._logs_reopened)
 
     @property
@@ -122,7 +122,7 @@ class ListeningService(Service):
 
     def _logs_reopened(self, errors: list[str]) -> None:
         if not errors:
-            _log.info("opened the logs anew")
+            _log.info("reopened the logs")
         self._report_unopened(errors)
 
     def _report_unopened(self, errors: list[str]) -> None:
@@ -162,7 +162,7 @@ class ListeningService(Service):
 
 
 def stop_seconds(limits: Limits) -> float:
-    """How long a stop in good order may take."""
+    """How long a graceful shutdown may take."""
     # Six times the second one: hooks that still run, background tasks, hooks of the stop, the logs,
     # and blocking actions that do not return, each get as long again.
     return limits.drain_timeout + 6 * limits.close_timeout + STOP_RESERVE_SECONDS

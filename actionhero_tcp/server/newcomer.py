@@ -58,7 +58,7 @@ class Newcomer:
         """Looks at what the client has sent, until it has sent a line.
 
         Args:
-            data: What came.
+            data: The input.
             lines: The lines that it has completed.
 
         Returns:

@@ -19,7 +19,7 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What a service needs of its process.
+    """The process, as a service needs it.
 
     Attributes:
         reactor: The reactor.

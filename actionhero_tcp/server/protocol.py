@@ -1,7 +1,7 @@
 """The protocol of one client: its life from state to state, and the transport below it.
 
-`connection.state` has the states and their order. What reads the client's lines is a `LineReader`,
-what is sent to it waits in an `Outbox`, `BackPressure` stops the one while the other is full, and
+`connection.state` has the states and their order. A `LineReader` reads the client's lines, an
+`Outbox` queues the output, `BackPressure` stops the one while the other is full, and
 `Closing` ends the connection when all is sent.
 """
 
@@ -46,7 +46,7 @@ class ActionHeroProtocol(LineReceiver):
     buffer, which `wire.framing.LineSplitter` avoids. Raw mode has no meaning here.
 
     Args:
-        context: What all connections share.
+        context: The context of all connections.
         clients: Is told when the client is there, may stay, and is gone.
         handshake: Makes the client's handshake.
 

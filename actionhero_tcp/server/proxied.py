@@ -101,7 +101,7 @@ class ProxiedFactory(Factory):
 
 
 def _twisted_address(address: tuple[str, int] | str | None) -> Any:
-    """What a header says as one of Twisted's addresses; None for nothing."""
+    """The address in a header as one of Twisted's; None for none."""
     if address is None:
         return None
     if isinstance(address, str):

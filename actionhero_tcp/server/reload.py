@@ -21,7 +21,7 @@ class Reload:
     """Swaps the settings for those that the files have now: all of them or none.
 
     Args:
-        live: The settings in force.
+        live: The current settings.
         read: Reads the configuration.
         check: Checks a configuration against the process; may raise StartError.
     """
@@ -60,14 +60,14 @@ class Reload:
 
 
 def merge(current: Config, asked: Config) -> tuple[Config, list[str], list[str]]:
-    """What a reload makes of a configuration.
+    """The result of a reload.
 
     Args:
-        current: The one in force.
+        current: The current one.
         asked: The one that was read.
 
     Returns:
-        The one in force from now on; the keys that have changed; the keys whose change
+        The new one; the keys that have changed; the keys whose change
         needs a restart.
     """
     values: dict[tuple[str, str], Any] = {}

@@ -1,4 +1,4 @@
-"""What a service starts and stops with it, without knowing what it is."""
+"""Resources that a service starts and stops, without knowing what they are."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ActionHeroService(ListeningService):
         listeners: Where to listen.
         platform: The process around it.
         logs: Both logs.
-        resources: What starts and stops with it.
+        resources: Resources that start and stop with it.
         read_config: Reloads the configuration and the certificates; returns whether all was well.
     """
 

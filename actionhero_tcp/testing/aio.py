@@ -91,8 +91,8 @@ class AsyncFakeClient(ClientState):
 class AsyncFakeServer:
     """What ``async with FakeServer(…)`` gives: like that, with calls that are awaited.
 
-    Actions and hooks may await asyncio, whose time is the machine's own. What goes by the
-    server's clock, such as time limits and the cache, waits for ``server.clock.advance(60)``.
+    Actions and hooks may await asyncio, whose time is the machine's own. Everything on the server's
+    clock, such as time limits and the cache, waits for ``server.clock.advance(60)``.
 
     Args:
         application: What it serves.
@@ -100,9 +100,9 @@ class AsyncFakeServer:
 
     Attributes:
         clock: The clock, which is also ``api.reactor``.
-        errors: What the server has logged as errors. The block raises the first of those that
+        errors: The errors that the server has logged. The block raises the first of those that
             are still there at its end.
-        api: What actions get as ``api``.
+        api: The ``api`` of actions.
     """
 
     def __init__(self, application: Application, watch: ErrorWatch) -> None:
@@ -139,7 +139,7 @@ class AsyncFakeServer:
         """Stop at once, with the hooks of `on_stop`.
 
         Args:
-            error: What the test has raised.
+            error: The exception of the test.
 
         Raises:
             LoggedError: The server has logged an error, and the test has raised nothing.

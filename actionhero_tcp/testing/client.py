@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from .reactor import FakeReactor
 
 SAID: Final = {"message", "room", "from", "context", "sentAt"}
-"""What a line that was said in a room consists of."""
+"""The parts of a message in a room."""
 
 
 class ClientState:
-    """What a test can see of a client without a network, and how it hangs up.
+    """A client without a network, as a test sees it, and how it hangs up.
 
     Args:
         protocol: The server's protocol for it.
@@ -63,7 +63,7 @@ class ClientState:
 
     @property
     def connected(self) -> bool:
-        """Whether its connection stands."""
+        """Whether it is connected."""
         return self._transport.connected
 
     @property
@@ -78,7 +78,7 @@ class ClientState:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What the application keeps of it, as actions see it."""
+        """The attributes of it, as actions see them."""
         return self._connection.attributes
 
     @property
@@ -117,7 +117,7 @@ class ClientState:
         return response
 
     def hang_up(self) -> None:
-        """Closes the connection in good order: the server still answers what was asked."""
+        """Closes its end: the server still answers pending requests."""
         self._transport.hang_up()
         self._clock.settle()
 

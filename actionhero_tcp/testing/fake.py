@@ -44,8 +44,6 @@ class FakeServer:
 
     Attributes:
         clock: The clock, which is also ``api.reactor``: ``server.clock.advance(60)``.
-        errors: In a ``with`` block, what the server has logged as errors. The block raises the
-            first of those that are still there at its end.
 
     Raises:
         StartError: An action, a hook or the configuration is not right.
@@ -77,12 +75,15 @@ class FakeServer:
 
     @property
     def api(self) -> Api:
-        """What actions get as ``api``."""
+        """The ``api`` of actions."""
         return self._running().api
 
     @property
     def errors(self) -> list[LoggedError]:
-        """What the server has logged as errors; see above."""
+        """The errors that the server has logged in a ``with`` block.
+
+        The block raises the first of those that are still there at its end.
+        """
         return self._watch.errors
 
     def __enter__(self) -> FakeServer:
@@ -165,7 +166,7 @@ class FakeServer:
         return self.client.start(action, **params)
 
     def stop(self) -> Deferred[None]:
-        """Stops in good order: clients hear of it, and actions have their time to end.
+        """Shuts down gracefully: clients hear of it, and actions have their time to end.
 
         Returns:
             A Deferred that fires when no client is left; the clock has to move for it.

@@ -41,7 +41,7 @@ class Application:
 
     Attributes:
         config: The configuration.
-        own: What the functions are; None where the actions folder is loaded.
+        own: The kind of the functions; None where the actions folder is loaded.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Instance:
         clock: The clock, which is also its reactor.
 
     Attributes:
-        api: What actions get as ``api``.
+        api: The ``api`` of actions.
         errors: Why it could not start.
         serves: Whether it has started.
     """

@@ -1,4 +1,4 @@
-"""What a server logs as an error fails the test that uses it, as trial has it for failures."""
+"""An error in the log of a server fails the test that uses it, as trial has it for failures."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def report_errors(test: TestCase) -> None:
 
 @implementer(ILogObserver)
 class _Reporter:
-    """Logs errors of the server anew as failures, which trial notices."""
+    """Logs errors of the server again as failures, which trial notices."""
 
     def __call__(self, event: LogEvent) -> None:
         if _is_error(event) and "log_failure" not in event:
@@ -79,7 +79,7 @@ class ErrorWatch:
         """End.
 
         Args:
-            error: What the block has raised, which is not to be replaced.
+            error: The exception of the block, which is not to be replaced.
 
         Raises:
             LoggedError: The first error that is left.

@@ -17,7 +17,7 @@ from .reactor import FakeReactor
 class LoopReactor(FakeReactor):
     """A `FakeReactor` whose due calls come in the next pass of an event loop.
 
-    Its timers go by a clock that stands still until `advance`. Its threads are real ones, and
+    Its timers use a clock that only `advance` moves. Its threads are real ones, and
     hand their outcomes to the loop.
 
     Args:

@@ -62,7 +62,7 @@ def actionhero_server(
     for other in OTHERS:
         if request.node.get_closest_marker(other) is not None:
             pytest.fail(
-                f"the plugin of @pytest.mark.{other} runs this test in an event loop of its own: "
+                f"the plugin of @pytest.mark.{other} runs this test in its own event loop: "
                 "leave the marker out, or use async with FakeServer(…) in place of the fixture",
                 pytrace=False,
             )

@@ -20,9 +20,9 @@ _log = Logger()
 
 
 class FakeReactor(MemoryReactorClock):
-    """What actions have as ``api.reactor`` in a test, and the test as ``server.clock``.
+    """The ``api.reactor`` of actions in a test, and the test as ``server.clock``.
 
-    Its timers go by a clock that stands still until `advance`. Its threads are real ones;
+    Its timers use a clock that only `advance` moves. Its threads are real ones;
     the test waits for them, so that they have ended when a request returns to it.
 
     Attributes:
@@ -100,7 +100,7 @@ class FakeReactor(MemoryReactorClock):
         Thread(target=self._run, args=(done, partial(call, *args, **kwargs)), daemon=True).start()
 
     def _run(self, done: Callable[[bool, Any], object], call: Callable[[], object]) -> None:
-        """What a thread does."""
+        """The body of a thread."""
         try:
             success, outcome = True, call()
         except BaseException:

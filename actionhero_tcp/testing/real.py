@@ -38,7 +38,7 @@ class RealServer:
     Attributes:
         host: Where it listens: 127.0.0.1, unless ``bind_ip`` says otherwise.
         port: The port; this and the host are there once it has started.
-        api: What actions get as ``api``.
+        api: The ``api`` of actions.
         secure: Whether it speaks TLS.
         cert_file: The file of its certificate then, which a client has to trust; the one that
             is made for the test is that of ``localhost``.
@@ -72,8 +72,8 @@ class RealServer:
             Notifier(reactor),
             fail=self._fail,
             started=self._start,
-            # trial has its reactor run only while it waits for something. What hooks await of
-            # asyncio needs that.
+            # trial has its reactor run only while it waits for something. Hooks that await asyncio
+            # need that.
             when_running=None if loop_of(reactor) is not None else lambda call: call(),
         )
         server = build(settings, platform)
@@ -98,7 +98,7 @@ class RealServer:
         return waiting
 
     def stop(self) -> Deferred[None]:
-        """Stops in good order, as on SIGTERM: clients hear of it, and actions may end.
+        """Shuts down gracefully, as on SIGTERM: clients hear of it, and actions may end.
 
         Returns:
             A Deferred that fires when no client is left.

@@ -22,7 +22,7 @@ class FakeTransport(StringTransport):
         receive: Gets what the server writes.
 
     Attributes:
-        connected: Whether the connection stands.
+        connected: Whether the connection is open.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class FakeTransport(StringTransport):
         self.lose(ConnectionDone())
 
     def loseWriteConnection(self) -> None:
-        """See Twisted's ``IHalfCloseableTransport``; the client closes its end, too."""
+        """See Twisted's ``IHalfCloseableTransport``; the client also closes its end."""
         self.lose(ConnectionDone())
 
     def abortConnection(self) -> None:

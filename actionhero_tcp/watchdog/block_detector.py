@@ -35,7 +35,7 @@ _log = Logger()
 
 @dataclass(slots=True)
 class _Call:
-    """What looks find to run.
+    """The functions that samples find running.
 
     Attributes:
         key: The action or hook, or an empty string, and the number of requests so far. While
@@ -61,7 +61,7 @@ class _Stall:
         start: The beat.
         stopped: For how many of the seconds since then the process did not run.
         age: The other seconds, up to the last look.
-        call: What ran then.
+        call: The functions that ran then.
         logged: Whether it is logged, or counted where that would be too often.
         lasts: Whether the log says that it has not ended.
     """
@@ -79,7 +79,7 @@ class BlockDetector:
 
     All times are in seconds, on a clock that does not run while the machine sleeps.
 
-    A look that comes late says something, too. Where the reactor's thread used no CPU
+    A late sample also says something. Where the reactor's thread used no CPU
     meanwhile, the process was stopped or the machine had no time for it. That is no
     action's fault, and does not count. Where it did, the thread was in C code that keeps
     the interpreter's lock (a regular expression, a sort), and that counts: on a busy machine
@@ -227,10 +227,10 @@ class BlockDetector:
     def _tell(
         self, call: _Call, seconds: float, now: float, *, alone: bool = True, lasts: bool = False
     ) -> bool:
-        """Logs what blocks, unless it did just now, too.
+        """Logs what blocks, unless it also did just now.
 
         Args:
-            call: What blocks, or what was seen last.
+            call: The blocking function, or the last one seen.
             seconds: For how long it blocks, or several calls together.
             now: The time.
             alone: Whether it is this one call.

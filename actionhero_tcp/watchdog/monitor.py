@@ -2,8 +2,8 @@
 
 All clients share the reactor's thread. While an action sleeps or computes there, nobody
 else is served, and nothing in that thread can say so. So the reactor leaves a beat at
-regular times, and a thread of its own looks whether the last one is too old, and reads the
-reactor's stack then. What does not block costs nothing for that.
+regular times, and another thread checks whether the last one is too old, and reads the
+reactor's stack then. This costs nothing unless something blocks.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Stacks:
         while frame is not None and frame.f_code not in outside:
             code = frame.f_code
             # The lines themselves are read when they are needed: while a frame is held
-            # here, what is in it may be freed here, too.
+            # here, its contents may be freed here as well.
             calls.append(
                 FrameSummary(code.co_filename, frame.f_lineno, code.co_name, lookup_line=False)
             )
@@ -161,7 +161,7 @@ class Monitor:
         self._timer = self._reactor.callLater(stalls.interval, self._beat, stalls, due)
 
     def _look(self, stalls: BlockDetector, cpu_clock: int) -> None:
-        """What the thread does."""
+        """The body of the thread."""
         try:
             stopping, now = False, time.monotonic()
             while not stopping:

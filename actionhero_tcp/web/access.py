@@ -33,7 +33,7 @@ class Access:
     and a request that another site's page makes is told by its ``Origin``.
 
     Args:
-        token: What the live page and its commands need; empty for one made now.
+        token: The token of the live page and its commands; empty for one made now.
         hosts: Host names, without a port, that requests may name.
         origins: Origins of other sites whose pages may connect, such as ``https://a.example``.
         path: The path below which the site is served; the cookie holds there.
@@ -76,7 +76,7 @@ class Access:
         """Returns the address of a client, which a trusted proxy says in ``X-Forwarded-For``.
 
         Each proxy appends the address that it was asked from. So the last one that is not a
-        trusted proxy's is the client's; what stands before it the client may have invented.
+        trusted proxy's is the client's; the client may have invented those before it.
         """
         transport: Any = request.transport
         peer, host = transport.getPeer(), transport.getHost()

@@ -29,9 +29,9 @@ class Source:
     """Where metrics are read from.
 
     Attributes:
-        context: What the connections of the server share.
+        context: The context of the connections of the server.
         requests: Counts requests by what they asked for.
-        certificates: What TLS shows; None where the server speaks none.
+        certificates: The certificates for TLS; None without TLS.
     """
 
     context: ServerContext
@@ -312,4 +312,4 @@ SUPERVISOR_FAMILIES: Final[tuple[Family[Workers], ...]] = (
         "worker_restarts", "Workers that took the place of one that ended.", lambda w: w.restarts
     ),
 )
-"""What a supervisor counts itself; all else it reads from its workers."""
+"""The supervisor's own counters; it reads all others from its workers."""

@@ -12,7 +12,7 @@ WORKER: Final = "worker"
 """The label with a worker's number."""
 
 EXPORTED: Final = "exported_worker"
-"""What becomes of a label of this name that the application uses itself, as in Prometheus."""
+"""The new name for a label of this name of the application, as in Prometheus."""
 
 
 def as_values(metrics: Iterable[Metric]) -> list[Any]:
@@ -30,7 +30,7 @@ def merged(reports: Mapping[int, list[Any] | None]) -> list[Metric]:
     counter that falls counts as one that began again.
 
     Args:
-        reports: What `as_values` gave, by the workers' numbers; None of one that is silent.
+        reports: The results of `as_values`, by the workers' numbers; None of one that is silent.
     """
     found: dict[str, Metric] = {}
     for number, values in reports.items():

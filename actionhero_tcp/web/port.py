@@ -43,7 +43,7 @@ class WebPort:
         settings: The section ``web`` of the configuration.
         access: Decides who may do what.
         tree: What is served.
-        certificates: What TLS shows; None for plain HTTP.
+        certificates: The certificates for TLS; None for plain HTTP.
         reactor: The reactor.
         events: Keeps the last events of the log while the port is open; None for none.
 

@@ -1,4 +1,4 @@
-"""What a supervisor asks its workers, and what they answer, on a channel to each of them.
+"""Questions of a supervisor to its workers, and their answers, on a channel to each of them.
 
 The supervisor sends a word a line; the worker answers each with one line of JSON, in order.
 """

@@ -269,7 +269,7 @@ def _handshake_error(request: Request) -> str:
 
 
 def _accepted(key: str) -> bytes:
-    """What a handshake is answered with."""
+    """The answer to a handshake."""
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

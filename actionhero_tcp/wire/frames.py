@@ -39,7 +39,7 @@ _TEXT_HEADS: Final = [bytes((_FINAL | TEXT, size)) for size in range(_SHORT + 1)
 
 
 class FrameError(Exception):
-    """What a client sends is no WebSocket, or too much.
+    """The client's input is no WebSocket, or too much.
 
     Args:
         code: The code to close the connection with.
@@ -180,7 +180,7 @@ class FrameReader:
         if not first & _FINAL:
             self._kind = kind
             self._parts.append(payload)
-            # An empty part takes memory, too.
+            # An empty part also takes memory.
             self._size += len(payload) + 64
             return None
         if self._parts:

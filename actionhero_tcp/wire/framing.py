@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 INTERRUPTS: Final = (b"\x04", b"\xff\xf4\xff\xfd\x06")
-"""What Ctrl-D and telnet's Ctrl-C send, with no line end. At the start of a line each is a line."""
+"""The bytes of Ctrl-D and telnet's Ctrl-C, without a line end. At the start of a line each is a
+line."""
 
 TOO_LONG: Final = b"\n"
 """Stands for a line that was too long and has been skipped; no line holds a line end."""
@@ -48,8 +49,7 @@ class LineSplitter:
 
         Returns:
             The lines that are complete now, without their ends: `TOO_LONG` in place of one
-            that is too long, and an interrupt that stands at the start of a line as soon
-            as it is there.
+            that is too long, and an interrupt at the start of a line as soon as it is there.
         """
         fragments, longest = self._fragments, self._longest
         may_be_long = len(data) > longest
@@ -111,5 +111,5 @@ class LineSplitter:
 
 
 def _shown(line: bytes) -> bytes:
-    """What stands for a line that is too long, unless an interrupt came first."""
+    """The marker of a line that is too long, unless an interrupt came first."""
     return next((i for i in INTERRUPTS if line.startswith(i)), TOO_LONG)

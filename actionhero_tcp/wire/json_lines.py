@@ -17,7 +17,7 @@ from ..errors import UnserializableError
 from .json_writer import NEWLINE, as_builtins, check, dumps, encode
 
 END_OF_LINE: Final = b"\r\n"
-"""What ends every line the server sends."""
+"""The end of every line that the server sends."""
 
 
 def line(message: Mapping[str, object]) -> bytes:
@@ -30,12 +30,12 @@ def line(message: Mapping[str, object]) -> bytes:
 
 
 GOODBYE: Final = line({"status": "Server going down NOW", "context": "api"})
-"""What clients get when the server stops."""
+"""The goodbye to clients when the server stops."""
 
 IDLE_GOODBYE: Final = line(
     {"status": "Bye!", "reason": close_reasons.IDLE_TIMEOUT, "context": "api"}
 )
-"""What a client gets that was silent for too long."""
+"""The goodbye to a client that was silent for too long."""
 
 
 def message_line(message: object) -> bytes:
@@ -131,7 +131,7 @@ def part(value: object, number: int, context: str = "stream") -> bytes:
         value: What the action yielded: anything that is written as a JSON object, or None for
             a part without fields.
         number: The request's number.
-        context: What the part is.
+        context: The part.
 
     Raises:
         UnserializableError: It is no JSON object.

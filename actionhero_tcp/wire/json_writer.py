@@ -25,15 +25,15 @@ from ..errors import UnserializableError
 
 NEWLINE: Final = ord("\n")
 
-# Its type stubs differ in what stands at which position.
+# Its type stubs differ in the order of arguments.
 _ujson_dumps: Final[Callable[..., str]] = ujson.dumps
 
 
 def _unknown(value: object) -> object:
-    """What a value that msgspec does not know is written as."""
+    """The form of a value that msgspec does not know."""
     if isinstance(value, bool) or hasattr(value, "__json__") or hasattr(value, "toDict"):
-        # A truth value comes here as a key only. What has methods that other writers call
-        # expects them to be called, and gets an error instead.
+        # A truth value comes here as a key only. An object with methods that other writers call
+        # gets an error instead.
         raise _refuse(value)
     if isinstance(value, str):
         return str.__str__(value)
@@ -106,7 +106,7 @@ def check(value: object, text: bytes) -> bytes:
 
     Args:
         value: The value.
-        text: What `encode` made of it.
+        text: The result of `encode`.
 
     Returns:
         The text, on one line.

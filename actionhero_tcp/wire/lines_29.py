@@ -22,7 +22,7 @@ _NAMES: Final = frozenset(("context", "messageId", "messageCount"))
 _TAILS: Final = (b'"context"', b'"messageId"', b'"messageCount"')
 
 FAREWELL: Final = b'{"status":"Bye","context":"api"}\r\n'
-"""What a client gets before the server closes, whatever the reason."""
+"""The goodbye before the server closes, whatever the reason."""
 
 
 _ID_TAILS: Final = tuple(b'%03x"' % number for number in range(4096))
@@ -215,7 +215,7 @@ def profile_29(delimiter: str = "", max_data_length: int = 0) -> Profile:
     """How clients of this dialect are spoken to.
 
     Args:
-        delimiter: What ends a line of theirs; empty for a line feed.
+        delimiter: The end of their lines; empty for a line feed.
         max_data_length: The longest line in bytes; 0 for the server's own limit alone.
     """
     ends = delimiter.replace("\r\n", "\n").replace("\r", "\n").encode()

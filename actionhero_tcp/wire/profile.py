@@ -24,7 +24,7 @@ def _as_it_is(line: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """What the server does and writes for the clients of a dialect, of its own accord.
+    """The server's behaviour and messages for clients of a dialect, without a request.
 
     Attributes:
         new_id: Makes the id of a client.
@@ -34,8 +34,8 @@ class Profile:
         hears_moves: Whether a client hears who enters and leaves its rooms.
         one_line_at_a_time: Whether a client gets one line in a packet at most.
         server_message: Makes its form of what the server says to a room, of the form of 2012.
-        goodbye: What a client gets when the server stops.
-        idle_goodbye: What a client gets that was silent for too long.
+        goodbye: The goodbye to a client when the server stops.
+        idle_goodbye: The goodbye to a client that was silent for too long.
         refusal: Writes an error that answers no request of a welcomed client, of its text and
             number.
     """

@@ -41,7 +41,7 @@ _UNIX_PATH_BYTES: Final = 108
 
 
 class HeaderError(Exception):
-    """What was sent is no PROXY header; the text says what is wrong with it, safe to show."""
+    """The input is no PROXY header; the text has the reason, safe to show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +166,4 @@ def _check_signature(data: bytes, signature: bytes) -> None:
     if not signature.startswith(start):
         size = next(n for n in range(len(start)) if start[n] != signature[n]) + 1
         wrong = start[:size].decode("latin-1")
-        raise HeaderError(f"this is no PROXY header, for it begins with {wrong!a}")
+        raise HeaderError(f"this is no PROXY header, since it begins with {wrong!a}")

@@ -16,7 +16,7 @@ HELP: Final = {
     "detailsView": "show what the server knows",
     "say": "say something to the room",
 }
-"""What each verb does, in one line."""
+"""The help of each verb, in one line."""
 
 HELP_29: Final = {
     **{verb: help for verb, help in HELP.items() if verb not in ("roomChange", "say")},

@@ -3,8 +3,8 @@
 A supervisor accepts, and hands each connection over to one of its workers: its descriptor and
 the client's address go as one message over a socket pair, the *channel*. Of sockets on which
 several processes listen, the kernel lets the one that it wakes first have nearly all; and of
-sockets with ``SO_REUSEPORT`` each has its own clients, who would wait for a worker that is stuck
-or starts anew. Neither happens here, whatever kind of socket it is.
+sockets with ``SO_REUSEPORT`` each has its own clients, who would wait for a worker that is stuck or
+restarts. Neither happens here, whatever kind of socket it is.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 
 class Taker(Protocol):
-    """Who serves connections.
+    """The server of the connections.
 
     Attributes:
         ends: The supervisor's end of a channel for each listening port, in their order.
@@ -84,7 +84,7 @@ class Dispatcher(protocol.Factory):
         """Hands over what a port of Twisted's accepts, whose factory is this one."""
         place = len(self._ports)
         self._ports.append(port)
-        # What a port calls to make a transport of a connection.
+        # A port calls it to make a transport of a connection.
         port.transport = lambda client, _, address, *rest: self._accepted(place, client, address)
         if self._resting:
             port.stopReading()

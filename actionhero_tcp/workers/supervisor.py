@@ -38,7 +38,7 @@ _log = Logger()
 
 
 class Reports(Protocol):
-    """Who asks workers, on a channel to each; a `WorkerReports`."""
+    """Asks workers, on a channel to each: a `WorkerReports`."""
 
     def add(self, number: int, end: socket.socket) -> None:
         """A worker was started; our end of its channel is to be closed here."""
@@ -49,7 +49,7 @@ class Reports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WorkerPlan:
-    """What the workers are.
+    """The description of the workers.
 
     Attributes:
         config: The configuration that they get.
@@ -70,11 +70,11 @@ class Supervisor(ListeningService):
     """Listens, and has workers serve.
 
     Args:
-        plan: What the workers are.
+        plan: The description of the workers.
         listeners: Where to listen.
         platform: The process around it.
         logs: The server's own log.
-        resources: What starts and stops with it.
+        resources: Resources that start and stop with it.
 
     Attributes:
         count: How many workers there should be.
@@ -154,7 +154,7 @@ class Supervisor(ListeningService):
         self._reactor.callLater(SAME_SIGNAL_SECONDS, self._stop_workers, CUT_SECONDS)
 
     def reload(self) -> bool:
-        """Has the workers reload the configuration and the certificates, and opens the log anew.
+        """Has the workers reload the configuration and the certificates, and reopens the log.
 
         Returns:
             Whether the configuration was well.
@@ -171,7 +171,7 @@ class Supervisor(ListeningService):
         return True
 
     def reopen_logs(self) -> None:
-        """Opens the logs anew, and has the workers do it."""
+        """Reopens the logs, and has the workers do it."""
         super().reopen_logs()
         self._tell(signal.SIGUSR1)
 

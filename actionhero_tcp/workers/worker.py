@@ -30,9 +30,9 @@ FIRST_CHANNEL: Final = 4
 
 PROGRAM: Final = (
     "import os, signal\n"
-    # Whoever sends these to all processes of the server may send them too early.
+    # Those who send these to all processes of the server may send them too early.
     "for number in (signal.SIGHUP, signal.SIGUSR1): signal.signal(number, signal.SIG_IGN)\n"
-    # What a terminal sends to all that run in it (Ctrl-C) is the supervisor's business.
+    # The supervisor handles signals that a terminal sends to all its processes (Ctrl-C).
     "os.setpgid(0, 0)\n"
     f"from {__name__} import main\n"
     "main()"
@@ -44,7 +44,7 @@ REHEARSAL: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What the supervisor tells a worker.
+    """The supervisor's data for a worker.
 
     Attributes:
         number: Which worker it is, from 1 on.
@@ -79,7 +79,7 @@ class WorkerSpec:
 
     @classmethod
     def decode(cls, data: bytes) -> WorkerSpec:
-        """What `encode` wrote."""
+        """The output of `encode`."""
         number, values, sockets, watchdog = literal_eval(data.decode())
         return cls(number, configuration.build(values), sockets, watchdog)
 
@@ -96,7 +96,7 @@ def command(
     Args:
         twistd: The options of `twistd`. Who it runs as and its umask a worker inherits; in
             the background is where its supervisor is.
-        arguments: What follows the word ``actionhero``.
+        arguments: The arguments after the word ``actionhero``.
         log_file: The file of the server's log; empty for standard output.
         number: The worker's number.
 
@@ -119,7 +119,7 @@ def command(
 
 
 def rehearse(command: Callable[[int], Sequence[str]], config: Config, listeners: int) -> None:
-    """Tries whether a worker could start, in a process of its own.
+    """Checks in a separate process whether a worker could start.
 
     So actions are not loaded into the supervisor, which outlives them.
 
@@ -161,7 +161,7 @@ class Pipe:
 
 
 def watch_supervisor(seconds: Callable[[], float]) -> None:
-    """Stops this process in good order when its supervisor is gone.
+    """Shuts this process down gracefully when its supervisor is gone.
 
     A thread watches, which also sees it while the reactor is blocked.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -37,7 +38,8 @@ class ProseTests(SynchronousTestCase):
     def test_plain_sentences(self) -> None:
         text = (
             "# What a client sees\n\nWhat is a room? A list for members, too short to page.\n"
-            "It stands for nothing.\n\n```\nread anew\n```\n\nA `thing of its own` in code.\n"
+            "It stands for nothing.\nA stand-in.\n"
+            "\n```\nread anew\n```\n\nA `thing of its own` in code.\n"
         )
         self.assertEqual([], self.found(text))
 
@@ -54,4 +56,23 @@ class ProseTests(SynchronousTestCase):
             "    Args:\n        x: The value in force.\n"
             '    """\n    # This stands\n    # here.\n'
         )
-        self.assertEqual([(1, "anew"), (10, "in force"), (12, "stands")], self.found(text, "a.py"))
+        tics = [(1, "anew"), (10, "in force"), (3, "anew"), (12, "stands")]
+        self.assertEqual(tics, self.found(text, "a.py"))
+
+
+class PagesTests(SynchronousTestCase):
+    """The documentation and the package."""
+
+    def test_there_are_few_enough(self) -> None:
+        makefile = (prose.ROOT / "Makefile").read_text(encoding="utf-8")
+        (most,) = re.findall(r"(?m)^TICS := (\d+)$", makefile)
+        self.assertLessEqual(int(most), 40)
+        found = [
+            str(each) for path in prose.files([*prose.PLACES]) for each in prose.findings(path)
+        ]
+        self.assertLessEqual(len(found), int(most), "\n".join(found))
+
+    def test_the_build_of_the_site_checks_it(self) -> None:
+        makefile = (prose.ROOT / "Makefile").read_text(encoding="utf-8")
+        recipe = makefile.partition("\ndocs:")[2].partition("\n\n")[0]
+        self.assertIn("-m tools.prose --most $(TICS)", recipe)

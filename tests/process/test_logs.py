@@ -76,7 +76,7 @@ class Observer:
             mine.write(formatEvent(event) + "\\n")
 """
 
-REOPENED = "opened the logs anew"
+REOPENED = "reopened the logs"
 
 FILES = {"actions/all.py": ACTIONS, "observing.py": OBSERVER}
 

@@ -75,8 +75,30 @@ class CheckConfigTests(OutputTestCase):
             self.assertIn("config.json: ", error)
 
 
+class HelpTests(OutputTestCase):
+    """`twistd actionhero --help`."""
+
+    def test_a_full_disk_and_a_closed_output(self) -> None:
+        command = (*CHECK[: CHECK.index("actionhero") + 1], "--help")
+        done = self.run_command(command, "> /dev/full")
+        self.assertEqual(1, done.returncode)
+        self.assertEqual(
+            "twistd actionhero: cannot write to standard output: No space left on device\n",
+            done.stderr,
+        )
+        self.assertNotIn("Traceback", self.run_command(command, ">&-").stderr)
+
+
 class ConsoleTests(OutputTestCase):
     """`actionhero-tcp console`."""
+
+    def test_a_tls_port_without_tls(self) -> None:
+        running = self.start("--tls-handshake-timeout=1", pair="ec")
+        done = self.run_command((CONSOLE, "console", f"127.0.0.1:{running.port}"), "< /dev/null")
+        self.assertEqual(2, done.returncode)
+        self.assertTrue(done.stderr.endswith("; it speaks TLS: add --tls\n"), done.stderr)
+        self.assertEqual(1, done.stderr.count("\n"))
+        self.stop(running)
 
     def test_closed_input_and_output(self) -> None:
         for redirection in ("<&-", ">&-"):

@@ -394,4 +394,4 @@ class SecureTests(ActivationTestCase):
         with running.connect() as stream:
             self.check_secure(Talker(stream))
         refusal = self.refusal(self.folder(), own, *self.pair)
-        self.assertIn("this has a TLS of its own, but tcpServer.secure is set", refusal)
+        self.assertIn("this has separate TLS settings, but tcpServer.secure is set", refusal)

@@ -551,7 +551,7 @@ class SignalTests(WorkersTestCase):
         running.process.send_signal(signal.SIGUSR1)
         server = running.folder / "log.txt"
         wait_for(
-            lambda: server.exists() and server.read_text().count("opened the logs anew") == 3,
+            lambda: server.exists() and server.read_text().count("reopened the logs") == 3,
             "three logs",
         )
         for client in clients:

@@ -44,10 +44,12 @@ class BuiltinTests(SynchronousTestCase):
 
     def test_cache_test_does_not_touch_the_entries_of_the_application(self) -> None:
         cache = self.service.factory.context.api.cache
-        self.successResultOf(Deferred.fromCoroutine(cache.save("k", "precious")))
+        for key in ("k", "cacheTest_k"):
+            self.successResultOf(Deferred.fromCoroutine(cache.save(key, "precious")))
         self.client.ask('{"action":"cacheTest","params":{"key":"k","value":"v"}}')
-        entry = self.successResultOf(Deferred.fromCoroutine(cache.load("k")))
-        self.assertEqual("precious", entry.value)
+        for key in ("k", "cacheTest_k"):
+            entry = self.successResultOf(Deferred.fromCoroutine(cache.load(key)))
+            self.assertEqual("precious", entry.value)
 
     def test_what_cache_test_saves_goes_though_its_client_does(self) -> None:
         saved: list[float | None] = []

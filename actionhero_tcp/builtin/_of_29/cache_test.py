@@ -25,6 +25,10 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
     return {"key": key, "value": entry.value, "createdAt": entry.created_at}
 
 
+KEYS = "actionhero:cacheTest:"
+"""What the keys begin with: a client names the rest, so they are none of the application's."""
+
+
 @action(
     description="I will test the internal cache functions of the API",
     output_example={
@@ -38,13 +42,13 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
 )
 async def cacheTest(api: Api, connection: Connection, *, key: Any, value: Any) -> dict[str, object]:
     """Saves, counts, loads and deletes a value in the cache."""
-    name, text = f"cacheTest_{_text(key)}", _text(value)
-    await api.cache.save(name, text, EXPIRE_MS)
+    name, text = _text(key), _text(value)
+    await api.cache.save(KEYS + name, text, EXPIRE_MS)
     return {
         "cacheTestResults": {
             "saveResp": True,
             "sizeResp": await api.cache.size(),
-            "loadResp": _shown(name, await api.cache.load(name)),
-            "deleteResp": await api.cache.destroy(name),
+            "loadResp": _shown(f"cacheTest_{name}", await api.cache.load(KEYS + name)),
+            "deleteResp": await api.cache.destroy(KEYS + name),
         }
     }

@@ -18,6 +18,10 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
     }
 
 
+KEYS = "actionhero:cacheTest:"
+"""What the keys begin with: a client names the rest, so they are none of the application's."""
+
+
 @action(
     description="I will test the internal cache functions of the API",
     output_example={
@@ -37,13 +41,12 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
 )
 async def cacheTest(api: Api, connection: Connection, *, key: str, value: str) -> dict[str, object]:
     """Saves, counts, loads and deletes a value in the cache."""
-    name = f"cacheTest_{key}"
-    await api.cache.save(name, value, EXPIRE_MS)
+    await api.cache.save(KEYS + key, value, EXPIRE_MS)
     return {
         "cacheTestResults": {
             "saveResp": True,
             "sizeResp": await api.cache.size(),
-            "loadResp": _shown(name, await api.cache.load(name)),
-            "deleteResp": await api.cache.destroy(name),
+            "loadResp": _shown(f"cacheTest_{key}", await api.cache.load(KEYS + key)),
+            "deleteResp": await api.cache.destroy(KEYS + key),
         }
     }

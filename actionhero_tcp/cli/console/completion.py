@@ -1,4 +1,4 @@
-"""What a line that is being typed may go on with."""
+"""Completions of a line that is being typed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a line may go on with.
+    """The completions of a line.
 
     Attributes:
         text: What comes,
@@ -55,7 +55,7 @@ class Offer:
 
 
 def read_actions(answer: dict[str, Any]) -> list[Action]:
-    """The actions that `actionsView` has told of; what it does not tell as expected is left out."""
+    """The actions of `actionsView`; entries of an unexpected form are left out."""
     found = []
     for entry in answer.get("actions", ()):
         try:
@@ -68,10 +68,10 @@ def read_actions(answer: dict[str, Any]) -> list[Action]:
 
 
 def offers(line: str, actions: list[Action], dialect: str = "2012") -> Iterator[Offer]:
-    """What a line may go on with.
+    """The completions of a line.
 
     Args:
-        line: What stands before the cursor.
+        line: The text before the cursor.
         actions: The server's actions.
         dialect: The name of the dialect.
     """

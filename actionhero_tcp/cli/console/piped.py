@@ -12,6 +12,7 @@ from ...client.dialects import Dialect
 from ...client.outcomes import AnswerError, CallError, ConnectionLost
 from ...client.settings import Limits
 from ...errors import printable
+from .diagnosis import hint
 from .file_requests import file_request
 from .server_address import ServerAddress
 from .shown import compact, file_message
@@ -55,6 +56,11 @@ def converse(client: Client, place: ServerAddress, lines: Iterable[bytes], out: 
     client.on_message = goodbyes.append
     try:
         client.connect()
+    except CallError as error:
+        complain(f"{place}: {error}{hint(place)}")
+        client.close()
+        return UNREACHABLE
+    try:
         for line in lines:
             text = line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
             if text:

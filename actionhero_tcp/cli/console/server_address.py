@@ -20,7 +20,7 @@ class ServerAddress:
         path: The path; empty for a host.
         tls: How to speak TLS there; None for not at all.
         context: The same, for sockets.
-        name: What the server's certificate is for.
+        name: The host name in the server's certificate.
 
     Raises:
         ValueError: It is none of these.

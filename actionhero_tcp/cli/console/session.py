@@ -197,7 +197,7 @@ def _is_goodbye(message: dict[str, Any]) -> bool:
 
 
 def _why(error: OSError) -> str:
-    """What the system says; asyncio words it in its own way."""
+    """The text of the system; asyncio words it differently."""
     if error.errno is None or isinstance(error, ssl.SSLError):
         return str(error)
     return os.strerror(error.errno)

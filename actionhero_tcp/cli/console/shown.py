@@ -59,7 +59,7 @@ def answered(message: dict[str, Any], number: int, seconds: float) -> str:
 
 
 def said(message: dict[str, Any]) -> str:
-    """What another client has said, or the server by itself."""
+    """A message of another client, or of the server."""
     if message.get("context") == "user" and {"from", "room", "message"} <= message.keys():
         head = f"{message['from']} in {message['room']}:"
         return f"{paint(printable(head), _DIM)} {printable(str(message['message']))}"
@@ -81,5 +81,5 @@ def file_shown(content: bytes, seconds: float) -> str:
 
 
 def failed(error: object) -> str:
-    """What went wrong."""
+    """The error."""
     return paint(printable(str(error)), _RED)

@@ -17,6 +17,7 @@ from ...client.settings import CONNECT_TIMEOUT
 from ...errors import printable
 from . import history, shown
 from .completion import offers
+from .diagnosis import hint
 from .piped import UNREACHABLE, complain
 from .server_address import ServerAddress
 from .session import Session, connect
@@ -64,7 +65,7 @@ async def _converse(place: ServerAddress, timeout: float, dialect: Dialect) -> i
             session = Session(timeout, print, dialect)
             await connect(session, place, CONNECT_TIMEOUT)
         except ConnectionLost as error:
-            complain(f"{place}: {error}")
+            complain(f"{place}: {error}{hint(place)}")
             return UNREACHABLE
         await _prompt(session)
         lost = await session.ended

@@ -1,4 +1,4 @@
-"""The actions, without a network: each test has a server and a clock of its own."""
+"""The actions, without a network: each test has its own server and clock."""
 
 from actionhero_tcp.testing import FakeServer
 from twisted.trial.unittest import SynchronousTestCase

@@ -29,6 +29,7 @@ from actionhero_tcp.client.aio import Client
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.testing.certificates import make
 from tests.support import PATIENCE, wait_for
+from tests.support.ports import reserve
 
 HERE: dict[str, Any] = {"port": 0, "bindIP": "127.0.0.1"}
 CONFIG = {"tcpServer": HERE}
@@ -208,7 +209,7 @@ class AsyncioTests(SynchronousTestCase):
         with self.assertRaises(RuntimeError):
             print(server.port)
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
+            taken.bind(("127.0.0.1", reserve(self)))
             taken.listen()
             where = {"port": taken.getsockname()[1], "bindIP": "127.0.0.1"}
             server = Server(actions=[greet], config={"tcpServer": where})

@@ -81,6 +81,8 @@ class CommandTests(SynchronousTestCase):
             self.assertEqual((2, ""), (status, out))
             self.assertTrue(err.startswith(error), err)
             self.assertRegex(err, r"\A[^\n]* \(--help tells more\)\n\Z")
+        for arguments, near in ((["gret"], "greet"), (["greet", "--nam=x"], "--name")):
+            self.assertIn(f"; did you mean {near}? (--help", self.call(*arguments)[2])
         status, _, err = self.call("nope")
         self.assertEqual(2, status)
         self.assertRegex(err, r"\Aactionhero-tcp: [^\n]*'nope'[^\n]*greet[^\n]*\n\Z")

@@ -115,11 +115,11 @@ class ReadFileTests(SynchronousTestCase):
     def test_repeated_keys(self) -> None:
         self.refused(
             '{"tcpServer": {"secure": true, "port": 1, "port": 2}}',
-            ": the config file is not valid: the key 'port' stands there twice",
+            ": the config file is not valid: the key 'port' occurs twice",
         )
         self.refused(
             '{"log": {}, "log": {}}',
-            ": the config file is not valid: the key 'log' stands there twice",
+            ": the config file is not valid: the key 'log' occurs twice",
         )
 
     def test_too_many_levels(self) -> None:
@@ -154,7 +154,7 @@ class ReadFileTests(SynchronousTestCase):
         self.refused(
             '{"log": {"xyz": 1}}',
             ": unknown key log.xyz; known are blockedSeconds, file, filterParams, format, "
-            "maxQueuedBytes, params, requestFile, requests, slowSeconds",
+            "level, maxQueuedBytes, params, requestFile, requests, slowSeconds",
         )
 
     def test_a_key_of_another_section(self) -> None:

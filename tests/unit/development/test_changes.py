@@ -273,7 +273,7 @@ class FaultTests(DevelopmentTestCase):
         self.write("one.py", "\n= =\n")
         self.look(20)
         fault = "actions/one.py:2: invalid syntax"
-        self.assertEqual([f"{fault}; what was there before stays in force"], self.log)
+        self.assertEqual([f"{fault}; the old version stays active"], self.log)
         answer = client.ask("a")
         self.assertEqual([1, fault], [answer["v"], answer["fault"]])
         self.assertEqual(fault, client.ask("nope")["fault"])

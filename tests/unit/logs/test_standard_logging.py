@@ -190,8 +190,10 @@ class SentryTests(RouterTestCase):
             default_integrations=False,
             integrations=[LoggingIntegration()],
             auto_enabling_integrations=False,
+            # It would ask git otherwise.
+            release="1",
         )
-        self.addCleanup(sentry_sdk.init)
+        self.addCleanup(sentry_sdk.init, release="1")
         forwarder: Any = ErrorForwarder()
         globalLogPublisher.addObserver(forwarder)
         self.addCleanup(globalLogPublisher.removeObserver, forwarder)

@@ -104,6 +104,24 @@ class OptionsTests(OptionsTestCase):
         self.assertIn("[default: no]", text)
         self.assertNotIn("[default: ]", text)
 
+    def test_abbreviations_are_refused(self) -> None:
+        for arguments, near in (
+            (["--por=1"], "port"),
+            (["--por", "1"], "port"),
+            (["--no-secur"], "no-secure"),
+            (["--secure", "-c", "x.json", "--check-conf"], "check-config"),
+            (["--server-name", "--por", "--welcome-messag", "x"], "welcome-message"),
+        ):
+            text = self.refusal(*arguments)
+            self.assertRegex(text, rf"^option --\S+ not recognized; did you mean --{near}\?")
+
+    def test_values_may_look_like_options(self) -> None:
+        config = self.parse("--server-name", "--por", "--welcome-message=--x")
+        self.assertEqual("--por", config.general.server_name)
+        self.assertEqual("--x", config.general.welcome_message)
+        self.assertIn("unexpected argument 'x'", self.refusal("x", "--por"))
+        self.assertIn("unexpected argument '--por'", self.refusal("--", "--por"))
+
     def test_help_ends_with_status_0(self) -> None:
         out = io.StringIO()
         with redirect_stdout(out):

@@ -80,7 +80,7 @@ class ListenerTests(OptionsTestCase):
         pair = {"secure": True, "key_file": key, "cert_file": cert}
         error = self.assertRaises(StartError, self.build, listen=("tcp:0", own), **pair)
         self.assertEqual(
-            f"--listen {own}: this has a TLS of its own, but tcpServer.secure is set; "
+            f"--listen {own}: this has separate TLS settings, but tcpServer.secure is set; "
             "leave out one of them",
             str(error),
         )

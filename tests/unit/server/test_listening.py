@@ -137,7 +137,7 @@ class ListeningTests(ServingTestCase):
     def test_it_tells_what_came_of_opening_the_logs_anew(self) -> None:
         service = self.service()
         service.reopen_logs()
-        self.assertEqual(["opened the logs anew"], self.log)
+        self.assertEqual(["reopened the logs"], self.log)
         self.logs.errors = ["/a: cannot open it", "/b: cannot open it"]
         service.reopen_logs()
         self.assertEqual(

@@ -336,7 +336,7 @@ class NoHeaderTests(HeaderTestCase):
             (b"\r\n\r\ndetailsView", "\r\n\r\nd"),
             (b"\r\n\r\n\0\r\nQUIT\r", "\r\n\r\n\0\r\nQUIT\r"),
         ):
-            text = f"this is no PROXY header, for it begins with {wrong!a}"
+            text = f"this is no PROXY header, since it begins with {wrong!a}"
             self.assert_refused(stream, text, len(wrong))
 
     def test_nothing_is_no_error(self) -> None:

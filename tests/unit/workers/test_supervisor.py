@@ -401,7 +401,7 @@ class SignalTests(SupervisorTestCase):
         started = self.start_all()
         self.supervisor.reopen_logs()
         self.assertEqual([(worker.pid, "SIGUSR1") for worker in started], self.sent)
-        self.assertIn("opened the logs anew", self.log)
+        self.assertIn("reopened the logs", self.log)
 
 
 class StopTests(SupervisorTestCase):
