@@ -104,8 +104,13 @@ function quantile(bounds, counted, share) {
   if (!total) return null;
   let left = total * share;
   for (const [index, count] of counted.entries()) {
+    if (count && left <= count) {
+      const end = bounds[Math.min(index, bounds.length - 1)];
+      const begin = index ? bounds[index - 1] : 0;
+      // As Prometheus does: within a bucket durations are taken to be spread evenly.
+      return begin + (end - begin) * (left / count);
+    }
     left -= count;
-    if (left <= 0) return bounds[Math.min(index, bounds.length - 1)];
   }
   return bounds[bounds.length - 1];
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import tempfile
@@ -32,7 +33,7 @@ class HintTests(SynchronousTestCase):
 
         def serve() -> None:
             stream, _ = server.accept()
-            with stream:
+            with stream, contextlib.suppress(ConnectionError):
                 stream.recv(1)
                 stream.sendall(answer)
                 # Until the client has read it; a reset would overtake the answer.
