@@ -30,7 +30,7 @@ _COLUMN: Final = 28
 
 _OWN: Final = (
     ("-c, --config=", "the config file (JSON); relative paths in it count from its folder"),
-    ("    --check-config", "check everything, print the configuration in force, and end"),
+    ("    --check-config", "check everything, print the effective configuration, and end"),
 )
 _LAST: Final = (
     ("    --help", "show this help, and end"),

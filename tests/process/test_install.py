@@ -117,7 +117,7 @@ class PluginTests(SynchronousTestCase):
             *("actions", "public", "default-chat-room", "welcome-message"),
             *("action-timeout", "drain-timeout", "no-log-requests"),
         ):
-            self.assertRegex(text, rf"(?m)^ +(-\w, )?--{option}\b")
+            self.assertRegex(text, rf"(?m)^ +(-\w, |--[\w-]+, )?--{option}\b")
 
     def test_it_is_a_real_install_and_not_the_tree(self) -> None:
         code = "import actionhero_tcp; print(actionhero_tcp.__file__)"
