@@ -132,7 +132,7 @@ class DevelopmentTests(OwnDaemonTestCase):
         self.assertNotIn("fault", client.ask("randomNumber"))
         self.write("actions/other.py", HEAD)
         self.daemon.wait_for_log("loaded: actions/other.py")
-        self.assert_logged(1, f"{self.daemon.folder}/{fault}; what was there")
+        self.assert_logged(1, f"{self.daemon.folder}/{fault}; the old version stays")
         self.write("actions/hello.py", hello(2))
         answer = self.until(client, "hello", lambda answer: "fault" not in answer)
         self.assertEqual(2, answer["v"])
