@@ -28,6 +28,8 @@ from tests.support.integration import Talker
 
 PROGRAM = TWISTD.with_name("actionhero-tcp")
 RUFF = TWISTD.with_name("ruff")
+FROM_MAKE = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS")
+"""The variables by which make hands its options on."""
 
 
 class NewTestCase(SynchronousTestCase):
@@ -322,6 +324,8 @@ class ProjectTests(NewTestCase):
         return subprocess.run(
             ["make", f"VENV={environment}", "-o", f"{environment}/.installed", target],
             cwd=self.project,
+            # The options of the make that runs the tests are not those of the project.
+            env={name: value for name, value in os.environ.items() if name not in FROM_MAKE},
             capture_output=True,
             text=True,
             timeout=PATIENCE * 2,
