@@ -86,7 +86,7 @@ class Api(Generic[State]):
         """Run a coroutine for which no request waits.
 
         It begins in the reactor's next pass, or after the startup where that is still under way.
-        What it raises is logged. At the stop it is cancelled, once the last client is gone.
+        Its exceptions are logged. A shutdown cancels it after the last client is drained.
 
         Args:
             coroutine: The coroutine, as in ``api.background(refresh(api))``.

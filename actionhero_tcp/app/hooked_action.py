@@ -11,6 +11,7 @@ from ..connection.connection import ActionConnection
 from . import coroutines
 from .coroutines import CANCELLATIONS
 from .hooks import MIDDLEWARE, ActionCall, Hook
+from .runnable import Wrapper
 
 if TYPE_CHECKING:
     from .actions import Action
@@ -21,7 +22,7 @@ async def result(outcome: Any) -> Any:
     return await outcome if isawaitable(outcome) else outcome
 
 
-class HookedAction:
+class HookedAction(Wrapper):
     """An action with the hooks around it; see `runnable.Runnable`.
 
     Args:
@@ -29,14 +30,6 @@ class HookedAction:
         before: Those that run before it and the middleware, in their order.
         after: Those that run after it, in theirs.
         afterwards: Runs one of these for an action that was cancelled: nobody waits for it.
-
-    Attributes:
-        kind: As of the action, like all others.
-        name: See above.
-        place: See above.
-        in_order: See above.
-        sends_file: See above.
-        streams: See above.
     """
 
     def __init__(
@@ -46,12 +39,7 @@ class HookedAction:
         after: tuple[Hook, ...],
         afterwards: Callable[[Hook, Any, ActionConnection, ActionCall], None],
     ) -> None:
-        self.kind = action.kind
-        self.name = action.name
-        self.place = action.place
-        self.in_order = action.in_order
-        self.sends_file = action.sends_file
-        self.streams = action.streams
+        super().__init__(action)
         self._action = action
         self._before = before
         self._after = after

@@ -15,6 +15,7 @@ from ..connection.rate_limit import RateLimit
 from ..errors import LimitError, StartError
 from .intervals import UNITS
 from .marks import place_of
+from .runnable import Wrapper
 
 if TYPE_CHECKING:
     from .runnable import Runnable
@@ -156,30 +157,16 @@ class Limiters:
             each.check(connection, now)
 
 
-class LimitedAction:
+class LimitedAction(Wrapper):
     """An action under limits; see `runnable.Runnable`.
 
     Args:
         inner: The action, or what wraps it.
         limiters: Its limits.
-
-    Attributes:
-        kind: As of the action, like all others.
-        name: See above.
-        place: See above.
-        in_order: See above.
-        sends_file: See above.
-        streams: See above.
     """
 
     def __init__(self, inner: Runnable, limiters: Limiters) -> None:
-        self.kind = inner.kind
-        self.name = inner.name
-        self.place = inner.place
-        self.in_order = inner.in_order
-        self.sends_file = inner.sends_file
-        self.streams = inner.streams
-        self._inner = inner
+        super().__init__(inner)
         self._limiters = limiters
 
     def start(self, api: Any, connection: ActionConnection) -> Any:

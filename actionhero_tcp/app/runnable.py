@@ -34,3 +34,28 @@ class Runnable(Protocol):
 
     def start(self, api: Any, connection: ActionConnection) -> Any:
         """Runs it as far as it goes by itself; see `actions.Action.start`."""
+
+
+class Wrapper:
+    """What stands around a runnable and is called like it: the base of wrappers.
+
+    Args:
+        inner: The runnable.
+
+    Attributes:
+        kind: See `Runnable`, like all others.
+        name: See above.
+        place: See above.
+        in_order: See above.
+        sends_file: See above.
+        streams: See above.
+    """
+
+    def __init__(self, inner: Runnable) -> None:
+        self.kind = inner.kind
+        self.name = inner.name
+        self.place = inner.place
+        self.in_order = inner.in_order
+        self.sends_file = inner.sends_file
+        self.streams = inner.streams
+        self._inner = inner

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 
 class PartSink(Protocol):
-    """Where the parts of one answer go.
+    """Sends the parts of one answer.
 
     Attributes:
         is_held: Whether the next part waits for the client to take the ones before it.

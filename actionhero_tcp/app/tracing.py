@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..errors import ClientError, StartError
+from .runnable import Wrapper
 
 if TYPE_CHECKING:
     from ..connection.connection import ActionConnection
@@ -39,31 +40,17 @@ def traced(action: Runnable) -> Runnable:
     return TracedAction(action, trace, propagate)
 
 
-class TracedAction:
+class TracedAction(Wrapper):
     """An action with a span for each call; see `runnable.Runnable`.
 
     Args:
         inner: The action, or what wraps it.
         trace: The module ``opentelemetry.trace``.
         propagate: The module ``opentelemetry.propagate``.
-
-    Attributes:
-        kind: As of the action, like all others.
-        name: See above.
-        place: See above.
-        in_order: See above.
-        sends_file: See above.
-        streams: See above.
     """
 
     def __init__(self, inner: Runnable, trace: Any, propagate: Any) -> None:
-        self.kind = inner.kind
-        self.name = inner.name
-        self.place = inner.place
-        self.in_order = inner.in_order
-        self.sends_file = inner.sends_file
-        self.streams = inner.streams
-        self._inner = inner
+        super().__init__(inner)
         self._trace = trace
         self._propagate = propagate
         self._tracer = trace.get_tracer(NAME)
@@ -106,7 +93,7 @@ class TracedAction:
     def _end(self, span: Any, error: BaseException | None) -> None:
         if error is not None:
             span.set_attribute("error.type", type(error).__qualname__)
-            # What an action tells its client is no fault of the server's.
+            # An error for the client is not a failure of the server.
             if not isinstance(error, ClientError):
                 span.record_exception(error)
                 span.set_status(self._trace.StatusCode.ERROR)
@@ -114,7 +101,7 @@ class TracedAction:
 
 
 def _attributes(name: str, connection: ActionConnection) -> dict[str, str]:
-    """What the semantic conventions have for a call of a remote procedure."""
+    """Return the attributes of a span, by the semantic conventions for remote procedure calls."""
     host = connection.remote_address.rpartition(":")[0].strip("[]")
     return {
         "rpc.system.name": NAME,
