@@ -22,7 +22,7 @@ from .dialect import Response
 from .generations import DEFAULT, Generation
 from .hooked_verb import HookedVerb
 from .listening_verbs import listening_verbs
-from .verb import Verb
+from .verb import Verb, by_words
 
 if TYPE_CHECKING:
     from ..app.hook_runner import Hooks
@@ -91,9 +91,7 @@ class Commands:
             Verb(self._say, ("say",), "a message", False, HELP["say"]),
             *(listening_verbs(rooms, live) if generation.listens else ()),
         )
-        self.table: dict[bytes, Verb] = {
-            word.encode(): verb for verb in self.verbs for word in verb.words
-        }
+        self.table = by_words(self.verbs)
 
     def _quit(self, connection: Connection, number: int, _: str) -> bytes:
         connection.close(close_reasons.QUIT)

@@ -24,7 +24,7 @@ from ..wire.verbs import HELP_29
 from .dialect import Response
 from .documentation_29 import documentation
 from .hooked_verb import HookedVerb
-from .verb import Verb
+from .verb import Verb, by_words
 
 if TYPE_CHECKING:
     from ..app.application import ActionSet
@@ -105,9 +105,7 @@ class Commands29:
         self.verbs = tuple(
             LooseVerb(run, words, takes, False, HELP_29[words[0]]) for run, words, takes in rows
         )
-        self.table: dict[bytes, Verb] = {
-            word.encode(): verb for verb in self.verbs for word in verb.words
-        }
+        self.table = by_words(self.verbs)
 
     def _quit(self, connection: Connection, number: int, _: str) -> bytes:
         connection.farewell = lines.FAREWELL

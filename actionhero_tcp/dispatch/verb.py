@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -82,3 +82,8 @@ class Verb:
     def example(self) -> str:
         """How the verb is used."""
         return f"{self.name} {_EXAMPLES[self.takes]}" if self.takes else self.name
+
+
+def by_words(verbs: Iterable[Verb]) -> dict[bytes, Verb]:
+    """Return verbs by the words that call them, as bytes of a line."""
+    return {word.encode(): verb for verb in verbs for word in verb.words}

@@ -347,9 +347,7 @@ class ComposedTests(OwnDaemonTestCase):
         need("haproxy", "ip", "redis-server")
         namespace = Namespace()
         self.addCleanup(namespace.close)
-        inside = namespace.entered()
-        inside.__enter__()
-        self.addCleanup(inside.__exit__, None, None, None)
+        self.enterContext(namespace.entered())
 
     def spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
