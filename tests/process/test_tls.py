@@ -216,7 +216,7 @@ class CloseNotifyTests(SecureTestCase):
 class HandshakeTests(SecureTestCase):
     """What does not get through its handshake does not hold up anybody."""
 
-    options = ("--announce-limit=0", "--tls-handshake-timeout=0.3")
+    options = ("--announce-limit=0", "--tls-handshake-timeout=2")
 
     def test_plain_text_is_closed_and_others_are_served(self) -> None:
         client = self.join()
@@ -268,10 +268,12 @@ class HandshakeTests(SecureTestCase):
         self.assertTrue(silent.is_dropped())
 
     def test_a_certificate_that_is_not_trusted_is_refused_by_the_client(self) -> None:
+        # To read all authorities takes its time, which is not to count as the handshake's.
+        context = ssl.create_default_context()
         stream = connect(self.daemon)
         self.addCleanup(stream.close)
         with self.assertRaises(ssl.SSLCertVerificationError):
-            ssl.create_default_context().wrap_socket(stream, server_hostname="localhost")
+            context.wrap_socket(stream, server_hostname="localhost")
         self.assertEqual(self.join().ask("paramsView")["messageCount"], 1)
 
 

@@ -35,7 +35,13 @@ class SignalTests(SynchronousTestCase):
         self.handlers: dict[int, Callable[..., Any]] = {}
         self.now = 100.0
         self.pid = 1
+        self.unblocked: list[tuple[int, set[int]]] = []
         self.patch(module.signal, "signal", self.handlers.__setitem__)
+        self.patch(
+            module.signal,
+            "pthread_sigmask",
+            lambda how, numbers: self.unblocked.append((how, set(numbers))),
+        )
         self.patch(module.os, "getpid", lambda: self.pid)
         self.patch(module.time, "monotonic", lambda: self.now)
         self.patch(module.os, "kill", lambda pid, number: self.calls.append(f"kill {number}"))
@@ -49,6 +55,10 @@ class SignalTests(SynchronousTestCase):
         """A signal arrives."""
         self.now += later
         self.handlers[number](number, None)
+
+    def test_those_that_were_blocked_until_now_arrive(self) -> None:
+        numbers = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        self.assertEqual([(signal.SIG_UNBLOCK, numbers)], self.unblocked)
 
     def test_the_first_one_is_twisteds(self) -> None:
         self.send(signal.SIGTERM)
