@@ -238,7 +238,7 @@ class PartTests(LogsTestCase):
         self.assertIn("cacheTest", self.names(*slow))
 
     def test_a_share(self) -> None:
-        self.assertEqual(["randomNumber"], self.names("--log-requests-only=0.5"))
+        self.assertEqual(["randomNumber", "cacheTest"], self.names("--log-requests-only=0.5"))
 
     def test_what_is_wrong_is_told(self) -> None:
         for options, error in (
