@@ -46,6 +46,12 @@ class OpeningTests(SynchronousTestCase):
                 self.assertRegex(paragraphs[0], r"^# \S", page)
                 self.assertRegex(paragraphs[1], r"^(After this|This) page ", page)
 
+    def test_no_paragraph_comes_twice_in_a_row(self) -> None:
+        for page in DOCS.glob("*.md"):
+            paragraphs = page.read_text(encoding="utf-8").split("\n\n")
+            twice = [a for a, b in zip(paragraphs, paragraphs[1:], strict=False) if a == b]
+            self.assertEqual([], twice, page)
+
     def test_pages_to_act_on_soon_have_an_example(self) -> None:
         for kind in ("Tutorials", "How-to"):
             for page in contents()[kind]:
