@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -49,7 +50,7 @@ class OpeningTests(SynchronousTestCase):
     def test_no_paragraph_comes_twice_in_a_row(self) -> None:
         for page in DOCS.glob("*.md"):
             paragraphs = page.read_text(encoding="utf-8").split("\n\n")
-            twice = [a for a, b in zip(paragraphs, paragraphs[1:], strict=False) if a == b]
+            twice = [a for a, b in itertools.pairwise(paragraphs) if a == b]
             self.assertEqual([], twice, page)
 
     def test_pages_to_act_on_soon_have_an_example(self) -> None:
