@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.logger import Logger
 from twisted.protocols.basic import LineReceiver
@@ -18,9 +18,6 @@ from twisted.web.http import HTTPChannel
 
 from ..connection.fair_queue import COSTLY_SECONDS, FairQueue
 from ..errors import printable
-
-if TYPE_CHECKING:
-    from .site import WebSite
 
 MAX_HEADERS: Final = 100
 """The most headers of a request; a browser sends about fifteen."""
@@ -64,6 +61,20 @@ class Channels:
         self._channels.pop(channel, None)
 
 
+class ChannelSite(Protocol):
+    """What a connection needs to know of its factory.
+
+    Attributes:
+        channels: The HTTP connections.
+        queue: Those whose request waits for its turn.
+        timeOut: So many seconds a client has for a request, or to read an answer.
+    """
+
+    channels: Channels
+    queue: FairQueue
+    timeOut: float
+
+
 class WebChannel(HTTPChannel):
     """One HTTP connection.
 
@@ -76,7 +87,7 @@ class WebChannel(HTTPChannel):
     """
 
     maxHeaders = MAX_HEADERS
-    site: WebSite
+    site: ChannelSite
     tag = 0.0
     _waiting: Callable[[], None] | None = None
     _is_queued = False
