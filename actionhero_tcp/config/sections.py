@@ -554,6 +554,14 @@ class Web:
     )
     page: bool = option(True, "serve the live page", option="web-page")
     web_socket: bool = option(True, "take clients over WebSocket, at `/ws`", option="web-socket")
+    max_connections: int = option(
+        1024,
+        "HTTP connections at once, those over WebSocket not among them, and at most a quarter of "
+        "the limit of open files; one past it takes the place of the one that was served the "
+        "longest ago",
+        option="web-max-connections",
+        minimum=1,
+    )
     allowed_hosts: tuple[str, ...] = option(
         (),
         "a host name under which the web port is reached, beside the names of loopback and "
