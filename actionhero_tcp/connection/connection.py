@@ -13,6 +13,7 @@ from ..errors import LimitError
 from ..wire import json_lines, json_reader, json_writer
 from ..wire.profile import PROFILE_2012, Profile
 from .estimate import PARAM_BYTES, WIDEST
+from .files import check_reader
 from .state import ReadHold
 
 if TYPE_CHECKING:
@@ -461,7 +462,11 @@ class ActionConnection:
 
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
+
+        Raises:
+            TypeError: It is something else, such as a path.
         """
+        check_reader(reader)
         slot: ResponseSlot | None = getattr(self, "_slot", None)
         if slot is not None and slot.is_free:
             slot.take(reader)

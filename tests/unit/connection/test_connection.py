@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import weakref
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -11,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection import connection
 from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.files import FileReader
 from actionhero_tcp.errors import ClientError, UnserializableError
 from tests.support import PROPERTY, make_connection
 
@@ -302,9 +306,17 @@ class ActionConnectionTests(SynchronousTestCase):
         self.assertEqual([b'{"a":1,"context":"api"}\r\n'], self.client.outbox.said)
 
     def test_sends_a_file(self) -> None:
-        reader: Any = object()
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
         self.seen.send_file(reader)
         self.assertEqual([reader], self.client.outbox.files)
+
+    def test_refuses_what_is_no_file(self) -> None:
+        for wrong in ("menu.txt", Path("menu.txt"), BytesIO(b"menu")):
+            with self.assertRaisesRegex(
+                TypeError, r"what api.files.open\(name\) returns, not from"
+            ):
+                self.seen.send_file(wrong)  # type: ignore[arg-type]
+        self.assertEqual([], self.client.outbox.files)
 
     def test_closes(self) -> None:
         self.seen.close()
