@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
-from ..connection.connection import ActionConnection, JsonParams, parts_of
+from ..connection.action_connection import ActionConnection, JsonParams, parts_of
 from ..connection.files import check_reader
 from ..wire import json_lines
 from . import coroutines, schema

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unp
 
 from msgspec import Struct
 
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 from ..errors import StartError, UnserializableError
 from ..wire import json_writer
 from .actions import MARK, Action

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 from ..connection.rate_limit import RateLimit
 from ..errors import LimitError, StartError
 from .intervals import UNITS

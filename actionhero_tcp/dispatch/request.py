@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..connection.connection import Connection, JsonParams, Params
+from ..connection.action_connection import JsonParams, Params
+from ..connection.connection import Connection
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 

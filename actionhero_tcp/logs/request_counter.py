@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..stats import BOUNDS, ActionTimes
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection, Params
+    from ..connection.action_connection import Params
+    from ..connection.connection import Connection
     from .request_log import Answered
 
 COUNT_AT: Final = 256

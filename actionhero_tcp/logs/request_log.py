@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
-from ..connection.connection import Connection, JsonParams, Params
+from ..connection.action_connection import JsonParams, Params
+from ..connection.connection import Connection
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter

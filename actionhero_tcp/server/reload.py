@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
-from ..config.sections import Config, build, fields
+from ..config.configuration import build, fields
+from ..config.sections import Config
 from ..errors import StartError
 from .listeners import settings_of
 

@@ -22,7 +22,7 @@ from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportW
 
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.hook_runner import Hooks
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.memory import Account, MemoryBudget
@@ -240,7 +240,7 @@ class Soon:
 
 def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
     """The settings in force that have these values, by (section, field)."""
-    return LiveSettings(Settings(sections.build(values or {})))
+    return LiveSettings(Settings(configuration.build(values or {})))
 
 
 def make_certificates(files: Iterable[object]) -> tls.Certificates:
@@ -335,7 +335,7 @@ def make_server(
         ("limits", "announce_delay"): 0.0,
         **(values or {}),
     }
-    return build(sections.build(settings), make_platform(reactor)), reactor
+    return build(configuration.build(settings), make_platform(reactor)), reactor
 
 
 class Client:

@@ -16,7 +16,7 @@ from actionhero_tcp.app.actions import MARK, Action
 from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.action_connection import ActionConnection
 from actionhero_tcp.connection.files import FileReader
 from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support

@@ -12,7 +12,7 @@ from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from actionhero_tcp.config import sections as configuration
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.sections import Config
 from actionhero_tcp.daemon.signals import SAME_SIGNAL_SECONDS
 from actionhero_tcp.errors import StartError
