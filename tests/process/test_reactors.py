@@ -18,6 +18,7 @@ from tests.process import (
     test_watch,
     test_workers,
 )
+from tests.support import PATIENCE
 from tests.support.integration import OwnDaemonTestCase, request
 
 ACTIONS = """
@@ -193,7 +194,10 @@ class AsyncioTests(OwnDaemonTestCase):
         self.assertIn("randomNumber", client.ask("randomNumber"))
         running.wait_for_log("SystemExit: 3")
         running.wait_for_log("a task or callback tried to end the process; the server goes on")
-        self.stop(running)
+        self.assertEqual("Bye!", client.ask("quit")["status"])
+        running.process.send_signal(signal.SIGTERM)
+        self.assertEqual(-signal.SIGTERM, running.process.wait(PATIENCE))
+        self.assertIn("has stopped", running.log)
 
     def test_signals_reload_and_a_log_opened_again(self) -> None:
         running = self.start()
