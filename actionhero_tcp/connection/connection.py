@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from ..wire import json_reader
-from .connection import Connection
+from .connected_client import ConnectedClient
 
 if TYPE_CHECKING:
     from .files import FileReader
@@ -41,7 +41,7 @@ Params = dict[str, Any] | JsonParams
 """The params of a request."""
 
 
-class ActionConnection:
+class Connection:
     """The connection as an action sees it: the client, and its params as of the request."""
 
     __slots__ = ("_connection", "_params", "_parts", "_slot")
@@ -50,12 +50,12 @@ class ActionConnection:
     _slot: ResponseSlot
     _parts: Any
 
-    def __init__(self, connection: Connection, params: Params) -> None:
+    def __init__(self, connection: ConnectedClient, params: Params) -> None:
         self._connection = connection
         self._params = params
 
     def __repr__(self) -> str:
-        return repr(self._connection)
+        return f"<Connection {self.id} of {self.remote_address}>"
 
     @property
     def params(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class ActionConnection:
         self._connection.owner.rooms.leave(self._connection, room)
 
     def send(self, message: Mapping[str, object]) -> None:
-        """Sends the client a message beside the response; see `Connection.send`."""
+        """Sends the client a message beside the response; see `ConnectedClient.send`."""
         self._connection.send(message)
 
     def send_file(self, reader: FileReader) -> None:
@@ -153,21 +153,21 @@ class ActionConnection:
         self._connection.close()
 
 
-def reserve_slot(face: ActionConnection, slot: ResponseSlot) -> None:
+def reserve_slot(face: Connection, slot: ResponseSlot) -> None:
     """Has an action send its file in a place that was held for it."""
     face._slot = slot
 
 
-def answer_in_parts(face: ActionConnection, parts: Any) -> None:
+def answer_in_parts(face: Connection, parts: Any) -> None:
     """Gives an action that answers in parts what takes them; see `parts_of`."""
     face._parts = parts
 
 
-def parts_of(face: ActionConnection) -> Any:
+def parts_of(face: Connection) -> Any:
     """Takes the parts of an action's answer."""
     return face._parts
 
 
-def state_of(connection: Connection | ActionConnection) -> Connection:
+def state_of(connection: ConnectedClient | Connection) -> ConnectedClient:
     """The client's state, also of the face of it that actions and hooks get."""
-    return connection._connection if isinstance(connection, ActionConnection) else connection
+    return connection._connection if isinstance(connection, Connection) else connection

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
-from ..connection.action_connection import JsonParams, Params
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
+from ..connection.connection import JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm, stamp
 from .param_filter import ParamFilter
@@ -33,7 +33,7 @@ Answered = str | tuple[str, float, float, str | None, bool] | None
 """What there is to say of a request: the name of a verb that was answered without an error; what
 `RequestLog.request` gives; or None where it is not logged, or not yet."""
 
-_Entry = tuple[Connection | None, int, Sequence[Any], float, float]
+_Entry = tuple[ConnectedClient | None, int, Sequence[Any], float, float]
 """A client, the number of its first request, what there is to say of each, when the first came and
 when the last was answered; or a line's text and time."""
 
@@ -79,11 +79,11 @@ class RequestLog:
         """Whether each request is written."""
         return self._selection is None
 
-    def connected(self, connection: Connection) -> None:
+    def connected(self, connection: ConnectedClient) -> None:
         """Writes that a client has come."""
         self._add(self._form.connected(connection))
 
-    def disconnected(self, connection: Connection, reason: str) -> None:
+    def disconnected(self, connection: ConnectedClient, reason: str) -> None:
         """Writes that a client has gone, and why."""
         seconds = time.monotonic() - connection.opened
         more = self._fields(connection) if connection.log_fields else ""
@@ -118,7 +118,7 @@ class RequestLog:
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,
@@ -171,7 +171,7 @@ class RequestLog:
                 shown = UNSHOWN
         return self._form.outcome(error, shown)
 
-    def _fields(self, connection: Connection) -> str:
+    def _fields(self, connection: ConnectedClient) -> str:
         """The application's fields of a client, without values that are to be hidden."""
         try:
             shown = self._filter.params(connection.log_fields)
@@ -242,7 +242,7 @@ class _Lines:
     """
 
     def __init__(
-        self, form: Form, name: Callable[[str], str], fields: Callable[[Connection], str]
+        self, form: Form, name: Callable[[str], str], fields: Callable[[ConnectedClient], str]
     ) -> None:
         self._form = form
         self._fields = fields

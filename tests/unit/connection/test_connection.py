@@ -1,4 +1,4 @@
-"""Tests of `actionhero_tcp.connection.action_connection`."""
+"""Tests of `actionhero_tcp.connection.connection`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.action_connection import (
-    ActionConnection,
+from actionhero_tcp.connection.connection import (
+    Connection,
     JsonParams,
     answer_in_parts,
     parts_of,
@@ -17,19 +17,22 @@ from actionhero_tcp.connection.action_connection import (
 from tests.support import make_connection
 
 
-class ActionConnectionTests(SynchronousTestCase):
-    """`ActionConnection`, what an action knows of its client."""
+class ConnectionTests(SynchronousTestCase):
+    """`Connection`, what an action knows of its client."""
 
     def setUp(self) -> None:
         self.client = make_connection()
         self.params: dict[str, Any] = {"a": 1}
-        self.seen = ActionConnection(self.client, self.params)
+        self.seen = Connection(self.client, self.params)
 
     def test_knows_what_the_connection_knows(self) -> None:
         self.assertEqual(
-            (self.client.id, self.client.connected_at, "127.0.0.1:4321", repr(self.client)),
-            (self.seen.id, self.seen.connected_at, self.seen.remote_address, repr(self.seen)),
+            (self.client.id, self.client.connected_at, "127.0.0.1:4321"),
+            (self.seen.id, self.seen.connected_at, self.seen.remote_address),
         )
+
+    def test_shows_its_id_and_address(self) -> None:
+        self.assertEqual(f"<Connection {self.client.id} of 127.0.0.1:4321>", repr(self.seen))
 
     def test_knows_the_params_of_the_request(self) -> None:
         self.client.params["a"] = "sticky"
@@ -112,7 +115,7 @@ class JsonParamsTests(SynchronousTestCase):
     def test_are_read_from_the_line_when_somebody_looks(self) -> None:
         line = b'{"action":"a","params":{"key":"value","offset":7}}'
         params = JsonParams(line, {"key": "value"}, {"limit": 100})
-        seen = ActionConnection(make_connection(), params)
+        seen = Connection(make_connection(), params)
         self.assertEqual({"key": "value", "offset": 7, "limit": 100}, seen.params)
         self.assertIs(seen.params, seen.params)
 

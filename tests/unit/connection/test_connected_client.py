@@ -1,4 +1,4 @@
-"""One client's state, and the face of it that actions get."""
+"""Tests of `actionhero_tcp.connection.connected_client`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection import connection
+from actionhero_tcp.connection import connected_client
 from actionhero_tcp.errors import ClientError, UnserializableError
 from tests.support import PROPERTY, make_connection
 
@@ -25,7 +25,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(50, len({make_connection().id for _ in range(50)}))
 
     def test_knows_when_it_connected_in_ms(self) -> None:
-        self.patch(connection.time, "time", lambda: 1346909099.6875)
+        self.patch(connected_client.time, "time", lambda: 1346909099.6875)
         self.assertEqual(1346909099687, make_connection().connected_at)
 
     def test_starts_with_nothing(self) -> None:
@@ -54,7 +54,7 @@ class StateTests(SynchronousTestCase):
 
     def test_shows_its_id_and_address(self) -> None:
         client = make_connection()
-        self.assertEqual(f"<Connection {client.id} of 127.0.0.1:4321>", repr(client))
+        self.assertEqual(f"<ConnectedClient {client.id} of 127.0.0.1:4321>", repr(client))
 
     def test_can_be_referred_to_weakly(self) -> None:
         client = make_connection()
@@ -66,7 +66,7 @@ class StateTests(SynchronousTestCase):
 
 
 class SendAndCloseTests(SynchronousTestCase):
-    """`Connection.send` and `Connection.close`."""
+    """`Client.send` and `Client.close`."""
 
     def setUp(self) -> None:
         self.client = make_connection()

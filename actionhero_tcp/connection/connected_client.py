@@ -61,11 +61,11 @@ class Membership(Protocol):
     def check(self, room: object) -> None:
         """Check that a room can have this name."""
 
-    def join(self, client: Connection, room: str) -> bool:
+    def join(self, client: ConnectedClient, room: str) -> bool:
         """Take a client into a room."""
         ...
 
-    def leave(self, client: Connection, room: str) -> bool:
+    def leave(self, client: ConnectedClient, room: str) -> bool:
         """Take a client out of a room."""
         ...
 
@@ -115,7 +115,7 @@ class ParamLimits(Protocol):
         ...
 
 
-class Connection:
+class ConnectedClient:
     """One connected client.
 
     Attributes:
@@ -207,7 +207,7 @@ class Connection:
         self._most_param_bytes = self._charged_param_bytes = 0
 
     def __repr__(self) -> str:
-        return f"<Connection {self.id} of {self.remote_address}>"
+        return f"<ConnectedClient {self.id} of {self.remote_address}>"
 
     def send(self, message: Mapping[str, object]) -> None:
         """Sends a message of the application to this client, after what was sent before.
