@@ -48,6 +48,10 @@ TWISTD = Path(sys.executable).parent / "twistd"
 PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken to have failed."""
 
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command: its process is killed when the thread that started it ends, be it stopped by
+SIGSTOP, and be the tests killed before they can clean up."""
+
 
 class ListOutlet:
     """An outbox that keeps what it is given."""
@@ -467,7 +471,15 @@ def daemon(
         where = Path(folder or temporary)
         reactor = [option for option in options if option.startswith("--reactor=")]
         options = tuple(option for option in options if option not in reactor)
-        command = [*launcher, str(TWISTD), *reactor, "--nodaemon", "--pidfile=", "actionhero"]
+        command = [
+            *WITH_PARENT,
+            *launcher,
+            str(TWISTD),
+            *reactor,
+            "--nodaemon",
+            "--pidfile=",
+            "actionhero",
+        ]
         command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
             # Nobody else gets it before this ends, though the daemon may close it earlier.
