@@ -74,6 +74,10 @@ def limit(rate: str, *, key: Key | None = None) -> Callable[[Function], Function
         StartError: The rate is not of that form; names the file and the line.
     """
 
+    if callable(rate):
+        file, line = place_of(rate)
+        raise StartError(f'{file}:{line}: @limit needs a rate, such as @limit("5/s")')
+
     def mark(function: Function) -> Function:
         try:
             declared = _parse(rate, key)

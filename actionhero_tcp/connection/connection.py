@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from ..wire import json_reader
 from .connected_client import ConnectedClient
+from .files import check_reader
 
 if TYPE_CHECKING:
     from .files import FileReader
@@ -141,7 +142,11 @@ class Connection:
 
         Args:
             reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
+
+        Raises:
+            TypeError: It is something else, such as a path.
         """
+        check_reader(reader)
         slot: ResponseSlot | None = getattr(self, "_slot", None)
         if slot is not None and slot.is_free:
             slot.take(reader)

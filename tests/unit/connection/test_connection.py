@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -14,6 +17,7 @@ from actionhero_tcp.connection.connection import (
     reserve_slot,
     state_of,
 )
+from actionhero_tcp.connection.files import FileReader
 from tests.support import make_connection
 
 
@@ -70,16 +74,24 @@ class ConnectionTests(SynchronousTestCase):
         self.assertEqual([b'{"a":1,"context":"api"}\r\n'], self.client.outbox.said)
 
     def test_sends_a_file(self) -> None:
-        reader: Any = object()
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
         self.seen.send_file(reader)
         self.assertEqual([reader], self.client.outbox.files)
+
+    def test_refuses_what_is_no_file(self) -> None:
+        for wrong in ("menu.txt", Path("menu.txt"), BytesIO(b"menu")):
+            with self.assertRaisesRegex(
+                TypeError, r"what api.files.open\(name\) returns, not from"
+            ):
+                self.seen.send_file(wrong)  # type: ignore[arg-type]
+        self.assertEqual([], self.client.outbox.files)
 
     def test_closes(self) -> None:
         self.seen.close()
         self.assertEqual(["closed by the application"], self.client.owner.closed)
 
     def test_sends_a_file_in_the_slot_that_was_reserved_for_it(self) -> None:
-        reader: Any = object()
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
         slot = Slot()
         reserve_slot(self.seen, slot)  # type: ignore[arg-type]
         self.seen.send_file(reader)
