@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
-    from ..logs.request_log import Answered
+    from ..logs.request_lines import Answered
 
 _log = Logger()
 
