@@ -37,8 +37,7 @@ NOT_FOUND: Final = b'"that file is not found"\r\n'
 """What a client gets in place of a file: a JSON string, as in actionHero."""
 
 _DETAILS: Final = (
-    b'{"id":"%b","fingerprint":"%b",%b,"params":%b,"connectedAt":%d,"rooms":%b,'
-    b'"totalActions":%d,"pendingActions":%d}'
+    b'{%b,"params":%b,"connectedAt":%d,"rooms":%b,"totalActions":%d,"pendingActions":%d}'
 )
 
 _UNDEFINED: Final = "undefined"
@@ -116,7 +115,9 @@ class Commands29:
 
     def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
         id = lines.message_id(connection.params)
-        first, _, rest = argument.partition(" ")
+        first, rest = argument, ""
+        if " " in argument:
+            first, _, rest = argument.partition(" ")
         key, equals, value = first.partition("=")
         if not equals:
             value = _word(rest)
@@ -152,11 +153,9 @@ class Commands29:
     # What the server knows
 
     def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
-        params, id = connection.params, connection.id.encode()
+        params = connection.params
         details = _DETAILS % (
-            id,
-            id,
-            _address(connection.remote_address),
+            _identity(connection.id, connection.remote_address),
             dumps(params) if params else b"{}",
             connection.connected_at,
             dumps([*connection.rooms]) if connection.rooms else b"[]",
@@ -314,9 +313,12 @@ def _member_of(connection: Connection, argument: str, *, in_status: bool = False
 
 
 @lru_cache(maxsize=1024)
-def _address(text: str) -> bytes:
-    """The fields of a client's IP and port; of its whole address and 0 where it has none."""
-    host, colon, port = text.rpartition(":")
+def _identity(id: str, address: str) -> bytes:
+    """The fields that tell who a client is; an address without a port counts as an IP with 0."""
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
-        host, port = text, "0"
-    return b'"remoteIP":%b,"remotePort":%d' % (dumps(host.strip("[]")), int(port))
+        host, port = address, "0"
+    return b'"id":"%b","fingerprint":"%b","remoteIP":%b,"remotePort":%d' % (
+        *(id.encode(), id.encode()),
+        *(dumps(host.strip("[]")), int(port)),
+    )
