@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from .app.cache import CacheEntry
     from .app.decorator import action
     from .app.file_response import FileResponse
-    from .app.hooks import (
-        ActionCall,
-        CallNext,
+    from .app.hook_decorators import (
         after_action,
         before_action,
         every,
@@ -28,13 +26,14 @@ if TYPE_CHECKING:
         on_start,
         on_stop,
     )
+    from .app.hooks import ActionCall, CallNext
     from .app.limits import limit
     from .app.outputs import NO_RESPONSE, NoResponse
     from .app.room import Room
 
     # The name of earlier releases; see `__getattr__`.
-    from .connection.connection import ActionConnection as ActionConnection
-    from .connection.connection import ActionConnection as Connection
+    from .connection.action_connection import ActionConnection as ActionConnection
+    from .connection.action_connection import ActionConnection as Connection
     from .connection.files import FileReader
     from .embedding.server import Server
     from .errors import ActionError, CacheError, UnserializableError
@@ -85,17 +84,17 @@ _HOMES = {
     "Server": ".embedding.server",
     "UnserializableError": ".errors",
     "action": ".app.decorator",
-    "after_action": ".app.hooks",
-    "before_action": ".app.hooks",
-    "every": ".app.hooks",
+    "after_action": ".app.hook_decorators",
+    "before_action": ".app.hook_decorators",
+    "every": ".app.hook_decorators",
     "limit": ".app.limits",
-    "middleware": ".app.hooks",
-    "on_connect": ".app.hooks",
-    "on_disconnect": ".app.hooks",
-    "on_room_change": ".app.hooks",
-    "on_say": ".app.hooks",
-    "on_start": ".app.hooks",
-    "on_stop": ".app.hooks",
+    "middleware": ".app.hook_decorators",
+    "on_connect": ".app.hook_decorators",
+    "on_disconnect": ".app.hook_decorators",
+    "on_room_change": ".app.hook_decorators",
+    "on_say": ".app.hook_decorators",
+    "on_start": ".app.hook_decorators",
+    "on_stop": ".app.hook_decorators",
 }
 """The module of each name."""
 
@@ -103,7 +102,7 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     """Load a name, also one of earlier releases."""
     if name in ("ActionConnection", "Connection"):
-        from .connection.connection import ActionConnection
+        from .connection.action_connection import ActionConnection
 
         if name == "Connection":
             globals()[name] = ActionConnection

@@ -14,6 +14,12 @@ from pygments.lexers.special import TextLexer
 from pygments.token import Comment, Generic, Keyword, Text
 from sphinx.util.nodes import make_refnode
 
+ROOT = Path(__file__).parent.parent
+
+sys.path.insert(0, str(ROOT))
+
+from tools import reference  # noqa: E402
+
 if TYPE_CHECKING:
     from docutils.nodes import Element
     from sphinx.addnodes import pending_xref
@@ -21,18 +27,19 @@ if TYPE_CHECKING:
     from sphinx.domains.python import PythonDomain
     from sphinx.environment import BuildEnvironment
 
-ROOT = Path(__file__).parent.parent
-
-sys.path.insert(0, str(ROOT))
-
 _setup = ConfigParser()
 _setup.read(ROOT / "setup.cfg")
 
 project = _setup["metadata"]["name"]
 version = release = _setup["metadata"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["performance"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_markdown_builder",
+]
+exclude_patterns = ["performance", "_reference"]
 nitpicky = True
 
 html_theme = "furo"
@@ -132,8 +139,17 @@ def with_fields(app: Sphinx, what: str, name: str, found: object, *about: object
         lines.append(f"    {each.name}: {each.metadata['help'].replace('`', '``')}")
 
 
+def from_docstrings(app: Sphinx, page: str, content: list[str]) -> None:
+    """Reads a reference page from its source; the file in its place is for a checkout."""
+    folder, _, name = page.rpartition("/")
+    if folder == reference.PAGES.name:
+        content[0] = (reference.SOURCES / f"{name}.md").read_text(encoding="utf-8")
+
+
 def setup(app: Sphinx) -> None:
-    """Makes the words known that the pages' code blocks begin with."""
+    """Connects the hooks above, and makes the words known that code blocks begin with."""
+    app.connect("source-read", from_docstrings)
+    app.set_translator("markdown", reference.Translator, override=True)
     app.connect("missing-reference", short_name)
     # Napoleon's own handler has a priority of 500.
     app.connect("autodoc-process-docstring", keep_whole, priority=400)

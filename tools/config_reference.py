@@ -14,8 +14,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from actionhero_tcp.config.configuration import as_json, fields
 from actionhero_tcp.config.field import FieldInfo, plain
-from actionhero_tcp.config.sections import Config, as_json, fields
+from actionhero_tcp.config.sections import Config
 
 ROOT: Final = Path(__file__).parent.parent
 PAGE: Final = ROOT / "docs" / "configuration.md"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
-from ..connection.connection import ActionConnection, JsonParams, parts_of
+from ..connection.action_connection import ActionConnection, JsonParams, parts_of
+from ..connection.files import check_reader
 from ..wire import json_lines
 from . import coroutines, schema
 from .inputs import Inputs
@@ -162,6 +163,7 @@ class _ThreadConnection(ActionConnection):
         self._reactor.callFromThread(self._connection.outbox.say, line)
 
     def send_file(self, reader: FileReader) -> None:
+        check_reader(reader)
         self._reactor.callFromThread(super().send_file, reader)
 
     def close(self) -> None:

@@ -16,7 +16,8 @@ from .room import Room
 if TYPE_CHECKING:
     from ..config.sections import Config
     from ..config.settings import LiveSettings
-    from ..connection.connection import ActionConnection, Connection
+    from ..connection.action_connection import ActionConnection
+    from ..connection.connection import Connection
     from ..connection.files import Files
     from ..connection.memory import MemoryBudget
     from ..stats import Stats

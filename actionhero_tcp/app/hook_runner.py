@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, stop
-from ..connection.connection import ActionConnection, Connection
+from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..logs.failures import log_failure
 from . import coroutines
 from .hooked_action import HookedAction, result

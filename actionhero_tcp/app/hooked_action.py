@@ -7,7 +7,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 from . import coroutines
 from .coroutines import CANCELLATIONS
 from .hooks import MIDDLEWARE, ActionCall, Hook

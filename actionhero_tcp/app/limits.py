@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 from ..connection.rate_limit import RateLimit
 from ..errors import LimitError, StartError
 from .intervals import UNITS
@@ -73,6 +73,10 @@ def limit(rate: str, *, key: Key | None = None) -> Callable[[Function], Function
     Raises:
         StartError: The rate is not of that form; names the file and the line.
     """
+
+    if callable(rate):
+        file, line = place_of(rate)
+        raise StartError(f'{file}:{line}: @limit needs a rate, such as @limit("5/s")')
 
     def mark(function: Function) -> Function:
         try:

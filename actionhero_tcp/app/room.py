@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..connection.connection import ActionConnection
+    from ..connection.action_connection import ActionConnection
     from .rooms import AppRooms
 
 

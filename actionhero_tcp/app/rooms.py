@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..connection.connection import ActionConnection, Connection, state_of
+from ..connection.action_connection import ActionConnection, state_of
+from ..connection.connection import Connection
 from ..errors import LimitError
 from .cluster import Cluster
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 
 
 class Runnable(Protocol):

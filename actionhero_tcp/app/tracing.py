@@ -11,7 +11,7 @@ from ..errors import ClientError, StartError
 from .runnable import Wrapper
 
 if TYPE_CHECKING:
-    from ..connection.connection import ActionConnection
+    from ..connection.action_connection import ActionConnection
     from .runnable import Runnable
 
 NAME: Final = "actionhero_tcp"

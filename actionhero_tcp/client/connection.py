@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..clock import Clock
-from ..net.transport import set_socket_options, writer_at_once
+from ..net.lowest_transport import set_socket_options
+from ..net.transport import writer_at_once
 from .outcomes import ConnectionLost
 from .protocol import ClientProtocol
 from .reply import Reply

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..errors import StartError
 from ..regular_file import read_regular
+from .configuration import fields
 from .field import shown
-from .sections import Config, fields
+from .sections import Config
 
 
 def read_file(path: str, may_wait: bool = False) -> dict[tuple[str, str], Any]:

@@ -7,14 +7,10 @@ docs/configuration.md are all made from the fields.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, get_args, get_type_hints
+from typing import Final
 
-from .field import HIDDEN, FieldInfo, option, plain
+from .field import option
 
 MAX_SECONDS: Final = 864_000
 """No time is longer than ten days: the system's calls that wait take no more than 24."""
@@ -428,14 +424,17 @@ class Log:
         True,
         "log each connection and each request (who, what, how long, outcome); of the requests "
         "only those with an error (`errors`), these and those that took `slowSeconds` (`slow`), "
-        "or a share (0.01: each hundredth)",
+        "or these and a share of the others (0.01: each hundredth); to turn it on or off needs a "
+        "restart",
         option="log-requests",
         only=(ERRORS, SLOW),
+        live=True,
     )
     slow_seconds: float = option(
         1.0,
         "seconds from which on a request is slow, where `requests` is `slow`",
         minimum=0.001,
+        live=True,
     )
     request_file: str = option(
         "",
@@ -558,6 +557,14 @@ class Web:
     )
     page: bool = option(True, "serve the live page", option="web-page")
     web_socket: bool = option(True, "take clients over WebSocket, at `/ws`", option="web-socket")
+    max_connections: int = option(
+        1024,
+        "HTTP connections at once, those over WebSocket not among them, and at most a quarter of "
+        "the limit of open files; one past it takes the place of the one that was served the "
+        "longest ago",
+        option="web-max-connections",
+        minimum=1,
+    )
     allowed_hosts: tuple[str, ...] = option(
         (),
         "a host name under which the web port is reached, beside the names of loopback and "
@@ -588,73 +595,3 @@ class Config:
     log: Log = field(default_factory=Log)
     redis: Redis = field(default_factory=Redis)
     web: Web = field(default_factory=Web)
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_(.)", lambda match: match[1].upper(), name)
-
-
-def fields() -> Iterator[FieldInfo]:
-    """Every field of the configuration, in order."""
-    for section in dataclasses.fields(Config):
-        section_class = _section_class(section.name)
-        hints = get_type_hints(section_class)
-        for item in dataclasses.fields(section_class):
-            facts = item.metadata
-            yield FieldInfo(
-                section=section.name,
-                name=item.name,
-                section_key=_camel(section.name),
-                key=facts["key"] or _camel(item.name),
-                option=facts["option"] or item.name.replace("_", "-"),
-                type=_type(hints[item.name], item.default),
-                default=item.default,
-                help=facts["help"],
-                minimum=facts["minimum"],
-                maximum=facts["maximum"],
-                path=facts["path"],
-                live=facts["live"],
-                choices=facts["choices"],
-                only=facts["only"],
-                secret=facts["secret"],
-                form=facts["form"],
-            )
-
-
-def _type(hint: Any, default: object) -> type:
-    """The type of a field; of one that has several, such as a flag, that of its default."""
-    known: type = type(default) if get_args(hint) else hint
-    return known
-
-
-def _section_class(name: str) -> Any:
-    return get_type_hints(Config)[name]
-
-
-def as_json(config: Config) -> str:
-    """The configuration as a config file of it would be written, without its secrets."""
-    sections: dict[str, dict[str, Any]] = {}
-    for info in fields():
-        value = getattr(getattr(config, info.section), info.name)
-        if info.secret and value:
-            value = HIDDEN
-        sections.setdefault(info.section_key, {})[info.key] = plain(value)
-    return json.dumps(sections, indent=2, ensure_ascii=False)
-
-
-def values(config: Config) -> dict[tuple[str, str], Any]:
-    """The values of a configuration by section and field, as `build` takes them."""
-    return {
-        (info.section, info.name): getattr(getattr(config, info.section), info.name)
-        for info in fields()
-    }
-
-
-def build(*layers: Mapping[tuple[str, str], Any]) -> Config:
-    """The configuration made of the defaults and of layers of values, the last one winning."""
-    merged: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        for (section, name), value in layer.items():
-            merged.setdefault(section, {})[name] = value
-    sections = {name: _section_class(name)(**values) for name, values in merged.items()}
-    return Config(**sections)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 from ..clock import Clock, Timer, stop
-from ..net import transport as transports
+from ..net import lowest_transport
 
 if TYPE_CHECKING:
     from ..stats import Stats
@@ -33,7 +33,7 @@ class Closing:
         self._clock = clock
         self._seconds = seconds
         self._stats = stats
-        self._progress = transports.progress(transport)
+        self._progress = lowest_transport.progress(transport)
         self._timer: Timer | None = None
 
     def close(self, peer_finished: bool) -> None:
@@ -61,9 +61,9 @@ class Closing:
 
     def _timed_out(self) -> None:
         """The client has not hung up: we do, unless it is still taking what we sent."""
-        progress = transports.progress(self._transport)
-        if transports.is_drained(self._transport):
-            transports.hang_up(self._transport)
+        progress = lowest_transport.progress(self._transport)
+        if lowest_transport.is_drained(self._transport):
+            lowest_transport.hang_up(self._transport)
         elif progress != self._progress:
             self._progress = progress
             self._wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..clock import Timer, stop
-from ..net.transport import has_unsent
+from ..net.lowest_transport import has_unsent
 from ..wire.json_lines import END_OF_LINE
 from .outbox import Outbox
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..clock import Clock, Timer, stop
-from ..net import transport as transports
+from ..net import lowest_transport
 
 
 class WriteTimeout:
@@ -30,7 +30,7 @@ class WriteTimeout:
     def start(self, seconds: float) -> None:
         """Watches for this time, unless it does so already."""
         if self._timer is None:
-            self._progress = transports.progress(self._transport)
+            self._progress = lowest_transport.progress(self._transport)
             self._timer = self._clock.callLater(seconds, self._check, seconds)
 
     def stop(self) -> None:
@@ -39,7 +39,7 @@ class WriteTimeout:
 
     def _check(self, seconds: float) -> None:
         self._timer = None
-        if transports.progress(self._transport) == self._progress:
+        if lowest_transport.progress(self._transport) == self._progress:
             self._timed_out()
         else:
             self.start(seconds)

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from ..app import loader
-from ..app.loader import PACKAGE, Loaded
+from ..app import importer, loader
+from ..app.importer import PACKAGE
+from ..app.loader import Loaded
 from ..errors import StartError
 from . import modules
 from .modules import Finder, SourceLoader
@@ -105,7 +106,7 @@ class ModuleCache:
         self.sources: dict[str, Source] = {}
         self.faults: dict[str, Fault] = {}
         self._in_force: dict[str, Signature] = {}
-        loader.make_package(PACKAGE, self.root)
+        importer.make_package(PACKAGE, self.root)
         if FINDER not in sys.meta_path:
             sys.meta_path.insert(0, FINDER)
         self.files = scan(self.root)
@@ -132,7 +133,7 @@ class ModuleCache:
     def _load(
         self, files: dict[Path, Signature], action_done: Callable[[], bool] = lambda: True
     ) -> Change | None:
-        paths = {loader.module_name(path, self.root): path for path in sorted(files)}
+        paths = {importer.module_name(path, self.root): path for path in sorted(files)}
         now = {name: files[path] for name, path in paths.items()}
         affected = self._affected(now)
         attempt = self._import(affected, paths)
@@ -178,9 +179,9 @@ class ModuleCache:
         attempt = _Attempt(modules.known(PACKAGE))
         modules.take_out(affected)
         for name, path in paths.items():
-            if name in affected and loader.is_searched(path, self.root):
+            if name in affected and importer.is_searched(path, self.root):
                 try:
-                    loader.import_file(path, name, SourceLoader(name, str(path)))
+                    importer.import_file(path, name, SourceLoader(name, str(path)))
                 except StartError as error:
                     attempt.faults[name] = str(error)
         known = modules.known(PACKAGE)
@@ -188,7 +189,7 @@ class ModuleCache:
             module = known.get(name)
             if module is not None and module is not attempt.before.get(name):
                 try:
-                    searched = loader.is_searched(path, self.root)
+                    searched = importer.is_searched(path, self.root)
                     loaded = loader.definitions(module) if searched else Loaded()
                     attempt.sources[name] = Source(path, module, loaded)
                 except StartError as error:

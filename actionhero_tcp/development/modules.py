@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from ..app import module_metrics
-from ..app.loader import remember_source
+from ..app.importer import remember_source
 from ..regular_file import read_regular
 
 

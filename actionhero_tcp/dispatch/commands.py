@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.runnable import Runnable
-from ..connection.connection import ActionConnection, Connection
+from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import LimitError
 from ..wire import json_lines, json_writer
 from ..wire.json_lines import NUMBERED

@@ -14,15 +14,16 @@ from twisted.internet.defer import Deferred
 
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
-from ..app.outputs import NO_RESPONSE
 from ..app.runnable import Runnable
-from ..connection.connection import ActionConnection, Connection
+from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import ClientError, LimitError
 from ..wire import lines_29 as lines
 from ..wire.json_writer import dumps
 from ..wire.verbs import HELP_29
 from .dialect import Response
 from .documentation_29 import documentation
+from .file_verb_29 import FileVerb
 from .hooked_verb import HookedVerb
 from .verb import Verb, by_words
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from ..config.settings import LiveSettings
     from ..connection.write_batch import WriteBatch
     from ..rooms.rooms import Rooms
-
-NOT_FOUND: Final = b'"that file is not found"\r\n'
-"""What a client gets in place of a file: a JSON string, as in actionHero."""
 
 _DETAILS: Final = (
     b'{%b,"params":%b,"connectedAt":%d,"rooms":%b,"totalActions":%d,"pendingActions":%d}'
@@ -258,37 +256,6 @@ class Commands29:
             limits = self._live.limits
             connection.set_param("file", path, limits.max_params, limits.max_param_bytes)
         return FileVerb(connection.params.get("file"))
-
-
-class FileVerb:
-    """Sends a file, raw; see `app.runnable.Runnable`.
-
-    Args:
-        path: The requested value, of any type.
-    """
-
-    __slots__ = ("_path",)
-
-    kind = "verb"
-    name = "file"
-    place = __name__
-    in_order = False
-    sends_file = True
-    streams = False
-
-    def __init__(self, path: object) -> None:
-        self._path = path
-
-    def start(self, api: Any, connection: ActionConnection) -> Any:
-        """Runs it; see `app.runnable.Runnable.start`."""
-        if not isinstance(self._path, str) or not self._path:
-            return Response(NOT_FOUND)
-        try:
-            reader = api.files.open(self._path)
-        except ClientError:
-            return Response(NOT_FOUND)
-        connection.send_file(reader)
-        return NO_RESPONSE
 
 
 def _no_such_room() -> ClientError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..app.conversion import number as to_number
 from ..app.runnable import Runnable
-from ..connection.connection import JsonParams
+from ..connection.action_connection import JsonParams
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..app import coroutines
-from ..connection.connection import ActionConnection
+from ..connection.action_connection import ActionConnection
 
 if TYPE_CHECKING:
     from ..app.hooks import Hook

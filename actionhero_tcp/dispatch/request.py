@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..connection.connection import Connection, JsonParams, Params
+from ..connection.action_connection import JsonParams, Params
+from ..connection.connection import Connection
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
-    from ..logs.request_log import Answered
+    from ..logs.request_lines import Answered
 
 _log = Logger()
 

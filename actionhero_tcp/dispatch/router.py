@@ -11,7 +11,7 @@ from .request import Request
 
 if TYPE_CHECKING:
     from ..logs.request_counter import RequestObserver
-    from ..logs.request_log import Answered
+    from ..logs.request_lines import Answered
     from ..stats import Stats
     from .dialect import Dialect
     from .runner import Runner

@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ..app.file_response import FileResponse, prepare
 from ..app.outputs import NO_RESPONSE
-from ..connection.connection import ActionConnection, answer_in_parts, reserve_slot
+from ..connection.action_connection import ActionConnection, answer_in_parts, reserve_slot
 from ..connection.state import ReadHold
 from ..errors import (
     CacheError,

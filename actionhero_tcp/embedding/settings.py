@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from ..config import config_file, sections
+from ..config import config_file, configuration
 from ..config.sections import Config
 from ..errors import StartError
 
@@ -46,7 +46,7 @@ def _built(
     loads_folder: bool,
     defaults: Mapping[tuple[str, str], Any],
 ) -> Config:
-    config = sections.build(defaults, values)
+    config = configuration.build(defaults, values)
     folders = {*values} if loads_folder else {*values} - {("general", "actions_directory")}
     config_file.check_folders(config, folders)
     _check(config, loads_folder)

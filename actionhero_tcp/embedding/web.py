@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import StartError
 from ..server.resource import Resource
+from ..stats import Stats
 
 if TYPE_CHECKING:
     from ..config.sections import Config
@@ -49,7 +50,8 @@ def web_of_server(
         settings = replace(settings, port=settings.port + worker.number)
     try:
         from ..web.events import RecentEvents
-        from ..web.port import WebPort, access_of
+        from ..web.port import WebPort, access_of, most_connections
+        from ..web.site import Root, WebSite
         from ..web.tree import server_tree
 
         access = access_of(settings)
@@ -60,7 +62,9 @@ def web_of_server(
             f"web.port is set, but {error.name} is not installed: pip install 'actionhero-tcp[web]'"
         ) from None
     shown = _certificates(config, source.certificates)
-    port = WebPort(settings, access, tree, shown, context.clock, events)
+    root = Root(access, settings.path_prefix, tree)
+    site = WebSite(root, context.clock, most_connections(settings))
+    port = WebPort(settings, access, site, shown, context.stats, events)
     resources = [Resource(port.start, port.stop)]
     if worker is not None and worker.report_channel is not None:
         answers = reporter(worker.report_channel, reasons, source)
@@ -118,14 +122,17 @@ def web_of_supervisor(
             f"after it, up to {MAX_PORT}"
         )
     # What is missing here the rehearsal of a worker has said.
-    from ..web.port import WebPort, access_of
+    from ..web.port import WebPort, access_of, most_connections
     from ..web.reports import WorkerReports
+    from ..web.site import Root, WebSite
     from ..web.supervision import supervisor_tree
 
     reports = WorkerReports(reactor)
     shown = _certificates(config, certificates)
-    tree = supervisor_tree(workers, reports)
-    port = WebPort(settings, access_of(settings), tree, shown, reactor)
+    access = access_of(settings)
+    root = Root(access, settings.path_prefix, supervisor_tree(workers, reports))
+    site = WebSite(root, reactor, most_connections(settings))
+    port = WebPort(settings, access, site, shown, Stats())
     return [Resource(port.start, port.stop)], reports
 
 

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..config import sections as configuration
+from ..config import configuration
 from ..config.field import FieldInfo
 
 MOST_USED: Final = (

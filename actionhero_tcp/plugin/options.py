@@ -11,8 +11,7 @@ from typing import Any
 
 from twisted.python import usage
 
-from ..config import config_file
-from ..config import sections as configuration
+from ..config import config_file, configuration
 from ..config.field import FieldInfo
 from ..config.sections import Config
 from ..errors import StartError

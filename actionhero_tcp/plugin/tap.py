@@ -11,7 +11,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ..config import sections as configuration
+from ..config import configuration
 from ..config.sections import Config
 from ..config.settings import LiveSettings
 from ..daemon import systemd

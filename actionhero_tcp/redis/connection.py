@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ..clock import Clock, Timer, stop
 from ..errors import shorten
-from ..net.transport import set_socket_options
+from ..net.lowest_transport import set_socket_options
 from .address import RedisAddress
 from .protocol import Call, Command, Pending, RedisProtocol
 

@@ -13,7 +13,8 @@ from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..connection.connection import ActionConnection, Connection, Outlet, state_of
+from ..connection.action_connection import ActionConnection, state_of
+from ..connection.connection import Connection, Outlet
 from ..connection.outbox import say_at_once
 from ..errors import ClientError, LimitError
 from ..wire import json_lines

@@ -10,6 +10,7 @@ from .. import close_reasons
 from ..connection.memory import CONNECTION_BYTES, TLS_BUFFER_BYTES, TLS_BYTES
 from ..connection.state import ReadHold
 from ..connection.write_timeout import WriteTimeout
+from ..net import lowest_transport
 from ..net import transport as transports
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class BackPressure:
         self._large_read_charged = False
         base = CONNECTION_BYTES + TLS_BYTES * self._is_secure
         self.account = context.memory.account(self, base)
-        transports.count_buffered(transport, self._buffered)
+        lowest_transport.count_buffered(transport, self._buffered)
 
     def open(self, connection: Connection, outbox: Outbox, reader: LineReader) -> None:
         """Begins to hold reading; what is on hold already stays so."""

@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from ..app import coroutines
 from ..clock import Timer, stop
-from ..connection.connection import ActionConnection, Connection
+from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import ClientError, printable
 from ..logs.failures import log_failure
 from ..wire import json_lines

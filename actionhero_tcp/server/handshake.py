@@ -13,8 +13,7 @@ from ..clock import Timer, stop
 from ..connection.connection import Connection
 from ..dispatch.request import Request
 from ..errors import ClientError, printable
-from ..net import handshake_failure, tls
-from ..net import transport as transports
+from ..net import handshake_failure, lowest_transport, tls
 from .admission import Refusal, network_of
 from .connect_hooks import ConnectHooks
 
@@ -107,7 +106,7 @@ class Handshake:
     def open(self) -> None:
         """The client has connected."""
         keep_alive = self._context.live.config.tcp_server.set_keep_alive
-        transports.set_socket_options(self._transport, keep_alive=keep_alive)
+        lowest_transport.set_socket_options(self._transport, keep_alive=keep_alive)
         self._refusal = self._context.admission.enter()
         self._begin()
 

@@ -33,6 +33,7 @@ from .line_reader import LineReader
 
 if TYPE_CHECKING:
     from ..connection.connection import Membership
+    from ..connection.memory import Account
     from .clients import Clients
     from .context import ServerContext
     from .handshake import Handshake, HandshakeFactory
@@ -175,6 +176,11 @@ class ActionHeroProtocol(LineReceiver):
         if self.state is not State.OPEN:
             # The action's answer is written at the end of this write batch.
             self._context.write_batch.afterwards(self.drained)
+
+    @property
+    def account(self) -> Account:
+        """The memory that the client makes the process hold."""
+        return self._back_pressure.account
 
     @property
     def rooms(self) -> Membership:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import TestCase
 
-from ..config import config_file
-from ..config import sections as configuration
+from ..config import config_file, configuration
 from ..config.sections import Config
 
 FOR_TESTS: Final[Mapping[tuple[str, str], Any]] = {

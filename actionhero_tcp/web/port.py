@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, maybeDeferred, succeed
@@ -11,15 +12,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..config.trusted_proxies import TrustedProxies
+from ..net.descriptor_exhaustion import pause_when_exhausted
 from ..net.transport import write_at_once
 from .access import LOOPBACK_NAMES, Access
-from .site import Root, WebSite
+from .site import WebSite
 
 if TYPE_CHECKING:
     from ..config.sections import Web
     from ..net.tls import Certificates
+    from ..stats import Stats
     from .events import RecentEvents
-    from .resources import WebResource
 
 _log = Logger()
 
@@ -36,15 +38,21 @@ def access_of(settings: Web) -> Access:
     return Access(settings.token, hosts, settings.allowed_origins, path, proxies)
 
 
+def most_connections(settings: Web) -> int:
+    """Returns how many HTTP connections there may be: the files of the process are not theirs."""
+    descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, min(settings.max_connections, descriptors // 4))
+
+
 class WebPort:
-    """Serves a tree of resources on the web port.
+    """Serves a site on the web port.
 
     Args:
         settings: The section ``web`` of the configuration.
         access: Decides who may do what.
-        tree: What is served.
+        site: What is served.
         certificates: The certificates for TLS; None for plain HTTP.
-        reactor: The reactor.
+        stats: Counts clients that find no file descriptor left.
         events: Keeps the last events of the log while the port is open; None for none.
 
     Attributes:
@@ -55,17 +63,17 @@ class WebPort:
         self,
         settings: Web,
         access: Access,
-        tree: WebResource,
+        site: WebSite,
         certificates: Certificates | None,
-        reactor: Any,
+        stats: Stats,
         events: RecentEvents | None = None,
     ) -> None:
         self._settings = settings
         self._access = access
         self._certificates = certificates
-        self._reactor = reactor
+        self._site = site
+        self._stats = stats
         self._events = events
-        self._site = WebSite(Root(access, settings.path_prefix, tree), reactor)
         self._port: Any = None
         self.url = ""
 
@@ -73,7 +81,8 @@ class WebPort:
         """Listens. A port that is taken is a warning: clients are served without it."""
         if self._events is not None:
             self._events.start()
-        settings, reactor = self._settings, self._reactor
+        settings = self._settings
+        reactor: Any = self._site.reactor
         endpoint: Any
         if self._certificates is None:
             endpoint = TCP4ServerEndpoint(reactor, settings.port, interface=settings.bind_ip)
@@ -93,6 +102,7 @@ class WebPort:
 
     def _listening(self, port: Any) -> None:
         write_at_once(port)
+        pause_when_exhausted(port, self._site.reactor, self._stats)
         self._port = port
         host = port.getHost()
         scheme = "http" if self._certificates is None else "https"

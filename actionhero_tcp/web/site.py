@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from twisted.internet.interfaces import IAddress
-from twisted.logger import Logger
+from twisted.web.http import Request as HTTPRequest
 from twisted.web.server import Request, Site
 
-from ..errors import printable
 from .access import Access
+from .channel import Channels, WebChannel, queue_of
 from .resources import Leaf, Refusal, WebResource, render_below
 
 HEADERS: Final = {
@@ -32,12 +31,20 @@ MAX_BODY_BYTES: Final = 64 * 1024
 REQUEST_SECONDS: Final = 30
 """A client has so long to send a request, and a connection may be idle so long."""
 
-
-_log = Logger()
+DEFAULT_CONNECTIONS: Final = 1024
+"""How many HTTP connections there may be where nobody says."""
 
 
 class WebRequest(Request):
-    """A request whose body is bounded: Twisted would write a long one to a temporary file."""
+    """A request that waits for its turn.
+
+    Its body is bounded: Twisted would write a long one to a temporary file.
+    """
+
+    def process(self) -> None:
+        """Answers, at once or when it is this client's turn."""
+        channel: Any = self.channel
+        channel.serve_in_turn(super().process)
 
     def gotLength(self, length: int | None) -> None:
         """Drops the connection of a request whose body is too long, or of unknown length."""
@@ -104,38 +111,26 @@ class Protected(Leaf):
 
 
 class WebSite(Site):
-    """The factory of the web port.
+    """The factory of the web port. Requests are not logged: whoever can connect could fill a log.
 
     Args:
         root: The top of the tree.
         reactor: The reactor.
+        most: How many HTTP connections there may be.
+
+    Attributes:
+        channels: The HTTP connections.
+        queue: Those whose request waits for its turn.
     """
 
+    protocol = WebChannel  # type: ignore[assignment]
     noisy = False
     displayTracebacks = False
 
-    def __init__(self, root: Root, reactor: Any) -> None:
+    def __init__(self, root: Root, reactor: Any, most: int = DEFAULT_CONNECTIONS) -> None:
         super().__init__(root, WebRequest, timeout=REQUEST_SECONDS, reactor=reactor)  # type: ignore[no-untyped-call]
+        self.channels = Channels(most)
+        self.queue = queue_of(reactor)
 
-    def buildProtocol(self, addr: IAddress | None) -> Any:
-        """Returns the protocol of a connection.
-
-        Twisted's HTTP parser raises on some input that is no HTTP, such as an empty request
-        line; the connection is dropped then, and the log stays clean.
-        """
-        channel: Any = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
-        connect, receive = channel.makeConnection, channel.dataReceived
-
-        def connected(transport: Any) -> None:
-            def received(data: bytes) -> None:
-                try:
-                    receive(data)
-                except Exception as error:
-                    _log.debug("a web client sent no HTTP: {error}", error=printable(repr(error)))
-                    transport.abortConnection()
-
-            channel.dataReceived = received
-            connect(transport)
-
-        channel.makeConnection = connected
-        return channel
+    def log(self, request: HTTPRequest) -> None:
+        """Logs nothing of a request."""

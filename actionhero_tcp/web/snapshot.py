@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ..config import sections
+from ..config import configuration
 from ..stats import BOUNDS
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Snapshot:
         """Returns each limit, its value, and how often it took effect."""
         reached = self.api.stats.limited
         limits = self.api.config.limits
-        known = [info for info in sections.fields() if info.section == "limits"]
+        known = [info for info in configuration.fields() if info.section == "limits"]
         return [
             {
                 "name": info.key,

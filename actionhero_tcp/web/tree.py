@@ -47,9 +47,9 @@ def server_tree(
     tree = health_tree(reasons)
     tree.add("metrics", MetricsResource(ServerRegistry(source)))
     if context.live.config.web.web_socket:
-        live = context.live
+        live, queue = context.live, context.queue
         endpoint = WebSocketEndpoint(
-            access, build_protocol, lambda: live.limits.max_line_length, context.clock
+            access, build_protocol, lambda: live.limits.max_line_length, queue, context.clock
         )
         tree.add("ws", endpoint)
         tree.add("actionhero.js", _page_file("actionhero.js"))

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET, Request
 
 from ..clock import Clock, Timer, stop
+from ..connection.fair_queue import COSTLY_SECONDS, FairQueue
 from ..net.transport import set_protocol
 from ..wire.frames import (
     CLOSE,
@@ -62,13 +63,13 @@ class MessageTransport:
         transport: See above, for what asks how far it has sent.
     """
 
-    __slots__ = ("_closed", "_peer", "_write", "transport")
+    __slots__ = ("_closed", "_is_paused", "_is_waiting", "_peer", "_write", "transport")
 
     def __init__(self, transport: Any, peer: Any) -> None:
         self.transport = transport
         self._peer = peer
         self._write = transport.write
-        self._closed = False
+        self._closed = self._is_paused = self._is_waiting = False
 
     def write(self, data: bytes) -> None:
         """Sends lines, each as one text message without its end."""
@@ -95,11 +96,25 @@ class MessageTransport:
 
     def pauseProducing(self) -> None:
         """Reads nothing more for now."""
+        self._is_paused = True
         self.transport.pauseProducing()
 
     def resumeProducing(self) -> None:
-        """Reads on."""
-        self.transport.resumeProducing()
+        """Reads on, unless frames that were read still wait."""
+        self._is_paused = False
+        if not self._is_waiting:
+            self.transport.resumeProducing()
+
+    def frames_wait(self) -> None:
+        """Reads nothing more while frames that were read wait for their turn."""
+        self._is_waiting = True
+        self.transport.pauseProducing()
+
+    def frames_served(self) -> None:
+        """Reads on, unless the client's protocol has paused."""
+        self._is_waiting = False
+        if not self._is_paused:
+            self.transport.resumeProducing()
 
     def loseWriteConnection(self) -> None:
         """Closes: a WebSocket has no half-open state."""
@@ -129,35 +144,83 @@ class MessageTransport:
 class WebSocketClient:
     """One client: the frames of a WebSocket on one side, the protocol of lines on the other.
 
+    Frames cost more than lines: frames that came while others have used up their share of the
+    loop's time wait for their turn.
+
     Args:
         transport: The transport that the client's protocol gets.
         protocol: The client's protocol.
         max_bytes: The most bytes of one message.
+        queue: The clients that wait for their turn.
         clock: Calls later.
+
+    Attributes:
+        tag: See `connection.fair_queue.Waiting`.
     """
 
-    __slots__ = ("_clock", "_protocol", "_reader", "_timer", "_transport", "_unanswered")
+    __slots__ = (
+        *("_charge", "_clock", "_protocol", "_queue", "_reader", "_timer", "_transport"),
+        *("_unanswered", "_unread", "tag"),
+    )
 
     def __init__(
-        self, transport: MessageTransport, protocol: LineProtocol, max_bytes: int, clock: Clock
+        self,
+        transport: MessageTransport,
+        protocol: LineProtocol,
+        max_bytes: int,
+        queue: FairQueue,
+        clock: Clock,
     ) -> None:
         self._transport = transport
         self._protocol = protocol
         self._reader = FrameReader(max_bytes + OVERHEAD_BYTES)
+        self._queue = queue
         self._clock = clock
+        self.tag = 0.0
+        self._unread = b""
+        self._charge = 0
         self._unanswered = 0
         self._timer: Timer = clock.callLater(PING_SECONDS, self._ping)
 
     def dataReceived(self, data: bytes) -> None:
+        """Reads frames, at once or when it is this client's turn."""
+        queue = self._queue
+        if self._unread:
+            self._unread += data
+            self._hold()
+        elif queue.exhausted or (self.tag and queue.is_behind(self)):
+            self._unread = data
+            self._hold()
+            self._transport.frames_wait()
+            queue.wait(self)
+        else:
+            self._read(data)
+
+    def serve_waiting(self) -> None:
+        """See `connection.fair_queue.Waiting`."""
+        data, self._unread = self._unread, b""
+        if data:
+            self._transport.frames_served()
+            self._read(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Tells the protocol that the client is gone."""
+        self._unread = b""
+        stop(self._timer)
+        self._protocol.connectionLost(reason)
+
+    def _read(self, data: bytes) -> None:
         """Hands on all messages that a chunk completes, each as one line."""
+        began = self._queue.seconds()
         lines: list[bytes] = []
-        code = None
+        code = ping = None
         try:
             for kind, payload in self._reader.feed(data):
                 if kind < CLOSE:
                     lines.append(payload)
                 elif kind == PING:
-                    self._transport.write_control(PONG, payload)
+                    # Only the last one of those that come together has to be answered.
+                    ping = payload
                 elif kind == PONG:
                     self._unanswered = 0
                 else:
@@ -165,15 +228,22 @@ class WebSocketClient:
                     break
         except FrameError as error:
             code = error.code
+        spent = self._queue.seconds() - began
+        if spent >= COSTLY_SECONDS:
+            self._queue.spent(self, spent)
+        self._hold()
+        if ping is not None:
+            self._transport.write_control(PONG, ping)
         if lines:
             self._take(lines)
         if code is not None:
             self._transport.loseConnection(code)
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """Tells the protocol that the client is gone."""
-        stop(self._timer)
-        self._protocol.connectionLost(reason)
+    def _hold(self) -> None:
+        """Charges the client for what is kept of its frames."""
+        held = self._reader.held + len(self._unread)
+        if held or self._charge:
+            self._charge = self._protocol.account.change(self._charge, held)
 
     def _take(self, lines: list[bytes]) -> None:
         # Line ends within a message are blanks, as JSON has it.
@@ -208,6 +278,7 @@ class WebSocketEndpoint(Leaf):
         access: Decides from where, and knows where clients behind proxies are.
         build_protocol: Makes the protocol of a client.
         max_bytes: Returns the most bytes of one message; a reload may change it.
+        queue: The clients that wait for their turn.
         clock: Calls later.
     """
 
@@ -216,12 +287,14 @@ class WebSocketEndpoint(Leaf):
         access: Access,
         build_protocol: BuildProtocol,
         max_bytes: Callable[[], int],
+        queue: FairQueue,
         clock: Clock,
     ) -> None:
         super().__init__()
         self._access = access
         self._build_protocol = build_protocol
         self._max_bytes = max_bytes
+        self._queue = queue
         self._clock = clock
 
     def render_GET(self, request: Request) -> Any:
@@ -239,17 +312,15 @@ class WebSocketEndpoint(Leaf):
 
     def _upgrade(self, request: Request) -> None:
         channel: Any = request.channel
-        below = channel.transport
-        # The HTTP channel has done its work: it is a producer, and has a timeout.
-        channel.setTimeout(None)
-        below.unregisterProducer()
+        below = channel.detach()
         transport = MessageTransport(below, self._access.peer_of(request))
         below.write(_accepted(_header(request, "sec-websocket-key")))
         protocol = self._build_protocol(transport.getPeer())
         if protocol is None:
             transport.loseConnection(TRY_AGAIN_LATER)
             return
-        client = WebSocketClient(transport, protocol, self._max_bytes(), self._clock)
+        most = self._max_bytes()
+        client = WebSocketClient(transport, protocol, most, self._queue, self._clock)
         set_protocol(below, client)
         protocol.makeConnection(transport)
 

@@ -105,6 +105,11 @@ class FrameReader:
         self._parts: list[bytes] = []
         self._size = 0
 
+    @property
+    def held(self) -> int:
+        """The bytes that it keeps of a message whose end has not come."""
+        return len(self._buffer) + self._size
+
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Takes bytes, and yields the messages and control frames that they complete.
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..config import sections as configuration
+from ..config import configuration
 from ..config.sections import Config
 from ..errors import StartError
 

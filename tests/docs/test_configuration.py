@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import config_file, sections
+from actionhero_tcp.config import config_file, configuration, sections
 from actionhero_tcp.config.field import FieldInfo
 from actionhero_tcp.embedding.composition import build
 from actionhero_tcp.errors import StartError
@@ -36,7 +36,7 @@ class ReferenceTests(SynchronousTestCase):
 
     def test_has_every_field(self) -> None:
         table = config_reference.table()
-        for info in sections.fields():
+        for info in configuration.fields():
             self.assertRegex(table, rf"(?m)^\| `{info.key}` \| `--{info.option}`")
 
     def test_needs_its_markers(self) -> None:
@@ -57,14 +57,14 @@ class SampleTests(SynchronousTestCase):
 
     def test_loads_and_covers_every_field(self) -> None:
         values = config_file.read_file(str(config_reference.SAMPLE))
-        expected = {(info.section, info.name): _resolved(info) for info in sections.fields()}
+        expected = {(info.section, info.name): _resolved(info) for info in configuration.fields()}
         self.assertEqual(expected, values)
 
     def test_holds_the_defaults(self) -> None:
         built = dataclasses.asdict(
-            sections.build(config_file.read_file(str(config_reference.SAMPLE)))
+            configuration.build(config_file.read_file(str(config_reference.SAMPLE)))
         )
-        for info in sections.fields():
+        for info in configuration.fields():
             self.assertEqual(_resolved(info), built[info.section][info.name])
 
 
@@ -103,8 +103,8 @@ def _without_code(page: Path) -> str:
 
 
 def _slugs(page: Path) -> set[str]:
-    """What a link to a heading of a page may end in, as forges make it of the headings."""
-    found: set[str] = set()
+    """The ends of links to a page: its anchors, and what forges make of its headings."""
+    found = set(re.findall(r'^<a id="([^"]+)"></a>$', page.read_text("utf-8"), re.MULTILINE))
     for heading in re.findall(r"^#+ (.*)$", _without_code(page), re.MULTILINE):
         slug = re.sub(r"[^\w-]", "", heading.lower().replace(" ", "-"))
         # The second one of a name ends in -1.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import config_file, sections
+from actionhero_tcp.config import config_file, configuration
 from tests import support
 from tests.docs.test_actions import examples
 from tests.docs.test_protocol import fences
@@ -83,7 +83,7 @@ class ConfigTests(SynchronousTestCase):
             self.assertTrue(config_file.read_file(str(path)), content)
 
     def test_names_are_those_of_the_configuration(self) -> None:
-        known = {f"{info.section_key}.{info.key}" for info in sections.fields()}
+        known = {f"{info.section_key}.{info.key}" for info in configuration.fields()}
         named = set()
         for _, here in rows("The config file, before and after"):
             named |= set(re.findall(r"`((?:general|tcpServer|log|redis|limits)\.\w+)`", here))

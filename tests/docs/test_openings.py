@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -45,6 +46,12 @@ class OpeningTests(SynchronousTestCase):
                 paragraphs = [each for each in text.split("\n\n") if not each.startswith("(")]
                 self.assertRegex(paragraphs[0], r"^# \S", page)
                 self.assertRegex(paragraphs[1], r"^(After this|This) page ", page)
+
+    def test_no_paragraph_comes_twice_in_a_row(self) -> None:
+        for page in DOCS.glob("*.md"):
+            paragraphs = page.read_text(encoding="utf-8").split("\n\n")
+            twice = [a for a, b in itertools.pairwise(paragraphs) if a == b]
+            self.assertEqual([], twice, page)
 
     def test_pages_to_act_on_soon_have_an_example(self) -> None:
         for kind in ("Tutorials", "How-to"):

@@ -52,7 +52,7 @@ class ReadmeTests(SynchronousTestCase):
     def test_its_commands_are_those_that_the_first_five_minutes_run(self) -> None:
         page = QUICKSTART.read_text(encoding="utf-8")
         commands = re.findall(r"(?ms)^```sh\n(.*?)^```", TEXT)
-        self.assertEqual(["make run\nnc localhost 5000\n"], commands)
+        self.assertEqual(["make run\nmake test\n"], commands)
         for command in ("nc localhost 5000", 'make run ARGS="--development-mode"'):
             self.assertIn(command, TEXT)
             self.assertIn(command, page)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import socket
 import time
 
-from actionhero_tcp.net import transport
+from actionhero_tcp.net import lowest_transport
 from tests.faults.counts import DEAD_SECONDS, DEAD_SLACK
 from tests.faults.crowd import Crowd, LinePeer
 from tests.faults.harness import FaultTestCase
 from tests.faults.namespace import Namespace
 
 SHORTENED = f"""
+from actionhero_tcp.net import lowest_transport
 from actionhero_tcp.net import transport
 
-transport.KEEPALIVE_IDLE_SECONDS = {DEAD_SECONDS} // 2
-transport.KEEPALIVE_INTERVAL_SECONDS = {DEAD_SECONDS} // 4
-transport.KEEPALIVE_PROBES = 2
-transport.DEAD_AFTER_SECONDS = {DEAD_SECONDS}
+lowest_transport.KEEPALIVE_IDLE_SECONDS = {DEAD_SECONDS} // 2
+lowest_transport.KEEPALIVE_INTERVAL_SECONDS = {DEAD_SECONDS} // 4
+lowest_transport.KEEPALIVE_PROBES = 2
+lowest_transport.DEAD_AFTER_SECONDS = {DEAD_SECONDS}
 """
 """A `sitecustomize` module, which Python imports before all else: nobody is to wait for the
 minutes that these times have by themselves, but where all is tried."""
@@ -55,7 +56,7 @@ class DeadPeerTests(FaultTestCase):
         """Starts the daemon in a network of its own."""
         self.namespace = Namespace()
         self.addCleanup(self.namespace.close)
-        shortened = DEAD_SECONDS != transport.DEAD_AFTER_SECONDS
+        shortened = DEAD_SECONDS != lowest_transport.DEAD_AFTER_SECONDS
         folder = self.folder({"sitecustomize.py": SHORTENED} if shortened else {})
         self.launcher = ("env", f"PYTHONPATH={folder}")
         with self.namespace.entered():

@@ -22,7 +22,7 @@ from twisted.internet.testing import Clock, MemoryReactorClock, StringTransportW
 
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.hook_runner import Hooks
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.settings import LiveSettings, Settings
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.memory import Account, MemoryBudget
@@ -47,6 +47,10 @@ TWISTD = Path(sys.executable).parent / "twistd"
 
 PATIENCE = 60.0
 """Seconds after which something that a test waits for is taken to have failed."""
+
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
+"""Before a command: its process is killed when the thread that started it ends, be it stopped by
+SIGSTOP, and be the tests killed before they can clean up."""
 
 
 class ListOutlet:
@@ -240,7 +244,7 @@ class Soon:
 
 def make_live(values: dict[tuple[str, str], Any] | None = None) -> LiveSettings:
     """The settings in force that have these values, by (section, field)."""
-    return LiveSettings(Settings(sections.build(values or {})))
+    return LiveSettings(Settings(configuration.build(values or {})))
 
 
 def make_certificates(files: Iterable[object]) -> tls.Certificates:
@@ -335,7 +339,7 @@ def make_server(
         ("limits", "announce_delay"): 0.0,
         **(values or {}),
     }
-    return build(sections.build(settings), make_platform(reactor)), reactor
+    return build(configuration.build(settings), make_platform(reactor)), reactor
 
 
 class Client:
@@ -467,7 +471,15 @@ def daemon(
         where = Path(folder or temporary)
         reactor = [option for option in options if option.startswith("--reactor=")]
         options = tuple(option for option in options if option not in reactor)
-        command = [*launcher, str(TWISTD), *reactor, "--nodaemon", "--pidfile=", "actionhero"]
+        command = [
+            *WITH_PARENT,
+            *launcher,
+            str(TWISTD),
+            *reactor,
+            "--nodaemon",
+            "--pidfile=",
+            "actionhero",
+        ]
         command.append("--bind-ip=127.0.0.1")
         if not any(option.startswith("--port") for option in options):
             # Nobody else gets it before this ends, though the daemon may close it earlier.

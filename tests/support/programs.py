@@ -12,7 +12,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support import PATIENCE, wait_for
+from tests.support import PATIENCE, WITH_PARENT, wait_for
 from tests.support.integration import Talker
 
 
@@ -29,7 +29,7 @@ class Program:
         self._log = path.with_suffix(".log")
         with open(self._log, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, path.name],
+                [*WITH_PARENT, sys.executable, path.name],
                 cwd=path.parent,
                 stdout=log,
                 stderr=log,

@@ -21,7 +21,7 @@ from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.endpoint import TlsFiles
 from actionhero_tcp.redis.link import RedisLink
 from actionhero_tcp.redis.protocol import Command, RedisError
-from tests.support import PATIENCE, wait_for
+from tests.support import PATIENCE, WITH_PARENT, wait_for
 from tests.support.ports import ReservedPort
 
 
@@ -46,13 +46,23 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it, empty, and waits until it answers."""
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
-        command += ["--save", "", "--appendonly", "no", *self.options]
+        """Starts it, empty."""
+        self.run("--save", "", "--appendonly", "no", *self.options)
+
+    def run(self, *arguments: str) -> None:
+        """Starts the program on the reserved port, and waits until it answers.
+
+        Args:
+            arguments: What comes before the port and the address.
+        """
+        address = ["--port", str(self.port), "--bind", "127.0.0.1"]
         self.process = subprocess.Popen(
-            command, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*WITH_PARENT, "redis-server", *arguments, *address],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        wait_for(self.answers, "an answer of Redis")
+        wait_for(self.answers, f"an answer of redis-server on port {self.port}")
 
     def answers(self) -> bool:
         """Whether it answers anything at all."""

@@ -13,10 +13,8 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.python.systemd import ListenFDs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from actionhero_tcp.net.transport import (
-    TCPTransport,
-    set_socket_options,
-)
+from actionhero_tcp.net.lowest_transport import set_socket_options
+from actionhero_tcp.net.transport import TCPTransport
 
 
 class Greeter(Protocol):

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from actionhero_tcp.app import loader
 from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.builtin import actions_view
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration, sections
 from actionhero_tcp.embedding import composition
 from actionhero_tcp.errors import CacheError
 from tests import support
@@ -259,6 +259,6 @@ class ChoiceTests(SynchronousTestCase):
         self.assertEqual({*sections.BUILTIN_ACTIONS}, found)
 
     def test_others_are_refused(self) -> None:
-        (info,) = (each for each in sections.fields() if each.name == "builtin_actions")
+        (info,) = (each for each in configuration.fields() if each.name == "builtin_actions")
         error = self.assertRaises(ValueError, info.check, ["status", "sleep"])
         self.assertIn("must be of actionsView, cacheTest", str(error))

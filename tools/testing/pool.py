@@ -65,7 +65,8 @@ class Worker:
             print(json.dumps(job.tests), file=self._process.stdin, flush=True)
         for line in self._events:
             event = json.loads(line)
-            if "done" in event:
+            if "cpu" in event:
+                report.cpu(job, event["cpu"])
                 break
             if "start" in event:
                 current = event["start"]
@@ -173,8 +174,18 @@ def _join(threads: Iterable[threading.Thread], workers: Iterable[Worker]) -> Non
 
 def _run_command(job: Job, report: Report) -> None:
     begin = time.monotonic()
-    ended = subprocess.run(
-        job.command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    problems = [ended.stdout + ended.stderr or f"status {ended.returncode}"]
-    report.test(job, job.name, time.monotonic() - begin, problems if ended.returncode != 0 else [])
+    with subprocess.Popen(
+        job.command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    problems = [output or f"status {process.returncode}"] if process.returncode else []
+    report.test(job, job.name, time.monotonic() - begin, problems)
+    report.cpu(job, usage.ru_utime + usage.ru_stime)

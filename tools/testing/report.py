@@ -20,6 +20,7 @@ class _File:
 
     waiting: set[str]
     seconds: float = 0.0
+    cpu: float = 0.0
     passed: int = 0
     failed: int = 0
 
@@ -39,6 +40,7 @@ class Report:
         failures: For each test that failed, what went wrong.
         seconds: For each job that ended, its duration.
         passed: How many tests have passed.
+        cpu_seconds: The processor time of the tests and of what they started and waited for.
     """
 
     jobs: Sequence[Job]
@@ -47,6 +49,7 @@ class Report:
     failures: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     passed: int = 0
+    cpu_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -86,6 +89,17 @@ class Report:
             else:
                 self._status()
 
+    def cpu(self, job: Job, seconds: float) -> None:
+        """Record the processor time of a job.
+
+        Args:
+            job: The job.
+            seconds: What it took.
+        """
+        with self._lock:
+            self.cpu_seconds += seconds
+            self._files[job.file].cpu += seconds
+
     def done(self, job: Job) -> None:
         """Record the end of a job; the last one of a file prints the file's line."""
         with self._lock:
@@ -95,7 +109,7 @@ class Report:
                 counts = f"{file.passed} passed"
                 if file.failed:
                     counts += f", {file.failed} FAILED"
-                self._line(f"{job.file}: {counts}, {file.seconds:.1f} s")
+                self._line(f"{job.file}: {counts}, {file.seconds:.1f} s, {file.cpu:.1f} s of CPU")
 
     def end(self) -> None:
         """Print the failures in full, each with the command that runs it again."""
@@ -103,7 +117,7 @@ class Report:
             self._line(f"\n{'=' * 80}\nFAILED {name}\n\n{self.failures[name].rstrip()}\n")
             if "." in name:
                 self._line(f"Run it again: {COMMAND.format(name)}")
-        self._line("")
+        self._line(f"\n{self.cpu_seconds:.0f} s of CPU\n")
 
     def _count(self) -> str:
         width = len(str(self._total))

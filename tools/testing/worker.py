@@ -3,7 +3,8 @@
 It reads jobs from standard input, each a line: a JSON list of test ids. It writes events to
 the descriptor that its argument names, each a line: a JSON object. ``start`` names a test that
 begins; ``test`` names one that has ended, with ``seconds`` and ``problems``, a list of texts
-that is empty when it passed; ``done`` ends a job.
+that is empty when it passed; ``cpu`` ends a job: the seconds of processor time that it took,
+children that have ended included.
 
 Usage: python -m tools.testing.worker FOLDER EVENTS-DESCRIPTOR
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import resource
 import sys
 import time
 import traceback
@@ -120,6 +122,12 @@ def _shown(failure: object) -> str:
     return "\n".join(shown)
 
 
+def cpu_seconds() -> float:
+    """Return the processor time that this process and its ended children have taken."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
 def main() -> None:
     """Run jobs until standard input ends."""
     folder, descriptor = Path(sys.argv[1]), int(sys.argv[2])
@@ -137,10 +145,12 @@ def main() -> None:
         guard = Guard()
         guard.install()
         result = EventResult(events, guard)
+        now = 0.0
         for line in jobs:
             suite = LoggedSuite([loader.loadByName(name) for name in json.loads(line)])
             suite.run(result)
-            result.send(done=True)
+            before, now = now, cpu_seconds()
+            result.send(cpu=now - before)
         # Ends the reactor's threads.
         TrialSuite().run(result)
 

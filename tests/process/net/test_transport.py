@@ -29,7 +29,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
-from actionhero_tcp.net import transport
+from actionhero_tcp.net import lowest_transport, transport
 from actionhero_tcp.net.transport import TCPTransport, UNIXTransport
 from tests import support
 from tests.support import wait_for
@@ -148,9 +148,9 @@ class RealSocketTests(TestCase):
         await client.until
         self.assertEqual(BIG + b"end", b"".join(client.chunks))
         (server,) = self.servers
-        bottom = transport.lowest(server.transport)
+        bottom = lowest_transport.lowest(server.transport)
         self.assertIsInstance(bottom, expected)
-        self.assertTrue(transport.is_drained(server.transport))
+        self.assertTrue(lowest_transport.is_drained(server.transport))
         client.transport.loseConnection()  # type: ignore[union-attr]
         await client.gone
 
@@ -219,12 +219,12 @@ class ProgressTests(SynchronousTestCase):
                 bottom = SimpleNamespace(socket=ours, taken_bytes=ours.send(b"x" * 50_000))
                 bottom.taken_bytes += ours.send(b"x" * 50_000)
                 self.assertEqual(100_000, bottom.taken_bytes)
-                self.assertLess(transport.progress(bottom), 50_000)
+                self.assertLess(lowest_transport.progress(bottom), 50_000)
                 left = 100_000
                 while left:
                     left -= len(theirs.recv(left))
-                wait_for(lambda: transport.progress(bottom) == 100_000, "acknowledgement")
-            self.assertEqual(100_000, transport.progress(bottom))
+                wait_for(lambda: lowest_transport.progress(bottom) == 100_000, "acknowledgement")
+            self.assertEqual(100_000, lowest_transport.progress(bottom))
 
     def test_what_a_full_peer_does_not_take_is_unsent(self) -> None:
         with (
@@ -234,9 +234,9 @@ class ProgressTests(SynchronousTestCase):
         ):
             ours.setblocking(False)
             held = SimpleNamespace(socket=ours)
-            self.assertFalse(transport.has_unsent(held))
+            self.assertFalse(lowest_transport.has_unsent(held))
             with contextlib.suppress(BlockingIOError):
                 while True:
                     ours.send(b"x" * 65536)
-            self.assertTrue(transport.has_unsent(held))
-            self.assertFalse(transport.has_unsent(StringTransport()))
+            self.assertTrue(lowest_transport.has_unsent(held))
+            self.assertFalse(lowest_transport.has_unsent(StringTransport()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from twisted.internet import reactor
@@ -14,7 +13,6 @@ from actionhero_tcp.redis.endpoint import TlsFiles, connector
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.link import RedisLink
 from actionhero_tcp.redis.rights import Rights
-from tests.support import wait_for
 from tests.support.redis_server import RedisServer, RedisTestCase
 
 CONFIG = """
@@ -32,17 +30,10 @@ class SentinelServer(RedisServer):
         self._master = master
 
     def start(self) -> None:
-        """Starts it, and waits until it answers."""
+        """Starts it with a configuration of its own, which it writes to."""
         path = Path(self.folder, "sentinel.conf")
         path.write_text(CONFIG.format(master=self._master))
-        program = "redis-server"
-        self.process = subprocess.Popen(
-            [program, str(path), "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1"],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_for(self.answers, "an answer of Sentinel")
+        self.run(str(path), "--sentinel")
 
 
 class SentinelTests(RedisTestCase):

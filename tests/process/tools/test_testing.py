@@ -96,7 +96,8 @@ class RunTests(SynchronousTestCase):
         (folder / "examples.py").write_text(HANGING)
         for number in (signal.SIGINT, signal.SIGTERM):
             running = subprocess.Popen(
-                [sys.executable, "-m", "tools.testing", "examples"],
+                # In the background of a shell, nobody would hear of SIGINT.
+                ["env", "--default-signal=INT", sys.executable, "-m", "tools.testing", "examples"],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(folder), "PIDS": str(folder / "pids")},
                 stdout=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
@@ -15,7 +16,8 @@ from actionhero_tcp.app.actions import MARK, Action
 from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.files import FileReader
 from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support
 
@@ -144,6 +146,16 @@ class DecoratorTests(SynchronousTestCase):
         self.assertRefused(long, "takes (api, connection, *,")
         self.assertRefused(untyped, "the input a has no annotation")
         self.assertRefused(odd, "the input a is annotated with complex")
+
+    def test_an_option_that_is_misspelt_gets_a_suggestion(self) -> None:
+        for option, told in (
+            ("blockng", "@action has no option blockng; did you mean blocking?"),
+            ("xyz", "@action has no option xyz"),
+        ):
+            options: Any = {option: True}
+            with self.assertRaises(TypeError) as raised:
+                action(**options)
+            self.assertEqual(told, str(raised.exception))
 
     def test_what_is_no_function_is_refused(self) -> None:
         for thing in (1, int, print):
@@ -302,7 +314,7 @@ class BlockingTests(TestCase):
         self.connection.outbox.send_file = (  # type: ignore[method-assign]
             lambda reader: sent.append((reader, threading.get_ident()))
         )
-        reader: Any = object()
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
 
         def plain(api: Any, connection: ActionConnection) -> dict[str, int]:
             connection.send_file(reader)
@@ -311,6 +323,14 @@ class BlockingTests(TestCase):
         outcome = await self.start(plain)
         self.assertNotEqual(threading.get_ident(), outcome["thread"])
         self.assertEqual([(reader, threading.get_ident())], sent)
+
+    async def test_what_is_no_file_fails_in_the_thread(self) -> None:
+        def plain(api: Any, connection: Any) -> None:
+            connection.send_file("menu.txt")
+
+        outcome = self.start(plain)
+        with self.assertRaisesRegex(TypeError, "not from a str"):
+            await outcome
 
     async def test_what_it_sends_comes_before_its_outcome(self) -> None:
         def plain(api: Any, connection: ActionConnection) -> None:

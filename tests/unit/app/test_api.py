@@ -18,7 +18,7 @@ from actionhero_tcp.app.rooms import AppRooms
 from actionhero_tcp.app.thread_pool import FairThreadPool
 from actionhero_tcp.config.sections import Config, Limits
 from actionhero_tcp.config.settings import Settings
-from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.action_connection import ActionConnection
 from actionhero_tcp.connection.files import Files
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import UnserializableError

@@ -8,7 +8,7 @@ from pathlib import Path
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app import loader
+from actionhero_tcp.app import importer, loader
 from actionhero_tcp.embedding import composition
 from actionhero_tcp.errors import StartError
 from tests import support
@@ -219,7 +219,7 @@ class LoadTests(LoaderTestCase):
         self.write("a.py", "from ._count import runs\nfrom . import b\n")
         self.write("b.py", "from ._count import runs\nruns.append(1)\n")
         self.load()
-        self.assertEqual([1], sys.modules[f"{loader.PACKAGE}._count"].runs)
+        self.assertEqual([1], sys.modules[f"{importer.PACKAGE}._count"].runs)
 
     def test_loading_again_reads_the_files_anew(self) -> None:
         self.write("_shared.py", "VALUE = 3\n")
@@ -333,35 +333,8 @@ class ErrorTests(LoaderTestCase):
         self.assertEqual(f"{path}:5: the action 'a' is also defined in {path}:2", self.refusal())
 
 
-class PartTests(LoaderTestCase):
-    """What loading a folder is made of."""
-
-    def test_the_names_of_modules(self) -> None:
-        names = {
-            "a.py": "p.a",
-            "b/my-action.py": "p.b.my-action",
-            "_c/__init__.py": "p._c",
-            "_c/d/_e.py": "p._c.d._e",
-        }
-        for path, name in names.items():
-            found = loader.module_name(self.folder / path, self.folder, "p")
-            self.assertEqual(name, found)
-
-    def test_which_files_are_searched(self) -> None:
-        for name, searched in (
-            ("a.py", True),
-            ("b/c.py", True),
-            ("_a.py", False),
-            ("b/__init__.py", False),
-            ("_b/c.py", False),
-            (".b/c.py", False),
-        ):
-            self.assertEqual(searched, loader.is_searched(self.folder / name, self.folder), name)
-
-    def test_a_file_that_does_not_import_leaves_no_module(self) -> None:
-        path = self.write("one.py", "1 / 0\n")
-        self.assertRaises(StartError, loader.import_file, path, "tests_none.one")
-        self.assertNotIn("tests_none.one", sys.modules)
+class BuiltinTests(LoaderTestCase):
+    """What comes with the server, and what a user puts in its place."""
 
     def test_a_user_replaces_what_comes_with_the_server(self) -> None:
         self.write("one.py", HEAD + function("a") + function("b"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app import loader
+from actionhero_tcp.app import importer, loader
 from actionhero_tcp.development import modules
 from actionhero_tcp.errors import StartError
 
@@ -56,11 +56,11 @@ class ModuleMetricsTests(SynchronousTestCase):
     def test_a_changed_file_is_replaced_and_put_back(self) -> None:
         """As development mode does; the other file, and its metric, stay."""
         loader.load(str(self.folder))
-        name = f"{loader.PACKAGE}.a"
-        before = modules.known(loader.PACKAGE)
+        name = f"{importer.PACKAGE}.a"
+        before = modules.known(importer.PACKAGE)
         modules.take_out([name])
         self.path.write_text(FILE + "MORE = Gauge('tests_more', 'More.')\n")
-        loader.import_file(self.path, name, modules.SourceLoader(name, str(self.path)))
+        importer.import_file(self.path, name, modules.SourceLoader(name, str(self.path)))
         self.assertEqual({"tests_own", "tests_shared", "tests_more"}, self.names())
         modules.put_back([name], before)
         self.assertEqual({"tests_own", "tests_shared"}, self.names())

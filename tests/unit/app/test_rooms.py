@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.actions import _ThreadConnection
 from actionhero_tcp.app.rooms import AppRooms
-from actionhero_tcp.connection.connection import ActionConnection
+from actionhero_tcp.connection.action_connection import ActionConnection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import LimitError
 from actionhero_tcp.rooms.rooms import Rooms

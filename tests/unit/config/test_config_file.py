@@ -9,10 +9,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import config_file, sections
+from actionhero_tcp.config import config_file, configuration
 from actionhero_tcp.errors import StartError
 
-FIELDS = list(sections.fields())
+FIELDS = list(configuration.fields())
 
 
 class ReadFileTests(SynchronousTestCase):

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.field import FieldInfo
 from tests.support import PROPERTY
 
-FIELDS = {f"{info.section_key}.{info.key}": info for info in sections.fields()}
+FIELDS = {f"{info.section_key}.{info.key}": info for info in configuration.fields()}
 NUMBERS = [info for info in FIELDS.values() if info.type in (int, float)]
 
 

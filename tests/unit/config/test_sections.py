@@ -6,10 +6,10 @@ import dataclasses
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.sections import Config
 
-FIELDS = {f"{info.section_key}.{info.key}": info for info in sections.fields()}
+FIELDS = {f"{info.section_key}.{info.key}": info for info in configuration.fields()}
 NUMBERS = [info for info in FIELDS.values() if info.type in (int, float)]
 
 
@@ -26,7 +26,7 @@ class FieldsTests(SynchronousTestCase):
             for section in dataclasses.fields(Config)
             for item in dataclasses.fields(getattr(Config(), section.name))
         ]
-        self.assertEqual(expected, [(info.section, info.name) for info in sections.fields()])
+        self.assertEqual(expected, [(info.section, info.name) for info in configuration.fields()])
 
     def test_every_field_has_help(self) -> None:
         for key, info in FIELDS.items():
@@ -35,7 +35,7 @@ class FieldsTests(SynchronousTestCase):
 
     def test_options_are_unique(self) -> None:
         options = ["config", "help", "version"]
-        for info in sections.fields():
+        for info in configuration.fields():
             options.append(info.option)
             if info.type is bool:
                 options.append(f"no-{info.option}")
@@ -46,7 +46,7 @@ class FieldsTests(SynchronousTestCase):
             self.assertRegex(info.option, r"\A[a-z]+(-[a-z]+)*\Z", key)
 
     def test_keys_are_unique_and_in_camel_case(self) -> None:
-        self.assertEqual(len(list(sections.fields())), len(FIELDS))
+        self.assertEqual(len(list(configuration.fields())), len(FIELDS))
         for key in FIELDS:
             self.assertRegex(key, r"\A[a-z]+([A-Z][a-zA-Z]*)?\.([a-z]+([A-Z][a-zA-Z]*)*|DB)\Z")
 
@@ -79,7 +79,7 @@ class FieldsTests(SynchronousTestCase):
             self.assertIs(info.type, type(info.default), key)
 
     def test_defaults_are_those_of_the_classes(self) -> None:
-        built = sections.build()
+        built = configuration.build()
         self.assertEqual(Config(), built)
         for key, info in FIELDS.items():
             self.assertEqual(info.default, getattr(getattr(built, info.section), info.name), key)
@@ -120,26 +120,3 @@ class FieldsTests(SynchronousTestCase):
             whole.general = whole.general  # type: ignore[misc]
         with self.assertRaises(dataclasses.FrozenInstanceError):
             whole.general.server_name = "x"  # type: ignore[misc]
-
-
-class BuildTests(SynchronousTestCase):
-    """`build`."""
-
-    def test_nothing_makes_the_defaults(self) -> None:
-        self.assertEqual(Config(), sections.build({}, {}))
-
-    def test_sets_what_the_layer_holds(self) -> None:
-        built = sections.build({("tcp_server", "port"): 80, ("log", "params"): True})
-        self.assertEqual((80, True), (built.tcp_server.port, built.log.params))
-
-    def test_leaves_the_rest_at_its_default(self) -> None:
-        built = sections.build({("tcp_server", "port"): 80})
-        self.assertEqual("0.0.0.0", built.tcp_server.bind_ip)
-        self.assertEqual(Config().limits, built.limits)
-
-    def test_the_last_layer_wins(self) -> None:
-        built = sections.build(
-            {("tcp_server", "port"): 1, ("tcp_server", "bind_ip"): "::"},
-            {("tcp_server", "port"): 2},
-        )
-        self.assertEqual((2, "::"), (built.tcp_server.port, built.tcp_server.bind_ip))

@@ -41,7 +41,7 @@ class LingerTests(SynchronousTestCase):
         self.clock, self.stats, self.transport = Clock(), Stats(), Transport()
         self.linger = Closing(self.transport, self.clock, 5, self.stats)
         self.drained = True
-        self.patch(module.transports, "is_drained", lambda _: self.drained)
+        self.patch(module.lowest_transport, "is_drained", lambda _: self.drained)
 
     def close(self, peer_finished: bool = False) -> list[str]:
         """Closes, and tells what was done to the transport."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection import connection
-from actionhero_tcp.connection.connection import ActionConnection
 from actionhero_tcp.errors import ClientError, UnserializableError
 from tests.support import PROPERTY, make_connection
 
@@ -250,62 +248,3 @@ class StickyParamsTests(SynchronousTestCase):
                     self.set(key, value, 3, 30)
                     model = changed
             self.assertEqual(list(model.items()), list(self.client.params.items()))
-
-
-class ActionConnectionTests(SynchronousTestCase):
-    """`ActionConnection`, what an action knows of its client."""
-
-    def setUp(self) -> None:
-        self.client = make_connection()
-        self.params: dict[str, Any] = {"a": 1}
-        self.seen = ActionConnection(self.client, self.params)
-
-    def test_knows_what_the_connection_knows(self) -> None:
-        self.assertEqual(
-            (self.client.id, self.client.connected_at, "127.0.0.1:4321", repr(self.client)),
-            (self.seen.id, self.seen.connected_at, self.seen.remote_address, repr(self.seen)),
-        )
-
-    def test_knows_the_params_of_the_request(self) -> None:
-        self.client.params["a"] = "sticky"
-        self.assertEqual({"a": 1}, self.seen.params)
-
-    def test_knows_the_room_of_the_moment(self) -> None:
-        self.assertEqual((None, ()), (self.seen.room, self.seen.rooms))
-        self.client.rooms.update(one=1, two=2)
-        self.client.room = "one"
-        self.assertEqual(("one", ("one", "two")), (self.seen.room, self.seen.rooms))
-
-    def test_enters_and_leaves_rooms_by_its_owner(self) -> None:
-        self.seen.join("one")
-        self.seen.leave("two")
-        self.assertEqual(
-            [("join", self.client, "one"), ("leave", self.client, "two")],
-            self.client.owner.rooms.asked,
-        )
-
-    def test_sets_the_connections_attributes(self) -> None:
-        self.seen.attributes["user"] = "ada"
-        self.assertEqual({"user": "ada"}, self.client.attributes)
-
-    def test_cannot_change_who_the_client_is(self) -> None:
-        for name in ("id", "connected_at", "remote_address", "room", "attributes"):
-            with self.assertRaises(AttributeError):
-                setattr(self.seen, name, "x")
-
-    def test_takes_no_other_attributes(self) -> None:
-        with self.assertRaises(AttributeError):
-            self.seen.user = "ada"  # type: ignore[attr-defined]
-
-    def test_sends_a_message(self) -> None:
-        self.seen.send({"a": 1})
-        self.assertEqual([b'{"a":1,"context":"api"}\r\n'], self.client.outbox.said)
-
-    def test_sends_a_file(self) -> None:
-        reader: Any = object()
-        self.seen.send_file(reader)
-        self.assertEqual([reader], self.client.outbox.files)
-
-    def test_closes(self) -> None:
-        self.seen.close()
-        self.assertEqual(["closed by the application"], self.client.owner.closed)

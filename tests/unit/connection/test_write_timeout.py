@@ -16,7 +16,7 @@ class WriteTimeoutTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock, self.progress, self.timed_out = Clock(), 0, 0
-        self.patch(write_timeout.transports, "progress", lambda _: self.progress)
+        self.patch(write_timeout.lowest_transport, "progress", lambda _: self.progress)
         transport: Any = None
         self.timeout = WriteTimeout(transport, self.clock, self.on_timeout)
 

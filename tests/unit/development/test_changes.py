@@ -12,7 +12,7 @@ from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import config_file, sections
+from actionhero_tcp.config import config_file, configuration, sections
 from actionhero_tcp.development import changes as development
 from actionhero_tcp.development import scan
 from actionhero_tcp.development.changes import INTERVAL, MAX_FAULT_CHARACTERS, Settled
@@ -68,7 +68,7 @@ class DevelopmentTestCase(LibraryTestCase):
             ("limits", "announce_delay"): 0.0,
             ("log", "requests"): False,
         }
-        return sections.build(config_file.read_file(str(self.config_file)), fixed)
+        return configuration.build(config_file.read_file(str(self.config_file)), fixed)
 
     def look(self, times: int = 2) -> None:
         """Lets so many looks go by."""

@@ -10,7 +10,7 @@ import weakref
 from functools import partial
 from pathlib import Path
 
-from actionhero_tcp.app import loader
+from actionhero_tcp.app import importer, loader
 from actionhero_tcp.app.hooks import BEFORE_ACTION
 from actionhero_tcp.app.loader import Loaded
 from actionhero_tcp.development import module_cache as module
@@ -67,7 +67,7 @@ class LibraryTestCase(LoaderTestCase):
     def faults(self) -> dict[str, str]:
         """The faults, without the folder, by their modules."""
         return {
-            name.removeprefix(loader.PACKAGE + "."): fault.text.replace(f"{self.folder}/", "")
+            name.removeprefix(importer.PACKAGE + "."): fault.text.replace(f"{self.folder}/", "")
             for name, fault in self.library.faults.items()
         }
 
@@ -208,7 +208,8 @@ class ChangeTests(LibraryTestCase):
         self.assertEqual((["a.py", "b.py"], []), self.update())
         self.assertEqual([2, 2], [self.call("a"), self.call("b")])
         self.assertIs(
-            sys.modules[f"{loader.PACKAGE}.b"], self.library.sources[f"{loader.PACKAGE}.b"].module
+            sys.modules[f"{importer.PACKAGE}.b"],
+            self.library.sources[f"{importer.PACKAGE}.b"].module,
         )
 
     def test_files_that_import_each_other(self) -> None:
@@ -246,7 +247,7 @@ class ChangeTests(LibraryTestCase):
         self.write("_v.py", "1 / 0\n")
         self.write("a.py", answers(2))
         self.assertEqual((["a.py"], []), self.update())
-        self.assertNotIn(f"{loader.PACKAGE}._v", sys.modules)
+        self.assertNotIn(f"{importer.PACKAGE}._v", sys.modules)
 
     def test_what_was_missing_comes(self) -> None:
         text = "try:\n    from ._v import V\nexcept ImportError:\n    V = 0\n"
@@ -327,7 +328,7 @@ class ChangeTests(LibraryTestCase):
         self.assertEqual([1, 1], [self.call("a"), self.call("b")])
         self.assertEqual(seen, self.library.files)
         self.assertEqual(before, {name: sys.modules[name] for name in before})
-        self.assertNotIn(f"{loader.PACKAGE}.new", sys.modules)
+        self.assertNotIn(f"{importer.PACKAGE}.new", sys.modules)
         self.patch(module, "scan", scan)
         self.assertEqual((["_v.py", "new.py", "two.py"], ["one.py"]), self.update())
         self.assertEqual([2, 3], [self.call("b"), self.call("c")])
@@ -339,7 +340,7 @@ class FaultTests(LibraryTestCase):
     def test_a_faulty_file_keeps_its_old_version_until_it_is_mended(self) -> None:
         self.write("one.py", answers(1))
         self.start()
-        before = sys.modules[f"{loader.PACKAGE}.one"]
+        before = sys.modules[f"{importer.PACKAGE}.one"]
         for text, fault in (
             ("= =\n", "one.py:1: invalid syntax"),
             ("\n1 / 0\n", "one.py:2: cannot import the action file: ZeroDivisionError"),
@@ -352,7 +353,7 @@ class FaultTests(LibraryTestCase):
             self.assertEqual(([], []), self.update())
             self.assertTrue(self.faults["one"].startswith(fault), self.faults)
             self.assertEqual(1, self.call("a"))
-            self.assertIs(before, sys.modules[f"{loader.PACKAGE}.one"])
+            self.assertIs(before, sys.modules[f"{importer.PACKAGE}.one"])
             self.assertEqual([], self.library.loaded.hooks)
         self.write("one.py", answers(2))
         self.assertEqual((["one.py"], []), self.update())
@@ -364,7 +365,7 @@ class FaultTests(LibraryTestCase):
         path = self.write("one.py", "= =\n")
         self.update()
         self.assertEqual({"one": "one.py:1: invalid syntax"}, self.faults)
-        self.assertNotIn(f"{loader.PACKAGE}.one", sys.modules)
+        self.assertNotIn(f"{importer.PACKAGE}.one", sys.modules)
         path.unlink()
         self.update()
         self.assertEqual({}, self.faults)
@@ -405,7 +406,7 @@ class FaultTests(LibraryTestCase):
         for text in self.faults.values():
             self.assertTrue(text.startswith(fault), text)
         self.assertEqual([1, 1], [self.call("a"), self.call("b")])
-        self.assertEqual(1, sys.modules[f"{loader.PACKAGE}._v"].V)
+        self.assertEqual(1, sys.modules[f"{importer.PACKAGE}._v"].V)
         self.write("b.py", "from ._v import X\n" + answers("X", "b"))
         self.assertEqual((["_v.py", "a.py", "b.py"], []), self.update())
         self.assertEqual([2, 2], [self.call("a"), self.call("b")])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.app import loader
+from actionhero_tcp.app import importer
 from actionhero_tcp.development import modules
 from actionhero_tcp.development.modules import Finder, SourceLoader, imports, put_back, take_out
 from tests import support
@@ -27,7 +27,7 @@ class ModulesTestCase(SynchronousTestCase):
         self.folder = Path(self.mktemp()).resolve()
         self.folder.mkdir()
         self.patch(sys, "meta_path", [Finder(PACKAGE), *sys.meta_path])
-        loader.make_package(PACKAGE, self.folder)
+        importer.make_package(PACKAGE, self.folder)
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -56,7 +56,7 @@ class SourceTests(ModulesTestCase):
     def test_bytecode_of_another_version_is_not_read(self) -> None:
         path = self.write("a.py", "x = 1\n")
         self.patch(sys, "dont_write_bytecode", False)
-        loader.import_file(path, "tests_of_bytecode")
+        importer.import_file(path, "tests_of_bytecode")
         self.addCleanup(sys.modules.pop, "tests_of_bytecode")
         self.assertIn("__pycache__", os.listdir(self.folder))
         self.write("a.py", "x = 2\n")
@@ -77,7 +77,7 @@ class SourceTests(ModulesTestCase):
     def imports(self, text: str, name: str = "a.py") -> set[str]:
         """What a module of this text imports of its package, by its names there."""
         path = self.write(name, text)
-        found = loader.module_name(path, self.folder, PACKAGE)
+        found = importer.module_name(path, self.folder, PACKAGE)
         source = SourceLoader(found, str(path))
         source.get_code(found)
         start = PACKAGE + "."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +16,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.net import transport
+from actionhero_tcp.net import lowest_transport, transport
 from actionhero_tcp.net.transport import TCPTransport, UNIXTransport, WriteAtOnce
 from tests.support import FakeSocket
 
@@ -79,7 +78,7 @@ class FakeSocketTests(SynchronousTestCase):
         self.assertEqual([b"hello", b"world"], sock.taken)
         self.assertFalse(self.wants_to_write(made))
         self.assertEqual((0, 0), (made.taken_bytes, made.buffered_bytes))
-        self.assertTrue(transport.is_drained(made))
+        self.assertTrue(lowest_transport.is_drained(made))
 
     def test_a_sequence_is_one_send(self) -> None:
         made, sock = self.make()
@@ -98,16 +97,16 @@ class FakeSocketTests(SynchronousTestCase):
         self.assertEqual([b"hel"], sock.taken)
         self.assertTrue(self.wants_to_write(made))
         self.assertEqual((0, 2), (made.taken_bytes, made.buffered_bytes))
-        self.assertFalse(transport.is_drained(made))
+        self.assertFalse(lowest_transport.is_drained(made))
         self.run_writer(made)
         self.assertEqual([b"hel", b"lo"], sock.taken)
         self.assertEqual((2, 0), (made.taken_bytes, made.buffered_bytes))
-        self.assertTrue(transport.is_drained(made))
+        self.assertTrue(lowest_transport.is_drained(made))
 
     def test_what_waits_is_told_as_it_grows_and_when_it_is_gone(self) -> None:
         made, _ = self.make(3, 1, -errno.EAGAIN)
         told: list[int] = []
-        transport.count_buffered(made, told.append)
+        lowest_transport.count_buffered(made, told.append)
         made.write(b"hello")
         made.write(b"world")
         self.assertEqual([2, 7], told)
@@ -123,14 +122,14 @@ class FakeSocketTests(SynchronousTestCase):
     def test_a_lost_connection_tells_nothing_more(self) -> None:
         made, _ = self.make(3)
         told: list[int] = []
-        transport.count_buffered(made, told.append)
+        lowest_transport.count_buffered(made, told.append)
         made.write(b"hello")
         made.connectionLost(Failure(ConnectionLost()))
         self.assertEqual([2], [each for each in told if each])
         self.assertIsNone(made.on_buffered)
 
     def test_other_transports_tell_nothing(self) -> None:
-        transport.count_buffered(StringTransport(), self.fail)
+        lowest_transport.count_buffered(StringTransport(), self.fail)
         self.assertFalse(transport.is_secure(StringTransport()))
 
     def test_what_comes_while_something_is_buffered_follows_it(self) -> None:
@@ -313,65 +312,8 @@ class FakeSocketTests(SynchronousTestCase):
         self.assertEqual(([b"hello"], []), (through, sock.offered))
 
 
-class HelperTests(SynchronousTestCase):
-    """What is asked of a transport that is closing."""
-
-    def wrapped(self) -> tuple[Any, StringTransport]:
-        bottom = StringTransport()
-        return SimpleNamespace(transport=SimpleNamespace(transport=bottom)), bottom
-
-    def test_the_lowest_transport_is_below_all_wrappers(self) -> None:
-        top, bottom = self.wrapped()
-        self.assertIs(bottom, transport.lowest(top))
-        self.assertIs(bottom, transport.lowest(bottom))
-
-    def test_progress_is_that_of_the_lowest(self) -> None:
-        top, bottom = self.wrapped()
-        self.assertEqual(0, transport.progress(top))
-        bottom.taken_bytes = 7  # type: ignore[attr-defined]
-        self.assertEqual(7, transport.progress(top))
-
-    def test_a_transport_that_is_no_descriptor_counts_as_drained(self) -> None:
-        self.assertTrue(transport.is_drained(StringTransport()))
-
-    def test_hanging_up_closes_the_lowest(self) -> None:
-        top, bottom = self.wrapped()
-        transport.hang_up(top)
-        self.assertTrue(bottom.disconnecting)
-
-    def test_tcp_sockets_get_nodelay_and_keepalive(self) -> None:
-        sock = FakeSocket()
-        transport.set_socket_options(SimpleNamespace(transport=SimpleNamespace(socket=sock)))
-        self.assertEqual(1, sock.options[socket.IPPROTO_TCP, socket.TCP_NODELAY])
-        self.assertEqual(1, sock.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
-        self.assertEqual(60, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPIDLE])
-        self.assertEqual(15, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPINTVL])
-        self.assertEqual(4, sock.options[socket.IPPROTO_TCP, socket.TCP_KEEPCNT])
-        self.assertEqual(120_000, sock.options[socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT])
-
-    def test_without_keep_alive(self) -> None:
-        sock = FakeSocket()
-        transport.set_socket_options(SimpleNamespace(socket=sock), keep_alive=False)
-        self.assertEqual(0, sock.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
-
-    def test_ipv6_sockets_too(self) -> None:
-        sock = FakeSocket()
-        sock.family = socket.AF_INET6
-        transport.set_socket_options(SimpleNamespace(socket=sock))
-        self.assertEqual(6, len(sock.options))
-
-    def test_other_sockets_are_left_alone(self) -> None:
-        sock = FakeSocket()
-        sock.family = socket.AF_UNIX
-        transport.set_socket_options(SimpleNamespace(socket=sock))
-        transport.set_socket_options(StringTransport())
-        self.assertEqual({}, sock.options)
-
-    def test_a_socket_that_is_gone_already_does_no_harm(self) -> None:
-        sock = FakeSocket()
-        sock.setsockopt = sock.setsockopt_fails  # type: ignore[method-assign]
-        transport.set_socket_options(SimpleNamespace(socket=sock))
-        self.assertEqual({}, sock.options)
+class PortTests(SynchronousTestCase):
+    """Ports whose clients get these transports."""
 
     def test_ports_get_the_transport_of_their_kind(self) -> None:
         tcp_port = tcp.Port(0, Factory(), reactor=MemoryReactor())

@@ -6,7 +6,7 @@ import dataclasses
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration, sections
 from actionhero_tcp.plugin import help_page
 
 
@@ -17,7 +17,7 @@ class HelpPageTests(SynchronousTestCase):
         page = help_page.page("What it does.", 100)
         groups = dict(part.split(":\n", 1) for part in page.split("\n\n")[1:])
         self.assertEqual(["Most used", *help_page.HEADINGS.values()], list(groups))
-        for info in sections.fields():
+        for info in configuration.fields():
             heading = help_page.HEADINGS[info.section]
             if info.option in help_page.MOST_USED:
                 heading = "Most used"

@@ -11,12 +11,12 @@ from typing import Any
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration, sections
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.plugin.options import Options
 from actionhero_tcp.workers import worker
 
-FIELDS = list(sections.fields())
+FIELDS = list(configuration.fields())
 
 OTHER_VALUES = {str: "something", int: "77", float: "2.5"}
 
@@ -242,7 +242,7 @@ class RefusalTests(OptionsTestCase):
         self.assertIn("there is no such folder", self.refusal(f"--actions={file}"))
 
     def test_a_worker_has_the_configuration_of_its_supervisor(self) -> None:
-        theirs = sections.build({("limits", "max_params"): 7})
+        theirs = configuration.build({("limits", "max_params"): 7})
         self.patch(worker, "place", worker.WorkerSpec(1, theirs))
         file = str(self.folder / "gone.json")
         options = Options()

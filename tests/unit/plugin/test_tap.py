@@ -16,7 +16,7 @@ from twisted.internet.endpoints import (
     UNIXServerEndpoint,
 )
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.embedding import process
 from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
@@ -208,12 +208,12 @@ class BuildTests(OptionsTestCase):
         }
         address = ("127.0.0.1", 5000)
         sockets = [(socket.AF_INET, address), (socket.AF_INET, address)]
-        place = worker.WorkerSpec(1, sections.build(values), sockets)
+        place = worker.WorkerSpec(1, configuration.build(values), sockets)
         one, two = self.listeners(place)
         self.assertIsInstance(one.endpoint, ProxiedEndpoint)
         self.assertIsInstance(one.endpoint.endpoint, HandedEndpoint)
         self.assertIsInstance(two.endpoint, HandedEndpoint)
-        place = worker.WorkerSpec(1, sections.build({("log", "requests"): False}), sockets[:1])
+        place = worker.WorkerSpec(1, configuration.build({("log", "requests"): False}), sockets[:1])
         (only,) = self.listeners(place)
         self.assertIsInstance(only.endpoint, HandedEndpoint)
         self.assertEqual("TCP 0.0.0.0:5000", only.description)

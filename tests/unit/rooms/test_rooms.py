@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config.settings import LiveSettings
-from actionhero_tcp.connection.connection import ActionConnection, Connection
+from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import ClientError, UnserializableError
 from actionhero_tcp.rooms import rooms

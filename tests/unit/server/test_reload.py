@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration
 from actionhero_tcp.config.sections import Config
 from actionhero_tcp.embedding.composition import Launch, build
 from actionhero_tcp.errors import StartError
@@ -24,7 +24,7 @@ class MergeTests(SynchronousTestCase):
     """What a reload makes of a configuration."""
 
     def test_what_can_change_changes_and_the_rest_waits(self) -> None:
-        asked = sections.build(
+        asked = configuration.build(
             {
                 ("limits", "max_params"): 7,
                 ("general", "welcome_message"): "hi",
@@ -41,9 +41,25 @@ class MergeTests(SynchronousTestCase):
     def test_what_is_the_same_changes_nothing(self) -> None:
         self.assertEqual((Config(), [], []), merge(Config(), Config()))
 
+    def test_a_part_of_the_request_log_changes_where_it_is_on(self) -> None:
+        key = ("log", "requests")
+        for old, new, changes in (
+            (True, "errors", True),
+            ("slow", 0.5, True),
+            (0.5, True, True),
+            (True, False, False),
+            (False, "errors", False),
+        ):
+            configs = configuration.build({key: old}), configuration.build({key: new})
+            merged, changed, waiting = merge(*configs)
+            self.assertEqual(new if changes else old, merged.log.requests)
+            self.assertEqual(["log.requests"], changed if changes else waiting)
+
     def test_every_limit_can_change_while_the_server_runs(self) -> None:
         fixed = [
-            info.key for info in sections.fields() if info.section == "limits" and not info.live
+            info.key
+            for info in configuration.fields()
+            if info.section == "limits" and not info.live
         ]
         self.assertEqual([], fixed)
 
@@ -56,7 +72,7 @@ class ReloadTests(SynchronousTestCase):
         self.values: Values = {("log", "requests"): False, **(values or {})}
         self.reactor = support.Reactor()
         platform = support.make_platform(self.reactor)
-        self.server = build(sections.build(self.values), platform, Launch(self.read))
+        self.server = build(configuration.build(self.values), platform, Launch(self.read))
         self.service = self.server.service
         self.client = support.Client(self.service, self.reactor)
         self.client.raw()
@@ -66,7 +82,7 @@ class ReloadTests(SynchronousTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, observe)
 
     def read(self) -> Config:
-        return sections.build(self.values)
+        return configuration.build(self.values)
 
     def test_limits_are_in_force_at_once(self) -> None:
         self.start()

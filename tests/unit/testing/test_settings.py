@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections
+from actionhero_tcp.config import configuration, sections
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.testing.settings import config_for, folder_of
 
@@ -63,7 +63,7 @@ class SettingsTests(SynchronousTestCase):
         self.assertFalse(made.log.requests)
 
     def test_every_option_of_the_server_is_known(self) -> None:
-        for info in sections.fields():
+        for info in configuration.fields():
             value = info.default
             if info.section_key == "general" and info.path:
                 value = self.folder / "doings"

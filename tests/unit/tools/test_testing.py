@@ -91,19 +91,25 @@ class ReportTests(SynchronousTestCase):
         first, second = self.jobs
         self.report.test(first, "x.A.one", 0.5, [])
         self.report.test(first, "x.A.two", 0.25, [])
+        self.report.cpu(first, 0.5)
         self.report.done(first)
         self.assertEqual("", self.stream.getvalue())
         self.report.test(second, "x.B.one", 1.0, ["why"])
+        self.report.cpu(second, 0.25)
         self.report.done(second)
-        self.assertEqual("[3/3] tests/x.py: 2 passed, 1 FAILED, 1.8 s\n", self.stream.getvalue())
+        self.assertEqual(
+            "[3/3] tests/x.py: 2 passed, 1 FAILED, 1.8 s, 0.8 s of CPU\n", self.stream.getvalue()
+        )
         self.assertEqual((2, 1), (self.report.passed, self.report.failed))
 
     def test_failures_come_in_full_with_the_command_that_runs_them_again(self) -> None:
         self.report.test(self.jobs[0], "x.A.one", 0.5, ["one problem", "another"])
+        self.report.cpu(self.jobs[0], 12.0)
         self.report.end()
         text = self.stream.getvalue()
         self.assertIn("FAILED x.A.one\n\none problem\nanother\n", text)
         self.assertIn('make test ARGS="x.A.one"', text)
+        self.assertTrue(text.endswith("\n12 s of CPU\n\n"), text)
 
     def test_verbose_names_each_test(self) -> None:
         report = Report(self.jobs, verbose=True, stream=self.stream)

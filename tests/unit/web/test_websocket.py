@@ -36,6 +36,18 @@ from tests.support.web import send, service_of
 
 LONGEST = 1000
 
+DETAILS = b"\x81\x8b\0\0\0\0detailsView"
+"""A message in a frame."""
+
+
+class Other:
+    """Another client, whose lines are costly."""
+
+    tag = 0.0
+
+    def serve_waiting(self) -> None:
+        """Has nothing that waits."""
+
 
 class Browser:
     """A WebSocket client without a network."""
@@ -81,9 +93,10 @@ class WebSocketTests(SynchronousTestCase):
         self.server = FakeServer(self)
         build = service_of(self.server).factory.buildProtocol
         clock = self.server.clock
+        self.queue = service_of(self.server).factory.context.queue
         access = Access("", ["localhost"], ["https://app.example"])
         tree = WebResource()
-        tree.add("ws", WebSocketEndpoint(access, build, lambda: LONGEST, clock))
+        tree.add("ws", WebSocketEndpoint(access, build, lambda: LONGEST, self.queue, clock))
         self.site = WebSite(Root(access, "", tree), clock)
         self.connect = partial(Browser, self.site, clock)
 
@@ -185,6 +198,48 @@ class WebSocketTests(SynchronousTestCase):
             browser.send(Pong())
         self.assertEqual(3, len(browser.of(Ping)))
         self.assertEqual(1, self.server.api.stats.connections)
+
+    def test_of_pings_that_come_together_the_last_is_answered(self) -> None:
+        browser = self.connect()
+        pings = b"".join(b"\x89\x81\0\0\0\0" + bytes([each]) for each in b"abc")
+        browser.transport.protocol.dataReceived(pings)
+        browser.read()
+        self.assertEqual([b"c"], [event.payload for event in browser.of(Pong)])
+
+    def test_half_a_message_is_charged_to_its_client(self) -> None:
+        memory = service_of(self.server).factory.context.memory
+        browser = self.connect()
+        before = memory.held
+        browser.send(TextMessage(data="say ", message_finished=False))
+        browser.transport.protocol.dataReceived(b"\x00\x85\0\0\0\0hel")
+        self.assertGreaterEqual(memory.held, before + len("say hel"))
+        browser.transport.protocol.dataReceived(b"lo\x80\x80\0\0\0\0")
+        browser.read()
+        self.assertEqual("OK", browser.lines[-1]["status"])
+        self.assertEqual(before, memory.held)
+
+    def test_frames_wait_while_others_have_used_up_the_pass(self) -> None:
+        browser = self.connect()
+        self.queue.spent(Other(), 1.0)
+        transport = browser.transport
+        transport.protocol.dataReceived(DETAILS[:5])
+        self.assertEqual("paused", transport.producerState)
+        transport.protocol.dataReceived(DETAILS[5:])
+        self.assertEqual(1, len(browser.lines))
+        self.assertGreater(service_of(self.server).factory.context.memory.held, 0)
+        browser.read()
+        browser.read()
+        self.assertEqual(2, len(browser.lines))
+        self.assertEqual("producing", transport.producerState)
+
+    def test_a_client_that_goes_while_its_frames_wait(self) -> None:
+        browser = self.connect()
+        self.queue.spent(Other(), 1.0)
+        browser.transport.protocol.dataReceived(DETAILS)
+        browser.transport.loseConnection()
+        browser.read()
+        self.assertEqual(0, self.server.api.stats.connections)
+        self.assertEqual(0, self.server.api.stats.requests)
 
     def test_who_answers_no_ping_is_gone(self) -> None:
         browser = self.connect()

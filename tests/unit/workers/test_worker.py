@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.config import sections as configuration
+from actionhero_tcp.config import configuration
 from actionhero_tcp.errors import StartError
 from actionhero_tcp.workers import worker
 from actionhero_tcp.workers.worker import (
