@@ -199,22 +199,31 @@ class LinePeer(Peer):
 
 
 class Bystander(LinePeer):
-    """Asks, and asks again soon after each answer.
+    """Asks, and asks again after each answer.
+
+    Args:
+        crowd: See `Peer`.
+        stream: See `Peer`.
+        pause: Seconds between an answer and the next request.
 
     Attributes:
         answers: How many answers it got.
     """
 
-    def __init__(self, crowd: Crowd, stream: socket.socket) -> None:
+    def __init__(self, crowd: Crowd, stream: socket.socket, pause: float = BYSTANDER_PAUSE) -> None:
         super().__init__(crowd, stream)
         self.answers = 0
+        self._pause = pause
         self.send(b"roomChange quiet\n")
 
     def line(self, line: bytes) -> None:
         if b'"context":"response"' in line:
             self.answers += 1
             assert line.endswith(b',"messageCount":%d}' % self.answers), line
-            self.crowd.call_later(BYSTANDER_PAUSE, self.ask)
+            if self._pause:
+                self.crowd.call_later(self._pause, self.ask)
+            else:
+                self.ask()
 
     def ask(self) -> None:
         """Sends a request, as long as it is connected."""
