@@ -17,7 +17,7 @@ from .pending import PendingLimit
 if TYPE_CHECKING:
     from ..app.application import ActionSet
     from ..config.settings import LiveSettings
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from .request import Request
     from .verb import Verb
 
@@ -91,7 +91,7 @@ class Dialect29:
         self._stick_name(connection, name)
         return self._run(request, name, None)
 
-    def _stick_name(self, connection: Connection, name: str) -> None:
+    def _stick_name(self, connection: ConnectedClient, name: str) -> None:
         limits = self._live.limits
         connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
 

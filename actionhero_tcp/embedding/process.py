@@ -81,7 +81,7 @@ def take_signals(
         starter: See `Signals`.
     """
     calls: dict[int, Callable[[], object]] = {
-        signal.SIGHUP: service.reload,
+        signal.SIGHUP: service.reload_later,
         signal.SIGUSR1: service.reopen_logs,
     }
     Signals(reactor, service.cut_short, calls, starter).install()

@@ -101,7 +101,7 @@ def request_log_of(core: Core, place: WorkerSpec | None) -> RequestLog | None:
     Raises:
         StartError: Its file cannot be opened.
     """
-    settings, stats = core.config.log, core.stats
+    settings, stats, live = core.config.log, core.stats, core.live
     if not settings.requests:
         return None
 
@@ -111,5 +111,11 @@ def request_log_of(core: Core, place: WorkerSpec | None) -> RequestLog | None:
     file = LogFile(settings.request_file, "the request log")
     writer = LogWriter(file, settings.max_queued_bytes, dropped)
     form = FORMS[settings.format](place.number if place is not None else 0)
-    kept = selection(settings.requests, settings.slow_seconds)
-    return RequestLog(core.reactor, writer, settings.params, form, core.filter, kept)
+    log = RequestLog(core.reactor, writer, settings.params, form, core.filter)
+
+    def select() -> None:
+        log.selection = selection(live.config.log.requests, live.config.log.slow_seconds)
+
+    select()
+    live.on_change(select)
+    return log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -13,9 +14,24 @@ from ..errors import StartError
 from .listeners import settings_of
 
 if TYPE_CHECKING:
-    from ..config.settings import LiveSettings
+    from ..config.settings import LiveSettings, Settings
 
 _log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload has read.
+
+    Attributes:
+        settings: The new settings.
+        changed: The keys that have changed.
+        waiting: The keys whose change needs a restart.
+    """
+
+    settings: Settings
+    changed: list[str]
+    waiting: list[str]
 
 
 class Reload:
@@ -44,20 +60,37 @@ class Reload:
             Whether it succeeded; where it did not, nothing has changed.
         """
         try:
-            config, changed, waiting = merge(self._live.config, self._read())
-            self._check(config)
-            settings = settings_of(config)
+            found = self.read()
         except StartError as error:
-            _log.error("the reload has changed nothing: {error}", error=error)
+            failed(str(error))
             return False
-        self._live.swap(settings)
+        self.use(found)
+        return True
+
+    def read(self) -> Reloaded:
+        """Reads all files and changes nothing; in any thread.
+
+        Raises:
+            StartError: A file cannot be used; the text says which, and why.
+        """
+        config, changed, waiting = merge(self._live.config, self._read())
+        self._check(config)
+        return Reloaded(settings_of(config), changed, waiting)
+
+    def use(self, found: Reloaded) -> None:
+        """Swaps the settings for those that were read, and logs what has changed."""
+        self._live.swap(found.settings)
         _log.info(
             "reloaded the certificates and the configuration; changed: {changed}",
-            changed=", ".join(changed) or "nothing",
+            changed=", ".join(found.changed) or "nothing",
         )
-        if waiting:
-            _log.warn("these changes need a restart: {keys}", keys=", ".join(waiting))
-        return True
+        if found.waiting:
+            _log.warn("these changes need a restart: {keys}", keys=", ".join(found.waiting))
+
+
+def failed(error: str) -> None:
+    """Logs why a reload has changed nothing."""
+    _log.error("the reload has changed nothing: {error}", error=error)
 
 
 def merge(current: Config, asked: Config) -> tuple[Config, list[str], list[str]]:
@@ -77,7 +110,8 @@ def merge(current: Config, asked: Config) -> tuple[Config, list[str], list[str]]
     for info in fields():
         old, new = (getattr(getattr(c, info.section), info.name) for c in (current, asked))
         key = f"{info.section_key}.{info.key}"
+        live = info.changes_live(old, new)
         if new != old:
-            (changed if info.live else waiting).append(key)
-        values[info.section, info.name] = new if info.live else old
+            (changed if live else waiting).append(key)
+        values[info.section, info.name] = new if live else old
     return build(values), changed, waiting

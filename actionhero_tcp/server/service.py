@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from ..errors import StartError
 from ..net.descriptor_exhaustion import pause_when_exhausted
 from ..net.transport import write_at_once
 from .factory import ActionHeroFactory
+from .file_reading import FileReading
 from .listening import Listener, ListeningService, stop_seconds
+from .reload import Reload, failed
 
 if TYPE_CHECKING:
     from ..logs.loggers import Loggers
@@ -35,7 +37,7 @@ class ActionHeroService(ListeningService):
         platform: The process around it.
         logs: Both logs.
         resources: Resources that start and stop with it.
-        read_config: Reloads the configuration and the certificates; returns whether all was well.
+        reload: Reloads the configuration and the certificates.
     """
 
     def __init__(
@@ -45,12 +47,15 @@ class ActionHeroService(ListeningService):
         platform: Platform,
         logs: Loggers,
         resources: Sequence[Resource],
-        read_config: Callable[[], bool],
+        reload: Reload,
     ) -> None:
         super().__init__(factory, listeners, platform, logs)
         self.name = factory.context.live.config.general.server_name
         self._resources = resources
-        self._read_config = read_config
+        self._reload = reload
+        self._reading = FileReading(
+            platform.reactor, reload.read, reload.use, failed, self._tell_if_ready
+        )
         self._opens_late = any(resource.opens_port for resource in resources)
         self._serves = False
         self._stopping = False
@@ -76,9 +81,15 @@ class ActionHeroService(ListeningService):
         self.notifier.reloading()
         try:
             self.logs.reopen(self._report_unopened)
-            return self._read_config()
+            return self._reload()
         finally:
             self._tell_if_ready()
+
+    def reload_later(self) -> None:
+        """Does what `reload` does, and waits for no disk: the files are read in a thread."""
+        self.notifier.reloading()
+        self.logs.reopen(self._report_unopened)
+        self._reading.start()
 
     def not_ready(self) -> list[str]:
         """Returns why no clients should be sent here; an empty list where they may come."""

@@ -20,9 +20,9 @@ from twisted.python.failure import Failure
 
 from ..clock import Timer, stop
 from ..daemon.signals import SAME_SIGNAL_SECONDS
-from ..errors import StartError
+from ..server.file_reading import FileReading
 from ..server.listening import ListeningService, stop_seconds
-from ..server.reload import merge
+from ..server.reload import failed, merge
 from .handover import Dispatcher, pair
 from .process import CUT_SECONDS, FIRST_DELAY, STOPS_NOT, Backoff, Worker
 from .worker import FIRST_CHANNEL, NOTIFY_DESCRIPTOR, WorkerSpec
@@ -104,6 +104,9 @@ class Supervisor(ListeningService):
         self._starts: dict[int, Timer] = {}
         self._has_been_ready = self._has_failed = False
         self._stopped: Deferred[None] | None = None
+        self._reading = FileReading(
+            self._reactor, self._merged, self._reloaded, failed, lambda: None
+        )
 
     def startService(self) -> None:
         """Starts the workers."""
@@ -153,22 +156,23 @@ class Supervisor(ListeningService):
         # Sooner, a worker would take it for the signal that it has got already.
         self._reactor.callLater(SAME_SIGNAL_SECONDS, self._stop_workers, CUT_SECONDS)
 
-    def reload(self) -> bool:
+    def reload_later(self) -> None:
         """Has the workers reload the configuration and the certificates, and reopens the log.
 
-        Returns:
-            Whether the configuration was well.
+        It waits for no disk: the files are read in a thread.
         """
         self.logs.reopen(self._report_unopened)
-        try:
-            self._config, _, _ = merge(self._config, self._plan.read())
-        except StartError as error:
-            _log.error("the reload has changed nothing: {error}", error=error)
-            return False
+        self._reading.start()
+
+    def _merged(self) -> Config:
+        config, _, _ = merge(self._config, self._plan.read())
+        return config
+
+    def _reloaded(self, config: Config) -> None:
+        self._config = config
         self.notifier.reloading()
         self._tell(signal.SIGHUP)
         self._workers_changed()
-        return True
 
     def reopen_logs(self) -> None:
         """Reopens the logs, and has the workers do it."""

@@ -42,14 +42,14 @@ class Account:
     """What the bots of a soak share.
 
     Attributes:
-        tls: Whether they speak TLS.
+        whole: Whether a connection is closed as a whole, as over TLS and WebSocket.
         rooms: How many rooms they talk in.
         chance: Where their choices come from.
         ledger: Who said what, and who heard it.
         counts: How often something was done.
     """
 
-    tls: bool
+    whole: bool
     rooms: int
     chance: random.Random
     ledger: Ledger = field(default_factory=Ledger)
@@ -181,8 +181,8 @@ class Bot(Peer):
         self.leaving = True
 
     def half_close(self) -> None:
-        """Sends no more, and waits for its answers; TLS knows no such thing."""
-        if self._account.tls:
+        """Sends no more, and waits for its answers, where the transport knows such a thing."""
+        if self._account.whole:
             self.quit()
         else:
             self.sleep()

@@ -90,25 +90,29 @@ class FaultTestCase(OwnDaemonTestCase):
     def begin(self, *options: str, files: Mapping[str, str | bytes] | None = None) -> None:
         """Starts the daemon, the crowd and the observer."""
         files = {"actions/probe.py": PROBE, **(files or {})}
-        web_port = 0
-        if self.web:
-            reserved = ReservedPort()
-            self.addCleanup(reserved.release)
-            web_port = reserved.number
-            options = (*options, f"--web-port={web_port}", "--web-token=s3cret")
-        self.web_port = web_port
-        self.running: Daemon = self.start(
-            *options, files=files, pair=self.pair, launcher=self.launcher
-        )
-        if web_port:
-            wait_for(lambda: "live page on" in self.running.log, "the web port")
-        self.crowd = Crowd(self.running, bool(self.pair), web_port)
+        self.running, self.web_port = self.start_one(*options, files=files)
+        self.crowd = Crowd(self.running, bool(self.pair), self.web_port)
         self.addCleanup(self.crowd.close)
         self.observer = self.talker()
         self.observer.line()
         self.observer.send(b"roomChange watch\n")
         while self.observer.message().get("room") != "watch":
             pass
+
+    def start_one(
+        self, *options: str, files: Mapping[str, str | bytes] | None = None
+    ) -> tuple[Daemon, int]:
+        """Starts a daemon; gives it and its web port, which is 0 where it has none."""
+        web_port = 0
+        if self.web:
+            reserved = ReservedPort()
+            self.addCleanup(reserved.release)
+            web_port = reserved.number
+            options = (*options, f"--web-port={web_port}", "--web-token=s3cret")
+        running = self.start(*options, files=files, pair=self.pair, launcher=self.launcher)
+        if web_port:
+            wait_for(lambda: "live page on" in running.log, "the web port")
+        return running, web_port
 
     def talker(self, receive_buffer: int = 0) -> Talker:
         """A client on a blocking socket, which has to read its welcome still."""

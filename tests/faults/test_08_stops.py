@@ -222,11 +222,12 @@ class Load:
     Args:
         running: The daemon.
         tls: Whether they speak TLS.
+        web_port: Its web port, where they come over WebSocket; 0 for none.
     """
 
-    def __init__(self, running: Daemon, tls: bool) -> None:
+    def __init__(self, running: Daemon, tls: bool, web_port: int) -> None:
         self.running = running
-        self.crowd = Crowd(running, tls)
+        self.crowd = Crowd(running, tls, web_port)
         self.callers = [self.crowd.add(Caller) for _ in range(3)]
         self.quiet = self.crowd.add(QuietOne)
         self.slow = self.crowd.add(SlowReader, buffer=SMALL_BUFFER)
@@ -261,8 +262,8 @@ class StopTests(FaultTestCase):
 
     def test_under_load(self) -> None:
         files = {"actions/big.py": BIG}
-        daemons = [self.start(files=files, pair=self.pair) for _ in range(STOPPED_DAEMONS)]
-        loads = [Load(running, bool(self.pair)) for running in daemons]
+        daemons = [self.start_one(files=files) for _ in range(STOPPED_DAEMONS)]
+        loads = [Load(running, bool(self.pair), web_port) for running, web_port in daemons]
         for load in loads:
             self.addCleanup(load.crowd.close)
         self.turn_until(loads, "on")
@@ -318,3 +319,9 @@ class StopTLSTests(StopTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class StopWebSocketTests(StopTests):
+    """The same over WebSocket."""
+
+    web = True

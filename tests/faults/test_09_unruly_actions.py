@@ -336,3 +336,9 @@ class UnrulyActionTLSTests(UnrulyActionTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class UnrulyActionWebSocketTests(UnrulyActionTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -43,7 +43,7 @@ class SoakTests(FaultTestCase):
         idle = self.state()
         self.chance = random.Random(SEED)
         rooms = max(2, SOAK_CLIENTS // CLIENTS_OF_A_ROOM)
-        self.account = Account(bool(self.pair), rooms, self.chance)
+        self.account = Account(bool(self.pair) or self.web, rooms, self.chance)
         self.source = Source(SEED)
         self.bots: list[Bot] = []
         self.junkies: deque[Junkie] = deque()
@@ -144,3 +144,9 @@ class SoakTLSTests(SoakTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class SoakWebSocketTests(SoakTests):
+    """The same over WebSocket."""
+
+    web = True

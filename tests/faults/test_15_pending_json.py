@@ -90,3 +90,9 @@ class PendingJsonTLSTests(PendingJsonTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class PendingJsonWebSocketTests(PendingJsonTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -88,3 +88,9 @@ class LargeAnswerTLSTests(LargeAnswerTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class LargeAnswerWebSocketTests(LargeAnswerTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -95,3 +95,15 @@ class UnfairThreadTests(FaultTestCase):
             f"{slowest * 1000:.0f} ms at most; all were answered",
         )
         self.finish()
+
+
+class UnfairThreadTLSTests(UnfairThreadTests):
+    """The same over TLS."""
+
+    pair = "ec"
+
+
+class UnfairThreadWebSocketTests(UnfairThreadTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -120,3 +120,9 @@ class ExpensiveLineTLSTests(ExpensiveLineTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class ExpensiveLineWebSocketTests(ExpensiveLineTests):
+    """The same over WebSocket."""
+
+    web = True

@@ -39,20 +39,16 @@ class Keeper(LinePeer):
     """Leaves something with the server.
 
     Attributes:
-        refused: Whether it was not let in.
         answers: How many answers it got.
     """
 
     def __init__(self, crowd: Crowd, stream: socket.socket, data: bytes) -> None:
         super().__init__(crowd, stream)
-        self.refused = False
         self.answers = 0
         self.send(data)
 
     def received(self, data: bytes) -> None:
-        if not self.welcomed and b"no memory left" in data:
-            self.refused = True
-        else:
+        if self.welcomed or b"no memory left" not in data:
             super().received(data)
 
     def line(self, line: bytes) -> None:
@@ -60,8 +56,8 @@ class Keeper(LinePeer):
 
     @property
     def settled(self) -> bool:
-        """Whether it was let in, refused or closed."""
-        return self.welcomed or self.refused or bool(self.end)
+        """Whether it was let in, or closed."""
+        return self.welcomed or bool(self.end)
 
 
 class WhatStaysTests(FaultTestCase):
@@ -91,7 +87,7 @@ class WhatStaysTests(FaultTestCase):
         answers = bystander.answers
         self.crowd.until(lambda: bystander.answers > answers + 10, "another's answers")
         self.assertEqual("", bystander.end)
-        refused = sum(each.refused for each in keepers)
+        refused = sum(not each.welcomed for each in keepers)
         limits, closed = self.limits(), self.closed()
         self.assertGreater(limits.get("maxMemory", 0), 0)
         for each in keepers:
@@ -159,3 +155,9 @@ class WhatStaysTLSTests(WhatStaysTests):
     """The same over TLS."""
 
     pair = "ec"
+
+
+class WhatStaysWebSocketTests(WhatStaysTests):
+    """The same over WebSocket."""
+
+    web = True

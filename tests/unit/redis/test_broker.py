@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.redis import broker, roster
 from actionhero_tcp.rooms.rooms import ENTERED, LEFT
 from tests.support import PROPERTY, make_connection, make_live
@@ -51,7 +51,7 @@ class BusTestCase(SynchronousTestCase):
         self.redis.execute(self.a.link, [b"PUBLISH", self.channel(room), message])
         settle(*self.nodes)
 
-    def assert_members(self, room: str, *clients: Connection) -> None:
+    def assert_members(self, room: str, *clients: ConnectedClient) -> None:
         """Every process with members of a room knows of exactly these."""
         expected = sorted(client.id for client in clients)
         for node in self.nodes:
@@ -447,7 +447,7 @@ class PendingTests(BusTestCase):
 class SnapshotTests(BusTestCase):
     """The list of a room's members, and what is heard around it."""
 
-    def join_until_list_is_asked_for(self) -> Connection:
+    def join_until_list_is_asked_for(self) -> ConnectedClient:
         """A client of the first process whose room's list has been asked for, but not read."""
         ada = self.a.client("r")
         self.a.run("commands", "commands replies")
@@ -781,7 +781,7 @@ class World:
         for node in self.nodes:
             node.begin()
         settle(*self.nodes)
-        self.clients: list[tuple[Node, Connection]] = []
+        self.clients: list[tuple[Node, ConnectedClient]] = []
         self.said: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.expected: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         self.moved: set[str] = set()
@@ -801,7 +801,7 @@ class World:
             node, client = self.chance.choice(self.clients)
             self.do(node, client, self.chance.choice("rs"), f"{number}", what == 4)
 
-    def do(self, node: Node, client: Connection, room: str, message: str, leave: bool) -> None:
+    def do(self, node: Node, client: ConnectedClient, room: str, message: str, leave: bool) -> None:
         """A client does something in a room."""
         if room not in client.rooms:
             node.join(client, room)
@@ -856,7 +856,7 @@ class AnyOrderTests(SynchronousTestCase):
         for _, client in world.clients:
             self.check(world, client)
 
-    def check(self, world: World, client: Connection) -> None:
+    def check(self, world: World, client: ConnectedClient) -> None:
         """A client has heard what it had to, each once and in order."""
         got: dict[tuple[str, str], list[str]] = defaultdict(list)
         for message in client.outbox.heard:  # type: ignore[attr-defined]

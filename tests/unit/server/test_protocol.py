@@ -25,7 +25,7 @@ from zope.interface.verify import verifyObject
 
 from actionhero_tcp.connection import backlog
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE
-from actionhero_tcp.net import transport as transports
+from actionhero_tcp.net import lowest_transport
 from actionhero_tcp.rooms import rooms
 from actionhero_tcp.server import line_reader
 from actionhero_tcp.wire import other_protocols
@@ -744,14 +744,14 @@ class QuitTests(ProtocolTestCase):
         self.assertNothingIsLeft()
 
     def test_one_that_does_not_take_its_last_lines_is_dropped(self) -> None:
-        self.patch(transports, "is_drained", lambda _: False)
+        self.patch(lowest_transport, "is_drained", lambda _: False)
         self.client.send(b"quit\n")
         self.reactor.advance(5.1)
         self.assertTrue(self.client.aborted)
         self.assertNothingIsLeft()
 
     def test_one_that_still_takes_them_gets_more_time(self) -> None:
-        self.patch(transports, "is_drained", lambda _: False)
+        self.patch(lowest_transport, "is_drained", lambda _: False)
         self.client.send(b"quit\n")
         wire: Any = self.client.transport
         for n in range(1, 4):

@@ -13,6 +13,7 @@ from actionhero_tcp.app.hooks import Hook
 from actionhero_tcp.app.lifespan import Lifecycle
 from actionhero_tcp.config.sections import General, Limits, Redis
 from actionhero_tcp.errors import ActionError
+from actionhero_tcp.server import file_reading
 from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.server.resource import Resource
@@ -55,6 +56,19 @@ class FakeFactory:
         """Nothing runs."""
 
 
+class FakeReload:
+    """A reload whose reading is all that there is to it."""
+
+    def __init__(self, read: Callable[[], bool]) -> None:
+        self.read = read
+
+    def __call__(self) -> bool:
+        return self.read()
+
+    def use(self, found: bool) -> None:
+        """Changes nothing."""
+
+
 class ServiceTestCase(ServingTestCase):
     """Makes services of stand-ins."""
 
@@ -93,7 +107,7 @@ class ServiceTestCase(ServingTestCase):
             platform,
             self.logs,  # type: ignore[arg-type]
             resources,
-            lambda: self.read_config(),
+            FakeReload(lambda: self.read_config()),  # type: ignore[arg-type]
         )
 
     def read_config(self) -> bool:
@@ -206,6 +220,30 @@ class ServiceTests(ServiceTestCase):
         self.assertTrue(service.reload())
         ready = ("ready", "listening on 127.0.0.1:4000")
         self.assertEqual([ready, ("reloading",), ("read",), ready], self.notifier.told)
+
+    def test_a_reload_that_waits_for_no_disk_is_over_when_the_files_are_read(self) -> None:
+        threads: list[Callable[[], None]] = []
+        self.patch(file_reading, "start_thread", threads.append)
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.reload_later()
+        ready = ("ready", "listening on 127.0.0.1:4000")
+        self.assertEqual([ready, ("reloading",)], self.notifier.told)
+        threads[0]()
+        self.assertEqual([ready, ("reloading",), ("read",), ready], self.notifier.told)
+
+    def test_a_stop_meanwhile_is_not_undone(self) -> None:
+        threads: list[Callable[[], None]] = []
+        self.patch(file_reading, "start_thread", threads.append)
+        service = self.service(FakePort(self.order))
+        service.privilegedStartService()
+        service.startService()
+        service.reload_later()
+        service.stopService()
+        threads[0]()
+        self.assertEqual("stopping", self.notifier.told[-2][0])
+        self.assertEqual(("read",), self.notifier.told[-1])
 
     def test_it_is_ready_after_a_reload_that_failed(self) -> None:
         service = self.service(FakePort(self.order))

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -16,6 +17,7 @@ from actionhero_tcp.config import configuration
 from actionhero_tcp.config.sections import Config
 from actionhero_tcp.daemon.signals import SAME_SIGNAL_SECONDS
 from actionhero_tcp.errors import StartError
+from actionhero_tcp.server import file_reading
 from actionhero_tcp.server.listening import Listener
 from actionhero_tcp.server.platform import Platform
 from actionhero_tcp.workers import process as workerprocess
@@ -54,6 +56,9 @@ class FakeReactor(Clock):
         super().__init__()
         self.spawned: list[dict[str, Any]] = []
         self.error: OSError | None = None
+
+    def callFromThread(self, call: Callable[..., object], *args: object) -> None:
+        call(*args)
 
     def spawnProcess(
         self, protocol: Worker, executable: str, args: list[str], **options: Any
@@ -106,6 +111,7 @@ class SupervisorTestCase(ServingTestCase):
         )
         self.read_error: StartError | None = None
         self.patch(workerprocess.os, "kill", self.kill)
+        self.patch(file_reading, "start_thread", lambda call: call())
         self.port = SharedPort(self.order)
         self.supervisor = Supervisor(
             WorkerPlan(self.config, self.read, lambda number: ["worker", str(number)]),
@@ -342,7 +348,7 @@ class SignalTests(SupervisorTestCase):
     def test_a_reload_is_done_when_all_have(self) -> None:
         one, two, three = self.start_all()
         self.told.clear()
-        self.assertTrue(self.supervisor.reload())
+        self.supervisor.reload_later()
         self.assertEqual([(w.pid, "SIGHUP") for w in (one, two, three)], self.sent)
         self.ready(one, two)
         self.assertEqual([("reloading",)], self.told)
@@ -352,14 +358,14 @@ class SignalTests(SupervisorTestCase):
 
     def test_a_worker_that_has_reloaded_is_there_once(self) -> None:
         one, _, _ = self.start_all()
-        self.supervisor.reload()
+        self.supervisor.reload_later()
         self.ready(one)
         self.assertEqual(1, self.supervisor._dispatcher._takers.count(one))
         self.assertEqual(1, self.log.count("worker 1 (PID 1001) is ready"))
 
     def test_one_that_dies_meanwhile_is_not_waited_for(self) -> None:
         one, two, three = self.start_all()
-        self.supervisor.reload()
+        self.supervisor.reload_later()
         self.ready(one, two)
         self.told.clear()
         self.end(three, number=signal.SIGKILL)
@@ -368,7 +374,7 @@ class SignalTests(SupervisorTestCase):
     def test_one_that_starts_reloads_when_it_is_ready(self) -> None:
         one, two, three = self.start()
         self.ready(one, two)
-        self.supervisor.reload()
+        self.supervisor.reload_later()
         self.supervisor.reopen_logs()
         self.assertNotIn(three.pid, [pid for pid, _ in self.sent])
         self.ready(three)
@@ -378,7 +384,7 @@ class SignalTests(SupervisorTestCase):
         self.start_all()
         self.told.clear()
         self.read_error = StartError("config.json: no")
-        self.assertFalse(self.supervisor.reload())
+        self.supervisor.reload_later()
         self.assertEqual(([], []), (self.sent, self.told))
         self.assertIn("the reload has changed nothing: config.json: no", self.log)
 
@@ -390,7 +396,7 @@ class SignalTests(SupervisorTestCase):
             ("general", "workers"): 9,
         }
         self.config = configuration.build(changed)
-        self.supervisor.reload()
+        self.supervisor.reload_later()
         self.end(one, number=signal.SIGKILL)
         self.reactor.advance(0)
         place = WorkerSpec.decode(self.reactor.spawned[-1]["protocol"].transport.written)
