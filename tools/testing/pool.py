@@ -18,7 +18,7 @@ from typing import Final
 from .jobs import ROOT, Job
 from .report import Report
 
-SLOTS: Final = 3 * (os.cpu_count() or 1)
+SLOTS: Final = 4 * (os.cpu_count() or 1)
 """How many processes run tests at the same time by default; many tests wait for a daemon."""
 
 COVERED: Final = ("-m", "coverage", "run", "--parallel-mode", "-m")
