@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unp
 
 from msgspec import Struct
 
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import StartError, UnserializableError
 from ..wire import json_writer
 from .actions import MARK, Action
 from .api import Api
+from .conversion_errors import did_you_mean
 from .file_response import FileResponse
 from .inputs import read_signature
 from .marks import Mark, place_of, remember
@@ -42,9 +43,7 @@ Response = (
 
 Outcome = Response | Awaitable[Response] | AsyncIterator[Response]
 
-Function = TypeVar(
-    "Function", bound=Callable[Concatenate[Api[Any], ActionConnection, ...], Outcome]
-)
+Function = TypeVar("Function", bound=Callable[Concatenate[Api[Any], Connection, ...], Outcome])
 
 
 class _Options(TypedDict, total=False):
@@ -95,6 +94,7 @@ def action(function: Any = None, /, **options: Any) -> Any:
         StartError: The function cannot be an action; names the file and the line.
         TypeError: There is no such option.
     """
+    _check_options(options)
 
     def mark(function: Any) -> Any:
         made = _make(function, _Given(**options))
@@ -116,6 +116,13 @@ class _Given:
     sends_file: bool = False
     strict: bool = False
     errors: Mapping[int, str] | None = None
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    known = _Options.__annotations__
+    for name in options:
+        if name not in known:
+            raise TypeError(f"@action has no option {did_you_mean(name, list(known))}")
 
 
 def _make(function: Any, given: _Given) -> Action:

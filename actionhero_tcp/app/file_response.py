@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from ..connection.digests import DigestJob
+from ..connection.files import check_reader
 
 if TYPE_CHECKING:
     from ..connection.files import FileReader
@@ -24,11 +25,17 @@ class FileResponse:
             "sha256":"…","offset":K,"messageCount":N}``, where ``bytes`` counts what follows, and
             ``sha256`` is that of the whole file.
         digest: The server's own: that SHA-256, once it is known.
+
+    Raises:
+        TypeError: The reader is something else, such as a path.
     """
 
     reader: FileReader
     header: bool = False
     digest: str | None = None
+
+    def __post_init__(self) -> None:
+        check_reader(self.reader)
 
     @property
     def fields(self) -> dict[str, object]:

@@ -24,6 +24,7 @@ from .hooks import (
     TAKES,
     Hook,
 )
+from .inputs import check_order
 from .intervals import parse_interval
 from .marks import Mark, place_of, remember
 
@@ -236,6 +237,9 @@ def every(interval: str, *, order: int = 0) -> Callable[[Function], Function]:
         StartError: The interval is not of that form, or the function cannot be run so; names the
             file and the line.
     """
+    if callable(interval):
+        file, line = place_of(interval)
+        raise StartError(f'{file}:{line}: @every needs an interval, such as @every("5s")')
     try:
         seconds = parse_interval(interval)
     except ValueError as error:
@@ -274,8 +278,12 @@ def _make(kind: str, function: Any, names: tuple[str, ...], order: int) -> Hook:
         raise StartError(f"{wrong}@{kind} takes names of actions")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise StartError(f"{wrong}a generator cannot be a hook")
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(*takes)
+        check_order(signature)
+        signature.bind(*takes)
+    except ValueError as error:
+        raise StartError(f"{wrong}{error}") from None
     except TypeError:
         raise StartError(f"{wrong}@{kind} is for a function of ({', '.join(takes)})") from None
     return Hook(kind, function, names, order, file, line)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from itertools import islice
 from typing import Any, Final
+
+from msgspec import Struct
 
 from ..errors import ClientError, shorten
 from .conversion import CONVERTERS, Converter, converter
@@ -41,6 +44,11 @@ class Input:
     required: bool
     default: object
     annotation: Any
+
+    @property
+    def absent(self) -> object:
+        """The value where a client gives none: the default, or a copy where it can be changed."""
+        return copy.deepcopy(self.default) if _can_change(self.default) else self.default
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class Inputs:
                     text = f"{declared.name} is a required parameter for this action"
                     faults.append(Fault(declared.name, text, is_missing=True))
                 else:
-                    arguments[declared.name] = declared.default
+                    arguments[declared.name] = declared.absent
             else:
                 try:
                     arguments[declared.name] = declared.convert(value)
@@ -147,6 +155,21 @@ class Inputs:
         return [declared.name for declared in self.declared if declared.required is required]
 
 
+def _can_change(value: object) -> bool:
+    """Whether a default holds data that one request could change for the next one."""
+    return isinstance(value, (list, dict, set, bytearray, Struct)) or is_dataclass(value)
+
+
+def check_order(signature: inspect.Signature) -> None:
+    """Check that a function does not take ``(connection, api)``.
+
+    Raises:
+        ValueError: It does.
+    """
+    if list(signature.parameters)[:2] == ["connection", "api"]:
+        raise ValueError("it takes (connection, api); the order is (api, connection)")
+
+
 def read_signature(function: Callable[..., Any]) -> Inputs:
     """Read the inputs of an action from its function.
 
@@ -159,6 +182,7 @@ def read_signature(function: Callable[..., Any]) -> Inputs:
     except Exception as error:
         raise ValueError(f"its annotations cannot be read: {error}") from None
     parameters = list(signature.parameters.values())
+    check_order(signature)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if len(positional) != 2 or any(p.kind is p.VAR_POSITIONAL for p in parameters):
         raise ValueError("an action takes (api, connection, *, and then its inputs by keyword)")

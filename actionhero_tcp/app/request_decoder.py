@@ -17,6 +17,7 @@ from msgspec import inspect as introspection
 
 from .actions import Action
 from .conversion import check_numbers, decode_other, kinds, without_none
+from .inputs import Input
 from .runnable import Runnable
 
 _as_dict: Final = msgspec.structs.asdict
@@ -123,7 +124,7 @@ def _target(action: Action, runnable: Runnable) -> _Target:
             annotation = Annotated[annotation, msgspec.Meta(min_length=1)]
         else:
             looks = looks or _may_mislead(annotation)
-        default = () if declared.required else (_default(declared.default),)
+        default = () if declared.required else (_default(declared),)
         fields.append((declared.name, annotation, *default))
     try:
         inputs = msgspec.defstruct("Inputs", fields, kw_only=True, forbid_unknown_fields=True)
@@ -150,10 +151,10 @@ def _is_direct(action: Action) -> bool:
     return bool(names) and not (action.blocking or takes_rest) and names.isdisjoint(_DEFAULTED)
 
 
-def _default(value: Any) -> Any:
-    if isinstance(value, _IMMUTABLE):
-        return msgspec.field(default=value)
-    return msgspec.field(default_factory=lambda: value)
+def _default(declared: Input) -> Any:
+    if isinstance(declared.default, _IMMUTABLE):
+        return msgspec.field(default=declared.default)
+    return msgspec.field(default_factory=lambda: declared.absent)
 
 
 def _envelope(action: Action, inputs: type[msgspec.Struct] | None) -> type[msgspec.Struct]:

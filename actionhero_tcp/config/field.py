@@ -112,6 +112,13 @@ class FieldInfo:
     secret: bool
     form: tuple[str, str] | None
 
+    def changes_live(self, old: object, new: object) -> bool:
+        """Whether a reload makes a change while the server runs.
+
+        A flag that can be a part of what it turns on changes between parts, as long as it is on.
+        """
+        return self.live and not (self.only and False in (old, new))
+
     def check(self, value: object) -> Any:
         """The value, checked, as the field's type.
 

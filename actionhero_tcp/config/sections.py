@@ -424,14 +424,17 @@ class Log:
         True,
         "log each connection and each request (who, what, how long, outcome); of the requests "
         "only those with an error (`errors`), these and those that took `slowSeconds` (`slow`), "
-        "or a share (0.01: each hundredth)",
+        "or these and a share of the others (0.01: each hundredth); to turn it on or off needs a "
+        "restart",
         option="log-requests",
         only=(ERRORS, SLOW),
+        live=True,
     )
     slow_seconds: float = option(
         1.0,
         "seconds from which on a request is slow, where `requests` is `slow`",
         minimum=0.001,
+        live=True,
     )
     request_file: str = option(
         "",
@@ -470,7 +473,8 @@ class Redis:
         "",
         "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
         "`unix:[[user]:password@]/path?db=N`, or "
-        "`redis+sentinel://[[user]:password@]host,host/name/db`; it replaces `host`, "
+        "`redis+sentinel://[[user]:password@]host,host/name/db`, or "
+        "`redis+cluster://[[user]:password@]host,host`; it replaces `host`, "
         "`port`, `username`, `password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,

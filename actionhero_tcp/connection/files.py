@@ -89,6 +89,17 @@ class FileReader:
             self._descriptor = -1
 
 
+def check_reader(reader: object) -> None:
+    """Check that something is a reader, while the code that gives it is still on the stack.
+
+    Raises:
+        TypeError: It is not.
+    """
+    if not isinstance(reader, FileReader):
+        kind = type(reader).__name__
+        raise TypeError(f"a file is sent from what api.files.open(name) returns, not from a {kind}")
+
+
 class Files:
     """The files under one folder that clients may fetch.
 

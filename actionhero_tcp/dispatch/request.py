@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..connection.action_connection import JsonParams, Params
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
+from ..connection.connection import JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
     from ..logs.request_counter import RequestObserver
-    from ..logs.request_log import Answered
+    from ..logs.request_lines import Answered
 
 _log = Logger()
 
@@ -72,7 +72,9 @@ class Request:
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
-    def __init__(self, connection: Connection, number: int, started: float, name: str = "") -> None:
+    def __init__(
+        self, connection: ConnectedClient, number: int, started: float, name: str = ""
+    ) -> None:
         self.connection = connection
         self.number = number
         self.started = started

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from .request import Request
 
 if TYPE_CHECKING:
     from ..logs.request_counter import RequestObserver
-    from ..logs.request_log import Answered
+    from ..logs.request_lines import Answered
     from ..stats import Stats
     from .dialect import Dialect
     from .runner import Runner
@@ -35,7 +35,7 @@ class Router:
         self._stats = stats
         self._log = log
 
-    def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
+    def serve(self, connection: ConnectedClient, lines: Iterator[bytes]) -> None:
         """Answers lines, now or when what runs for them has ended.
 
         Args:

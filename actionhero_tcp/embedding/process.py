@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import asyncioreactor
 from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 
-from ..daemon import systemd
+from ..daemon import garbage, systemd
 from ..daemon.signals import Signals
 from ..errors import StartError
 from ..logs.server_log import ServerLog
@@ -91,6 +91,7 @@ def _serve(service: ActionHeroService, reactor: Any, errors: list[str]) -> None:
     poll_directly(reactor)
     asyncio_loop.prepare(reactor)
     take_signals(reactor, service)
+    garbage.settle()
     service.privilegedStartService()
     if errors:
         return

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import select
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from select import PIPE_BUF
 from typing import Final
 
@@ -38,6 +39,8 @@ class LogFile:
         self._path = os.path.join(os.getcwd(), path) if path else ""
         self.what = what
         self._descriptor = self._open() if path else STANDARD_OUTPUT
+        # What the path names later is for this process alone.
+        self._is_file = bool(path) or _is_regular(STANDARD_OUTPUT)
 
     @property
     def goes_nowhere(self) -> bool:
@@ -51,15 +54,17 @@ class LogFile:
         poll.register(self._descriptor, select.POLLOUT)
         return bool(poll.poll(0))
 
-    def write(self, data: bytes) -> None:
-        """Appends bytes; waits for as long as the reader of a pipe, or a disk, takes none.
+    def write(self, *lots: bytes) -> None:
+        """Appends whole lines; waits for as long as the reader of a pipe, or a disk, takes none.
+
+        Args:
+            lots: The lines, in any number of lots; a file gets them in one system call.
 
         Raises:
             OSError: The system took only a part of them, or none.
         """
-        for piece in [data] if self._path else _pieces(data):
-            while piece:
-                piece = piece[os.write(self._descriptor, piece) :]
+        for each in [lots] if self._is_file else _pieces(b"".join(lots)):
+            self._write(each)
 
     def reopen(self) -> None:
         """Reopens the path, and goes on there.
@@ -78,6 +83,11 @@ class LogFile:
         if self._path:
             os.close(self._descriptor)
 
+    def _write(self, lots: Sequence[bytes]) -> None:
+        rest = sum(map(len, lots))
+        while rest := rest - os.writev(self._descriptor, lots):
+            lots = (b"".join(lots)[-rest:],)
+
     def _open(self) -> int:
         try:
             return _open(self._path)
@@ -88,16 +98,27 @@ class LogFile:
         raise StartError(f"{printable(self._path)}: cannot open {self.what}: {reason}")
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
+def _is_regular(descriptor: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:
+        # The process was started with it closed.
+        return False
+
+
+def _pieces(data: bytes) -> Iterator[tuple[bytes]]:
     """Whole lines, of which a pipe takes each piece in one go: several processes may write to it.
 
     A longer line is a separate piece.
     """
-    while len(data) > PIPE_BUF:
-        end = data.rfind(b"\n", 0, PIPE_BUF) + 1 or data.find(b"\n") + 1 or len(data)
-        yield data[:end]
-        data = data[end:]
-    yield data
+    begin = 0
+    while len(data) - begin > PIPE_BUF:
+        end = data.rfind(b"\n", begin, begin + PIPE_BUF) + 1
+        end = end or data.find(b"\n", begin) + 1 or len(data)
+        yield (data[begin:end],)
+        begin = end
+    if begin < len(data):
+        yield (data[begin:],)
 
 
 def _open(path: str) -> int:

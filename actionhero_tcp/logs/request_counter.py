@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..stats import BOUNDS, ActionTimes
 
 if TYPE_CHECKING:
-    from ..connection.action_connection import Params
-    from ..connection.connection import Connection
-    from .request_log import Answered
+    from ..connection.connected_client import ConnectedClient
+    from ..connection.connection import Params
+    from .request_lines import Answered
 
 COUNT_AT: Final = 256
 """So many requests are counted together at most, as many as the request log writes at once."""
@@ -40,21 +40,13 @@ class RequestObserver(Protocol):
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,
         finished: float,
     ) -> None:
         """Takes note of requests that followed one another; see `RequestLog.answered`."""
-
-
-class Log(RequestObserver, Protocol):
-    """A request log."""
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether it writes each request, and so has something to say of each."""
 
 
 class RequestCounter:
@@ -70,17 +62,14 @@ class RequestCounter:
         request: See `RequestObserver`.
     """
 
-    def __init__(self, known: Callable[[], Collection[str]], log: Log | None) -> None:
+    def __init__(self, known: Callable[[], Collection[str]], log: RequestObserver | None) -> None:
         self._known = known
         self._log = log
         self._actions: dict[str, ActionTimes] = {}
         self._verbs: Counter[str] = Counter()
         self._batches: list[Sequence[Answered]] = []
         self._waiting = 0
-        self._is_selective = log is not None and not log.keeps_all
-        self.request: Describe = _described
-        if log is not None:
-            self.request = self._count_and_ask if self._is_selective else log.request
+        self.request: Describe = _described if log is None else log.request
 
     @property
     def actions(self) -> Mapping[str, ActionTimes]:
@@ -96,33 +85,19 @@ class RequestCounter:
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,
         finished: float,
     ) -> None:
         """Keeps requests until they are counted; see `RequestObserver.answered`."""
-        if self._is_selective:
-            # The actions among them are counted already.
-            self._keep([each for each in requests if type(each) is str])
-        else:
-            self._keep(requests)
-        if self._log is not None:
-            self._log.answered(connection, number, requests, started, finished)
-
-    def _count_and_ask(
-        self, name: str, started: float, error: str | None, params: Params | None
-    ) -> Answered:
-        assert self._log is not None
-        self._keep((_described(name, started, error, params),))
-        return self._log.request(name, started, error, params)
-
-    def _keep(self, requests: Sequence[Answered]) -> None:
         self._batches.append(requests)
         self._waiting += len(requests)
         if self._waiting >= COUNT_AT:
             self._count()
+        if self._log is not None:
+            self._log.answered(connection, number, requests, started, finished)
 
     def _count(self) -> None:
         durations: dict[str, list[float]] = {}

@@ -43,10 +43,10 @@ class Slow:
 
 
 class Share:
-    """A share of all requests, at even distances.
+    """The requests that were answered with an error, and a share of the others.
 
     Args:
-        share: From 0 to 1, such as 0.01 for every hundredth request.
+        share: From 0 to 1, such as 0.01 for every hundredth request, at even distances.
     """
 
     def __init__(self, share: float) -> None:
@@ -55,6 +55,8 @@ class Share:
 
     def keeps(self, failed: bool, seconds: float) -> bool:
         """See `Selection.keeps`."""
+        if failed:
+            return True
         self._sum += self._share
         if self._sum < 1.0:
             return False
@@ -66,7 +68,7 @@ def selection(requests: bool | str | float, slow_seconds: float) -> Selection | 
     """The selection of `log.requests`.
 
     Args:
-        requests: Its value, other than False.
+        requests: Its value, other than false.
         slow_seconds: From how long on a request is slow.
 
     Returns:

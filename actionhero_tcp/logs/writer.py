@@ -21,8 +21,8 @@ from .file import LogFile
 MAX_QUEUED_BYTES: Final = 4 * 1024 * 1024
 """How much waits for a log that takes nothing, unless the settings say otherwise."""
 
-_Item = tuple[tuple[bytes, ...], int, int] | Callable[[], object]
-"""Pieces, their bytes and their lines, or something to do between them."""
+_Item = tuple[tuple[bytes, ...], int] | Callable[[], object]
+"""Pieces and their bytes, or something to do between them."""
 
 
 def _END() -> None:
@@ -67,27 +67,22 @@ class LogWriter:
             self._thread = threading.Thread(target=self._run, name=self.file.what, daemon=True)
             self._thread.start()
 
-    def put(self, *pieces: bytes, lines: int = 1) -> None:
-        """Write bytes, soon.
-
-        Args:
-            pieces: Whole lines.
-            lines: How many they are.
-        """
+    def put(self, *pieces: bytes) -> None:
+        """Write whole lines, soon."""
         size = sum(map(len, pieces))
         with self._lock:
             if self._is_closed:
                 return
-            if self._bytes and self._bytes + size > self._max_bytes:
-                self._lost += lines
-                fits = False
-            else:
+            fits = not self._bytes or self._bytes + size <= self._max_bytes
+            if fits:
                 self._bytes += size
-                fits = True
+            else:
+                lost = _lines(pieces)
+                self._lost += lost
         if not fits:
-            self._on_drop(lines)
+            self._on_drop(lost)
             return
-        self._enqueue((pieces, size, lines))
+        self._enqueue((pieces, size))
         if self._deadline is not None:
             self._wait(self._deadline)
 
@@ -143,17 +138,16 @@ class LogWriter:
             except Exception:
                 _log.failure("{what}: a call between its lines failed", what=self.file.what)
 
-    def _write(self, pieces: tuple[bytes, ...], size: int, lines: int) -> None:
+    def _write(self, pieces: tuple[bytes, ...], size: int) -> None:
         reason = None
         try:
-            for piece in pieces:
-                self.file.write(piece)
+            self.file.write(*pieces)
         except OSError as error:
             reason = error.strerror
         with self._lock:
             self._bytes -= size
             if reason is not None:
-                self._lost += lines
+                self._lost += _lines(pieces)
                 lost = 0
             elif self._bytes <= self._max_bytes // 2:
                 lost, self._lost = self._lost, 0
@@ -173,3 +167,8 @@ class LogWriter:
                 what=self.file.what,
                 lines=lost,
             )
+
+
+def _lines(pieces: tuple[bytes, ...]) -> int:
+    """How many lines pieces have."""
+    return sum(piece.count(b"\n") for piece in pieces)

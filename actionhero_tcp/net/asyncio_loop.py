@@ -2,6 +2,9 @@
 
 The reactor calls each socket that is ready through `log.callWithLogger`, which builds a log
 context that only the legacy log reads. Nothing in this server logs that way; see `epoll_loop`.
+
+asyncio lets SystemExit and KeyboardInterrupt of a task or a callback end the loop. Twisted logs
+them as it logs every other error of a callback, and serves on; so does the loop here.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 _WITH_CONTEXT: Final = "callWithLogger"
+_RUN: Final = "run_forever"
 
 _log = Logger()
 
@@ -31,7 +35,8 @@ def loop_of(reactor: Any) -> AbstractEventLoop | None:
 def prepare(reactor: Any) -> bool:
     """Prepare an asyncio reactor to serve.
 
-    Events are called directly, errors are logged, and child processes that end are noticed.
+    Events are called directly, errors are logged, and child processes that end are noticed. A
+    SystemExit or KeyboardInterrupt that a task or a callback raises is such an error.
 
     Args:
         reactor: The reactor, before it reads from anything.
@@ -44,6 +49,7 @@ def prepare(reactor: Any) -> bool:
     if loop is None:
         return False
     loop.set_exception_handler(_log_error)
+    _outlive_exits(reactor, loop)
     reactor.callWhenRunning(reactor.callLater, 0, _watch_children, reactor)
     return call_directly()
 
@@ -58,6 +64,27 @@ def call_directly() -> bool:
         return False
     setattr(asyncioreactor, _WITH_CONTEXT, _call)
     return True
+
+
+def _outlive_exits(reactor: Any, loop: AbstractEventLoop) -> None:
+    """Have the loop go on after a SystemExit or KeyboardInterrupt, until the reactor stops.
+
+    The signals of the process call handlers of the daemon; none of them raises.
+    """
+    run_forever = loop.run_forever
+
+    def run() -> None:
+        while True:
+            try:
+                return run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                what = "a task or callback tried to end the process; the server goes on"
+                _log_error(loop, {"message": what, "exception": error})
+            # One that came in the pass in which the reactor has stopped.
+            if not reactor.running:
+                return None
+
+    setattr(loop, _RUN, run)
 
 
 def _watch_children(reactor: Any) -> None:

@@ -110,7 +110,8 @@ def merge(current: Config, asked: Config) -> tuple[Config, list[str], list[str]]
     for info in fields():
         old, new = (getattr(getattr(c, info.section), info.name) for c in (current, asked))
         key = f"{info.section_key}.{info.key}"
+        live = info.changes_live(old, new)
         if new != old:
-            (changed if info.live else waiting).append(key)
-        values[info.section, info.name] = new if info.live else old
+            (changed if live else waiting).append(key)
+        values[info.section, info.name] = new if live else old
     return build(values), changed, waiting

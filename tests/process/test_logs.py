@@ -238,7 +238,25 @@ class PartTests(LogsTestCase):
         self.assertIn("cacheTest", self.names(*slow))
 
     def test_a_share(self) -> None:
-        self.assertEqual(["randomNumber"], self.names("--log-requests-only=0.5"))
+        self.assertEqual(["randomNumber", "cacheTest"], self.names("--log-requests-only=0.5"))
+
+    def test_a_reload_changes_which(self) -> None:
+        folder = self.folder({"config.json": '{"log": {"requests": "errors"}}'})
+        options = (f"--config={folder}/config.json", "--request-log=requests.log")
+        running = self.launch("--log-format=json", *options)
+        for asked, changed, log in (
+            ("paramsView", "log.requests, log.slowSeconds", {"requests": "slow"}),
+            ("sleepTest", "log.requests", {"requests": True}),
+        ):
+            self.ask(running, asked)
+            config = {"log": {"slowSeconds": 0.001, **log}}
+            (folder / "config.json").write_text(json.dumps(config))
+            running.process.send_signal(signal.SIGHUP)
+            self.wait_for_text(running.folder / "out.txt", f'changed: {changed}"')
+        self.ask(running, "paramsView")
+        lines = read_lines(self.logs(running)["requests.log"])
+        names = [line["name"] for line in lines if line["event"] == "request"]
+        self.assertEqual(["sleepTest", "paramsView"], names)
 
     def test_what_is_wrong_is_told(self) -> None:
         for options, error in (

@@ -18,6 +18,7 @@ from tests.process import (
     test_watch,
     test_workers,
 )
+from tests.support import PATIENCE
 from tests.support.integration import OwnDaemonTestCase, request
 
 ACTIONS = """
@@ -81,6 +82,40 @@ async def save(api):
 async def hidden(api, connection):
     \"\"\"Take part in no wait at all.\"\"\"
     return {"task": asyncio.current_task() is not None}
+"""
+
+EXITS = """
+import asyncio
+import sys
+
+from actionhero_tcp import action, every
+
+
+@action
+async def inTask(api, connection):
+    \"\"\"Have a task end the process.\"\"\"
+    await asyncio.create_task(leave())
+
+
+@action
+def inCallback(api, connection):
+    \"\"\"Have a callback end the process.\"\"\"
+    asyncio.get_running_loop().call_soon(sys.exit, 3)
+
+
+@action
+async def interrupted(api, connection):
+    \"\"\"Have a task raise what Ctrl-C raises.\"\"\"
+    async with asyncio.TaskGroup() as group:
+        group.create_task(interrupt())
+
+
+async def leave():
+    sys.exit(3)
+
+
+async def interrupt():
+    raise KeyboardInterrupt
 """
 
 SLEEPS = """
@@ -149,6 +184,20 @@ class AsyncioTests(OwnDaemonTestCase):
         self.assertIn("the action was ended", stays.message()["error"])
         self.assert_ended_well(running)
         self.assertEqual(2, running.log.count("cleaned up"))
+
+    def test_what_would_end_the_process_ends_no_more_than_its_request(self) -> None:
+        running = self.start(files={"actions/a.py": EXITS})
+        client = self.join(running)
+        for name in ("inTask", "interrupted"):
+            self.assertIn("internal error", client.ask(name)["error"])
+        self.assertEqual("OK", client.ask("inCallback")["status"])
+        self.assertIn("randomNumber", client.ask("randomNumber"))
+        running.wait_for_log("SystemExit: 3")
+        running.wait_for_log("a task or callback tried to end the process; the server goes on")
+        self.assertEqual("Bye!", client.ask("quit")["status"])
+        running.process.send_signal(signal.SIGTERM)
+        self.assertEqual(-signal.SIGTERM, running.process.wait(PATIENCE))
+        self.assertIn("has stopped", running.log)
 
     def test_signals_reload_and_a_log_opened_again(self) -> None:
         running = self.start()

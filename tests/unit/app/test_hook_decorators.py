@@ -108,6 +108,18 @@ class DecoratorTests(SynchronousTestCase):
         text = self.refused(on_connect, check)
         self.assertIn("the hook 'check': @on_connect is for a function of (api, connection)", text)
 
+    def test_a_function_that_takes_the_connection_first_is_refused(self) -> None:
+        def check(connection: Any, api: Any) -> None: ...
+
+        text = self.refused(on_connect, check)
+        self.assertIn("it takes (connection, api); the order is (api, connection)", text)
+
+    def test_every_without_an_interval_names_the_function(self) -> None:
+        def sweep(api: Any) -> None: ...
+
+        text = self.refused(every, sweep)
+        self.assertRegex(text, r"test_hook_decorators.py:\d+: @every needs an interval, such as")
+
     def test_a_generator_is_refused(self) -> None:
         def check(api: Any, connection: Any) -> Iterator[None]:
             yield

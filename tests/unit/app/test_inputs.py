@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import typing  # noqa: F401 - for annotations that are text
 from collections.abc import Callable
@@ -11,6 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.inputs import MOST_UNKNOWN, Inputs, read_signature
 from actionhero_tcp.errors import ClientError
+
+
+@dataclasses.dataclass
+class Order:
+    """What somebody drinks."""
+
+    cups: int = 1
 
 
 class ArgumentsTests(SynchronousTestCase):
@@ -33,6 +41,24 @@ class ArgumentsTests(SynchronousTestCase):
     def test_fills_in_defaults(self) -> None:
         expected = {"key": "k", "count": 3, "value": "v", "flag": None}
         self.assertEqual(expected, self.sample().arguments({"key": "k", "value": "v"}))
+
+    def test_a_default_that_can_be_changed_is_new_for_each_request(self) -> None:
+        def act(api, connection, *, names: list = ["a"], order: Order = Order()):  # type: ignore[no-untyped-def] # noqa: B006, B008
+            raise NotImplementedError
+
+        inputs = read_signature(act)
+        first = inputs.arguments({})
+        first["names"].append("b")
+        first["order"].cups = 9
+        self.assertEqual({"names": ["a"], "order": Order(1)}, inputs.arguments({}))
+
+    def test_other_defaults_are_passed_as_they_are(self) -> None:
+        missing = object()
+
+        def act(api, connection, *, name: str | None = missing):  # type: ignore[no-untyped-def,assignment]
+            raise NotImplementedError
+
+        self.assertIs(missing, read_signature(act).arguments({})["name"])
 
     def test_leaves_out_what_was_not_declared(self) -> None:
         params = {"key": "k", "value": "v", "action": "act", "limit": 100, "api": 1}
@@ -219,6 +245,12 @@ class SignatureTests(SynchronousTestCase):
         self.refused(lambda api, connection, *keys: None, form)
         self.refused(lambda *arguments: None, form)
         self.refused(lambda *, api, connection: None, form)
+
+    def test_refuses_its_first_arguments_the_other_way_round(self) -> None:
+        self.refused(
+            lambda connection, api: None,
+            "it takes (connection, api); the order is (api, connection)",
+        )
 
     def test_refuses_an_input_without_an_annotation(self) -> None:
         def act(api, connection, *, key):  # type: ignore[no-untyped-def]

@@ -44,6 +44,14 @@ class DeclarationTests(RouterTestCase):
                 @limit(wrong)  # type: ignore[arg-type]
                 def act(api: Any, connection: Any) -> None: ...
 
+    def test_without_a_rate_it_names_the_function(self) -> None:
+        with self.assertRaisesRegex(
+            StartError, r"test_limits.py:\d+: @limit needs a rate, such as"
+        ):
+
+            @limit  # type: ignore[arg-type]
+            def act(api: Any, connection: Any) -> None: ...
+
     def test_what_is_no_key(self) -> None:
         with self.assertRaisesRegex(StartError, "a key is a function"):
 

@@ -141,7 +141,13 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual({"key": "k", "value": "v", "n": None}, self.direct(ask("plain", key="k")))
         names = {"long": "ab", "name": "n", "bare": "b"}
         self.assertEqual(names, self.direct(ask("named", **names)))
-        self.assertIs(DEFAULT, self.direct(b'{"action":"defaulted"}')["items"])
+        self.assertEqual({"items": DEFAULT}, self.direct(b'{"action":"defaulted"}'))
+
+    def test_a_default_that_can_be_changed_is_new_for_each_request(self) -> None:
+        for _ in range(2):
+            items = self.direct(b'{"action":"defaulted"}')["items"]
+            self.assertEqual([1], items)
+            items.append(2)
 
     def test_params_may_be_missing_where_none_is_required(self) -> None:
         for line in (b'{"action":"defaulted"}', b'{"params":{},"action":"defaulted"}'):

@@ -129,7 +129,7 @@ class EveryTests(SynchronousTestCase):
     """`every`."""
 
     def test_a_wrong_interval_names_file_and_line(self) -> None:
-        for wrong in ("5", 5, len):
+        for wrong in ("5", 5, None):
             error = self.assertRaises(StartError, lambda wrong=wrong: every(wrong))
             self.assertIn(f"{__file__}:", str(error))
             self.assertIn("an interval is a number and a unit", str(error))

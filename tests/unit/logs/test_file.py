@@ -59,9 +59,26 @@ class WriteTests(LogFileTestCase):
 
     def test_goes_on_where_the_system_took_a_part(self) -> None:
         really_write = os.write
-        self.patch(os, "write", lambda descriptor, data: really_write(descriptor, data[:3]))
-        self.make().write(b"0123456789")
-        self.assertEqual(b"0123456789", self.path.read_bytes())
+        for size in (1, 3, 4, 9, 10):
+            self.patch(
+                os, "writev", lambda file, lots, s=size: really_write(file, b"".join(lots)[:s])
+            )
+            self.make().write(b"0123", b"", b"456789")
+            self.assertEqual(b"0123456789", self.path.read_bytes())
+            self.path.unlink()
+
+    def test_a_file_gets_all_lots_in_one_call(self) -> None:
+        descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY)
+        self.addCleanup(os.close, descriptor)
+        self.patch(logfile, "STANDARD_OUTPUT", descriptor)
+        lots = [b"x" * PIPE_BUF + b"\n"] * 4
+        calls: list[int] = []
+        really_write = os.writev
+        self.patch(os, "writev", lambda file, lots: calls.append(1) or really_write(file, lots))
+        self.make("").write(*lots)
+        self.make().write(*lots)
+        self.assertEqual(2, len(calls))
+        self.assertEqual(b"".join(lots * 2), self.path.read_bytes())
 
     def test_a_pipe_gets_whole_lines_that_no_other_process_can_break(self) -> None:
         reader, writer = os.pipe()
@@ -69,7 +86,7 @@ class WriteTests(LogFileTestCase):
         self.addCleanup(os.close, writer)
         self.patch(logfile, "STANDARD_OUTPUT", writer)
         pieces: list[bytes] = []
-        self.patch(os, "write", lambda descriptor, data: pieces.append(data) or len(data))
+        self.patch(os, "writev", lambda _, lots: pieces.extend(lots) or sum(map(len, lots)))
         lines = [b"%d " % n + b"x" * (n % 200) + b"\n" for n in range(1000)]
         lines += [b"y" * 10_000 + b"\n", b"z\n", b"no end" * 1000]
         self.make("").write(b"".join(lines))

@@ -10,7 +10,11 @@ from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.logs import request_counter
+from actionhero_tcp.logs.file import LogFile
 from actionhero_tcp.logs.request_counter import COUNT_AT, RequestCounter
+from actionhero_tcp.logs.request_log import RequestLog
+from actionhero_tcp.logs.selection import selection
+from actionhero_tcp.logs.writer import LogWriter
 from actionhero_tcp.stats import BOUNDS, Histogram
 from tests.support import PROPERTY
 
@@ -116,11 +120,13 @@ class RequestCounterTests(SynchronousTestCase):
         self.assertEqual((self.log.answer,), self.log.told[-1][2])
 
     def test_a_log_that_writes_only_some_changes_nothing(self) -> None:
-        self.log.keeps_all = False
-        self.counter = self.make(self.log)
+        writer = LogWriter(LogFile("/dev/null", "the request log"))
+        log = RequestLog(self.clock, writer, selection=selection("errors", 1.0))
+        self.addCleanup(writer.file.close)
+        self.counter = self.make(log)
         self.count("greet", 2.0)
-        self.answer("quit", ("greet", 0.0, 0.0, None, False))
+        self.count("greet", 1.0, "no")
+        self.answer("quit", ("greet", 0.0, 0.5, None, False))
         times = self.counter.actions["greet"]
-        self.assertEqual((1, 2.0), (times.count, times.seconds))
+        self.assertEqual((3, 1, 3.5), (times.count, times.errors, times.seconds))
         self.assertEqual({"quit": 1}, self.counter.verbs)
-        self.assertEqual((None,), self.log.told[1][2])

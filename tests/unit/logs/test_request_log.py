@@ -357,7 +357,17 @@ class SelectionTests(LogTestCase):
 
     def test_a_share(self) -> None:
         self.assertEqual(["verb2", "quick", "failed"], self.names(0.5))
-        self.assertEqual([], self.names(0.01))
+        self.assertEqual(["failed"], self.names(0.01))
+
+    def test_a_log_may_show_other_requests_from_now_on(self) -> None:
+        log = self.make()
+        numbers: list[str] = []
+        for kept in (True, "errors", 0.5, True):
+            log.selection = selection(kept, 0.5)
+            log.answered(self.client, len(numbers), ["verb", "verb"], NOW, NOW)
+            log.flush()
+            numbers.append(str(self.written().count("\n")))
+        self.assertEqual(["2", "2", "3", "5"], numbers)
 
     def test_a_share_is_right_in_the_long_run(self) -> None:
         for share in (0.01, 0.3, 0.999):
@@ -592,7 +602,7 @@ class FlushTests(LogTestCase):
 
     def test_goes_on_where_the_system_took_a_part(self) -> None:
         really_write = os.write
-        self.patch(os, "write", lambda descriptor, data: really_write(descriptor, data[:7]))
+        self.patch(os, "writev", lambda descriptor, lots: really_write(descriptor, lots[0][:7]))
         self.log.connected(self.client)
         self.log.flush()
         self.assertEqual(
@@ -607,7 +617,7 @@ class FailureTests(LogTestCase):
         super().setUp()
         self.events: list[Any] = []
         self.patch(writer, "_log", Logger("test", observer=self.events.append))
-        self.really_write = os.write
+        self.really_write = os.writev
 
     def fail(self, *arguments: Any) -> Any:
         """Stands in for a disk that is full."""
@@ -627,13 +637,13 @@ class FailureTests(LogTestCase):
         self.assertIn("cannot be written", event["log_format"])
 
     def test_tells_so_once(self) -> None:
-        self.patch(os, "write", self.fail)
+        self.patch(os, "writev", self.fail)
         for _ in range(3):
             self.flush()
         self.assertEqual(1, len(self.events))
 
     def test_loses_what_it_could_not_write_and_no_more(self) -> None:
-        patch = self.patch(os, "write", self.fail)
+        patch = self.patch(os, "writev", self.fail)
         self.flush()
         self.assertEqual("", self.written())
         patch.restore()
@@ -642,7 +652,7 @@ class FailureTests(LogTestCase):
 
     def test_tells_so_again_after_it_went_well(self) -> None:
         for write in (self.fail, self.really_write, self.fail, self.fail):
-            self.patch(os, "write", write)
+            self.patch(os, "writev", write)
             self.flush()
         levels = [event["log_level"].name for event in self.events]
         self.assertEqual(["error", "warn", "error"], levels)

@@ -143,8 +143,8 @@ class StuckTests(WriterTestCase):
     def test_a_piece_that_is_larger_than_the_queue_waits_by_itself(self) -> None:
         made = self.make("", most=10)
         self.fill()
-        made.put(LINE * 3, lines=3)
-        made.put(LINE * 2, lines=2)
+        made.put(LINE * 3)
+        made.put(LINE * 2)
         self.assertEqual([2], self.dropped)
         self.assertEqual(LINE * 3, self.drain(made))
 
@@ -214,9 +214,9 @@ class FailureTests(WriterTestCase):
 
     def test_is_told_once_and_what_was_lost_when_it_works_again(self) -> None:
         made = self.make(start=False)
-        patch = self.patch(os, "write", self.fail)
+        patch = self.patch(os, "writev", self.fail)
         for _ in range(3):
-            made.put(LINE * 2, lines=2)
+            made.put(LINE * 2)
         patch.restore()
         made.put(LINE)
         self.assertEqual(LINE, self.path.read_bytes())
@@ -238,7 +238,7 @@ class FailureTests(WriterTestCase):
             made.put(LINE)
 
         self.patch(writer, "_log", Logger("test", observer=observe))
-        patch = self.patch(os, "write", self.fail)
+        patch = self.patch(os, "writev", self.fail)
         made.put(LINE)
         self.assertEqual(1, len(heard))
         patch.restore()

@@ -105,6 +105,32 @@ class PrepareTests(SynchronousTestCase):
         while len(reaped) < 2:
             self.reactor.iterate(0)
 
+    def test_the_loop_outlives_what_would_end_the_process(self) -> None:
+        async def ends(error: BaseException) -> None:
+            raise error
+
+        asyncio_loop.prepare(self.reactor)
+        self.reactor.running = True
+        errors = (SystemExit(3), SystemExit(), KeyboardInterrupt())
+        tasks = [self.loop.create_task(ends(error)) for error in errors]
+        self.loop.call_later(0.01, self.loop.stop)
+        self.loop.run_forever()
+        self.assertEqual(list(errors), [task.exception() for task in tasks])
+        self.assertEqual(2, len(self.flushLoggedErrors(SystemExit)))
+        self.assertEqual(1, len(self.flushLoggedErrors(KeyboardInterrupt)))
+        self.assertIn("tried to end the process", self.events[-1]["what"])
+
+    def test_it_ends_with_the_reactor_even_then(self) -> None:
+        def stop_and_exit() -> None:
+            self.loop.stop()
+            raise SystemExit(3)
+
+        asyncio_loop.prepare(self.reactor)
+        self.assertFalse(self.reactor.running)
+        self.loop.call_soon(stop_and_exit)
+        self.loop.run_forever()
+        self.assertEqual(1, len(self.flushLoggedErrors(SystemExit)))
+
     def test_trouble_without_an_error_is_logged(self) -> None:
         asyncio_loop.prepare(self.reactor)
         self.loop.call_exception_handler({"message": "it hurts"})

@@ -41,6 +41,20 @@ class MergeTests(SynchronousTestCase):
     def test_what_is_the_same_changes_nothing(self) -> None:
         self.assertEqual((Config(), [], []), merge(Config(), Config()))
 
+    def test_a_part_of_the_request_log_changes_where_it_is_on(self) -> None:
+        key = ("log", "requests")
+        for old, new, changes in (
+            (True, "errors", True),
+            ("slow", 0.5, True),
+            (0.5, True, True),
+            (True, False, False),
+            (False, "errors", False),
+        ):
+            configs = configuration.build({key: old}), configuration.build({key: new})
+            merged, changed, waiting = merge(*configs)
+            self.assertEqual(new if changes else old, merged.log.requests)
+            self.assertEqual(["log.requests"], changed if changes else waiting)
+
     def test_every_limit_can_change_while_the_server_runs(self) -> None:
         fixed = [
             info.key
