@@ -282,8 +282,10 @@ class ConnectedClient:
             )
         self.params = params
         self._most_param_bytes = size
-        held = size * WIDEST + len(params) * PARAM_BYTES
-        self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
+        held = size * WIDEST + len(params) * PARAM_BYTES + SPARE_BYTES
+        # Requests of one kind mostly take the same.
+        if held != self._params_charge:
+            self._params_charge = self.account.change(self._params_charge, held)
 
     def delete_param(self, key: str) -> None:
         """Forgets a sticky param, if it is there."""

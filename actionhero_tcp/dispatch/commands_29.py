@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from ..rooms.rooms import Rooms
 
 _DETAILS: Final = (
-    b'{"id":"%b","fingerprint":"%b",%b,"params":%b,"connectedAt":%d,"rooms":%b,'
-    b'"totalActions":%d,"pendingActions":%d}'
+    b'{%b,"params":%b,"connectedAt":%d,"rooms":%b,"totalActions":%d,"pendingActions":%d}'
 )
 
 _UNDEFINED: Final = "undefined"
@@ -114,7 +113,9 @@ class Commands29:
 
     def _param_add(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         id = lines.message_id(connection.params)
-        first, _, rest = argument.partition(" ")
+        first, rest = argument, ""
+        if " " in argument:
+            first, _, rest = argument.partition(" ")
         key, equals, value = first.partition("=")
         if not equals:
             value = _word(rest)
@@ -150,11 +151,9 @@ class Commands29:
     # What the server knows
 
     def _details_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
-        params, id = connection.params, connection.id.encode()
+        params = connection.params
         details = _DETAILS % (
-            id,
-            id,
-            _address(connection.remote_address),
+            _identity(connection.id, connection.remote_address),
             dumps(params) if params else b"{}",
             connection.connected_at,
             dumps([*connection.rooms]) if connection.rooms else b"[]",
@@ -283,9 +282,12 @@ def _member_of(connection: ConnectedClient, argument: str, *, in_status: bool = 
 
 
 @lru_cache(maxsize=1024)
-def _address(text: str) -> bytes:
-    """The fields of a client's IP and port; of its whole address and 0 where it has none."""
-    host, colon, port = text.rpartition(":")
+def _identity(id: str, address: str) -> bytes:
+    """The fields that tell who a client is; an address without a port counts as an IP with 0."""
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
-        host, port = text, "0"
-    return b'"remoteIP":%b,"remotePort":%d' % (dumps(host.strip("[]")), int(port))
+        host, port = address, "0"
+    return b'"id":"%b","fingerprint":"%b","remoteIP":%b,"remotePort":%d' % (
+        *(id.encode(), id.encode()),
+        *(dumps(host.strip("[]")), int(port)),
+    )
