@@ -25,6 +25,7 @@ PROGRAMS: Final = (
     "logrotate",
     "nft",
     "openssl",
+    "redis-cli",
     "redis-server",
     "systemd-analyze",
     "systemd-socket-activate",
