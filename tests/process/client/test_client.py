@@ -144,8 +144,8 @@ class SessionTests(ClientTestCase):
 
     @coroutine
     async def test_files_among_other_calls(self) -> None:
-        client = self.client("127.0.0.1", self.start().port)
-        other = self.client("127.0.0.1", self.daemon_port(client))
+        port = self.start().port
+        client, other = self.client("127.0.0.1", port), self.client("127.0.0.1", port)
         said: list[Any] = []
         client.on_say = said.append
         await gatherResults([client.connect(), other.connect()])
@@ -166,10 +166,6 @@ class SessionTests(ClientTestCase):
         self.assertEqual(len(CONTENTS["binary"]), size)
         with self.assertRaises(AnswerError):
             await client.file("nope")
-
-    def daemon_port(self, client: Client) -> int:
-        """The port that another client has been given."""
-        return client._link._endpoint._endpoint._port  # type: ignore[no-any-return]
 
     @coroutine
     async def test_what_the_server_says(self) -> None:
