@@ -26,7 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from tools.system_packages import need, which
+from tools.system_packages import need
 
 from . import peers, servers
 
@@ -159,14 +159,6 @@ def fastapi() -> Iterator[servers.Server]:
         yield server
 
 
-@contextmanager
-def nats() -> Iterator[servers.Server]:
-    """NATS, with default settings."""
-    port = servers.free_port()
-    with _command(which("nats-server"), "-a", "127.0.0.1", "-p", str(port), port=port) as server:
-        yield server
-
-
 def install_fastapi() -> None:
     """Install FastAPI and uvicorn into an environment of the benchmark.
 
@@ -186,7 +178,7 @@ PEERS: Final = (
     Peer("asyncio", servers.peer, Lines),
     Peer("FastAPI", fastapi, Frames),
     Peer("actionHero 29", peers.theirs, Lines, say=b"say defaultRoom "),
-    Peer("NATS", nats, Subscriber, request=None, say=b""),
+    Peer("NATS", servers.nats, Subscriber, request=None, say=b""),
 )
 SET_UP: Final[dict[str, Callable[[], None]]] = {
     "FastAPI": install_fastapi,
