@@ -8,6 +8,7 @@ import time
 from . import load, report, rows
 from .broadcast import broadcast
 from .every_core import every_core
+from .fairness import fairness
 from .handwritten import handwritten
 from .mixed import mixed
 from .rows import Row
@@ -22,6 +23,7 @@ GROUPS = {
     "start": start,
     "handwritten": handwritten,
     "web": web,
+    "fairness": fairness,
 }
 """What ``make bench ARGS="…"`` can name."""
 

@@ -183,6 +183,22 @@ def peer() -> Iterator[Server]:
 
 
 @contextmanager
+def nats_pair() -> Iterator[list[Server]]:
+    """Two nats-servers that are one cluster."""
+    need("nats-server")
+    ports, routes = [free_port(), free_port()], [free_port(), free_port()]
+    with ExitStack() as stack:
+        pair = []
+        for port, own, other in zip(ports, routes, reversed(routes), strict=True):
+            command = [which("nats-server"), "-a", "127.0.0.1", "-p", str(port)]
+            command += ["-cluster", f"nats://127.0.0.1:{own}", "--cluster_name", "benchmark"]
+            command += ["-routes", f"nats://127.0.0.1:{other}"]
+            folder = stack.enter_context(TemporaryDirectory())
+            pair.append(stack.enter_context(_process(port, command, folder)))
+        yield pair
+
+
+@contextmanager
 def redis() -> Iterator[Server]:
     """A Redis server that keeps nothing."""
     need("redis-server")
