@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,9 @@ from .importer import MARKED, PACKAGE, action_files, import_file, make_package, 
 
 BUILTIN_PACKAGE: Final = "actionhero_builtin"
 """The package that the files of the server's own actions belong to."""
+
+_loading: Final = threading.RLock()
+"""Servers of several threads load one after the other: a package is one for the process."""
 
 _log = Logger()
 
@@ -55,8 +59,9 @@ def load(folder: str, package: str = PACKAGE) -> Loaded:
             have one name; the text names the file and the line.
     """
     root = Path(folder).resolve()
-    make_package(package, root)
-    return _load_files(root, root, package)
+    with _loading:
+        make_package(package, root)
+        return _load_files(root, root, package)
 
 
 def _load_files(folder: Path, root: Path, package: str) -> Loaded:
@@ -119,12 +124,12 @@ def load_builtin(folder: str, names: Collection[str]) -> Loaded:
             actionHero's clients, and may import what the folder shares.
         names: The names of those to load.
     """
-    loaded = load(folder, BUILTIN_PACKAGE)
-    stand_ins = {}
-    root = Path(folder).resolve()
-    for path in sorted(root.glob("_of_*")):
-        found = _load_files(path, root, BUILTIN_PACKAGE)
-        stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
+    root, stand_ins = Path(folder).resolve(), {}
+    with _loading:
+        loaded = load(folder, BUILTIN_PACKAGE)
+        for path in sorted(root.glob("_of_*")):
+            found = _load_files(path, root, BUILTIN_PACKAGE)
+            stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
     return Loaded(_chosen(loaded.actions, names), loaded.hooks, stand_ins)
 
 
