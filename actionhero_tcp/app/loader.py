@@ -117,12 +117,11 @@ def load_builtin(folder: str, names: Collection[str]) -> Loaded:
         names: The names of those to load.
     """
     loaded = load(folder, BUILTIN_PACKAGE)
-    loaded.actions = _chosen(loaded.actions, names)
+    stand_ins = {}
     for path in sorted(Path(folder).glob("_of_*")):
-        generation = path.name.removeprefix("_of_")
         found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
-        loaded.stand_ins[generation] = _chosen(found.actions, names)
-    return loaded
+        stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
+    return Loaded(_chosen(loaded.actions, names), loaded.hooks, stand_ins)
 
 
 def _chosen(actions: Mapping[str, Action], names: Collection[str]) -> dict[str, Action]:

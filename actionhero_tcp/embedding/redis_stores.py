@@ -14,9 +14,11 @@ from ..redis.cluster import Cluster
 from ..redis.endpoint import TlsFiles
 from ..redis.in_flight import InFlight
 from ..redis.keys import Keys
-from ..redis.link import RedisLink
+from ..redis.link import Link, RedisLink
 from ..redis.local_clients import LocalClients
 from ..redis.rights import Rights
+from ..redis.sharded_link import ShardedLink
+from ..redis.slots import spread_tags
 
 if TYPE_CHECKING:
     from ..config.sections import Config
@@ -32,9 +34,9 @@ def redis_stores(core: Core, rooms: Rooms) -> tuple[RedisCache, Cluster]:
     """
     redis, reactor = core.config.redis, core.reactor
     connections, write_batch = core.connections, core.write_batch
-    keys, address = Keys(redis.prefix), _address(core.config)
-    files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
-    link = RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
+    address = _address(core.config)
+    keys = Keys(redis.prefix, spread_tags() if address.is_cluster else ())
+    link = _link(core, address, keys)
     in_flight = _in_flight(core)
     broker = RedisBus(link, keys, write_batch, rooms, lambda: list(connections), in_flight)
     rooms.join_cluster(broker)
@@ -57,6 +59,14 @@ def _address(config: Config) -> RedisAddress:
         database=redis.database,
         is_secure=redis.secure,
     )
+
+
+def _link(core: Core, address: RedisAddress, keys: Keys) -> Link:
+    redis, reactor, write_batch = core.config.redis, core.reactor, core.write_batch
+    files = TlsFiles(redis.ca_file, redis.cert_file, redis.key_file, redis.server_name)
+    if address.is_cluster:
+        return ShardedLink(address, keys, reactor, write_batch, files)
+    return RedisLink(address, reactor, Rights(keys, address.username), write_batch, files)
 
 
 def _in_flight(core: Core) -> InFlight:

@@ -65,7 +65,7 @@ def request_log_of(core: Core, place: WorkerSpec | None) -> RequestLog | None:
     log = RequestLog(core.reactor, writer, settings.params, form, core.filter)
 
     def select() -> None:
-        log.selection = selection(live.config.log.requests, live.config.log.slow_seconds)
+        log.select(selection(live.config.log.requests, live.config.log.slow_seconds))
 
     select()
     live.on_change(select)

@@ -47,7 +47,7 @@ class RequestLog:
 
     Attributes:
         writer: See above.
-        selection: See above; it may be replaced at any time.
+        selection: See above.
     """
 
     def __init__(
@@ -70,6 +70,10 @@ class RequestLog:
         self._made: RequestLines | None = None
         self._timer: Timer | None = None
         self.writer = writer
+
+    def select(self, selection: Selection | None) -> None:
+        """Choose which requests are written from now on; None for all."""
+        self.selection = selection
 
     def connected(self, connection: ConnectedClient) -> None:
         """Writes that a client has come."""

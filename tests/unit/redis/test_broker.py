@@ -222,7 +222,12 @@ class ConversationTests(BusTestCase):
         clients = [(node, node.client("r", "s")) for node in self.nodes for _ in range(3)]
         self.agree()
         self.assertLessEqual(
-            {KEYS.clients.encode(), self.key("r"), KEYS.held("a.1").encode()}, self.redis.keys
+            {
+                KEYS.clients(KEYS.parts[0]).encode(),
+                self.key("r"),
+                KEYS.held(KEYS.parts[0], "a.1").encode(),
+            },
+            self.redis.keys,
         )
         # Whoever dies now, all goes by itself.
         self.assertEqual(self.redis.keys, self.redis.expiring)
@@ -292,7 +297,7 @@ class PendingTests(BusTestCase):
         self.assertEqual([ENTERED, "hi and bye", LEFT], heard(self.bob))
         self.assert_members("r", self.bob)
         self.assertEqual(set(), self.a.link.channels)
-        self.assertNotIn(KEYS.held("a.1").encode(), self.redis.keys)
+        self.assertNotIn(KEYS.held(KEYS.parts[0], "a.1").encode(), self.redis.keys)
 
     def test_one_who_comes_again_before_the_last_subscription_has_ended(self) -> None:
         ada = self.a.client("r")
@@ -752,12 +757,30 @@ class DroppedTests(BusTestCase):
         self.agree()
         self.assertEqual(["before", "while", "after"], heard(self.ada))
 
-    def test_keys_of_rooms_are_refreshed(self) -> None:
+    def test_keys_are_refreshed_and_those_that_were_written_meanwhile(self) -> None:
+        bus = self.a.bus
+        bus.refresh([])
+        self.a.soon.run()
+        self.agree()
+        (part,) = KEYS.parts
+        own = [KEYS.clients(part), KEYS.held(part, "a.1")]
+        self.assertEqual([KEYS.room("r"), *own], bus.expiring)
         self.redis.expiring.clear()
-        self.a.bus.refresh(["r"])
+        bus.refresh([KEYS.room("r")])
         self.a.soon.run()
         self.agree()
         self.assertEqual({self.key("r")}, self.redis.expiring)
+        dora = self.a.client("r")
+        self.agree()
+        for _ in range(2):
+            self.assertEqual({self.key("r"), *map(str.encode, own)}, self.redis.expiring)
+            # Redis has forgotten them, and they are written again before the next refresh.
+            self.redis.expiring.clear()
+            self.a.leave(dora, "r")
+            self.a.join(dora, "r")
+            bus.refresh([])
+            self.a.soon.run()
+            self.agree()
 
 
 class World:
