@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,9 @@ from .importer import MARKED, PACKAGE, action_files, import_file, make_package, 
 
 BUILTIN_PACKAGE: Final = "actionhero_builtin"
 """The package that the files of the server's own actions belong to."""
+
+_loading: Final = threading.RLock()
+"""Servers of several threads load one after the other: a package is one for the process."""
 
 _log = Logger()
 
@@ -55,11 +59,15 @@ def load(folder: str, package: str = PACKAGE) -> Loaded:
             have one name; the text names the file and the line.
     """
     root = Path(folder).resolve()
-    make_package(package, root)
-    return combine(
-        definitions(import_file(path, module_name(path, root, package)))
-        for path in action_files(root)
-    )
+    with _loading:
+        make_package(package, root)
+        return _load_files(root, root, package)
+
+
+def _load_files(folder: Path, root: Path, package: str) -> Loaded:
+    """Loads the files of a folder that is the package's, or below it."""
+    names = ((path, module_name(path, root, package)) for path in action_files(folder))
+    return combine(definitions(import_file(path, name)) for path, name in names)
 
 
 def definitions(module: types.ModuleType) -> Loaded:
@@ -113,14 +121,15 @@ def load_builtin(folder: str, names: Collection[str]) -> Loaded:
 
     Args:
         folder: Where they lie. Each subfolder ``_of_NAME`` holds those for a generation of
-            actionHero's clients.
+            actionHero's clients, and may import what the folder shares.
         names: The names of those to load.
     """
-    loaded = load(folder, BUILTIN_PACKAGE)
-    stand_ins = {}
-    for path in sorted(Path(folder).glob("_of_*")):
-        found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
-        stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
+    root, stand_ins = Path(folder).resolve(), {}
+    with _loading:
+        loaded = load(folder, BUILTIN_PACKAGE)
+        for path in sorted(root.glob("_of_*")):
+            found = _load_files(path, root, BUILTIN_PACKAGE)
+            stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
     return Loaded(_chosen(loaded.actions, names), loaded.hooks, stand_ins)
 
 
