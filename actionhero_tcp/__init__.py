@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from .app.limits import limit
     from .app.outputs import NO_RESPONSE, NoResponse
     from .app.room import Room
-
-    # The name of earlier releases; see `__getattr__`.
-    from .connection.action_connection import ActionConnection as ActionConnection
-    from .connection.action_connection import ActionConnection as Connection
+    from .connection.connection import Connection
     from .connection.files import FileReader
     from .embedding.server import Server
     from .errors import ActionError, CacheError, UnserializableError
+
+    # The name of earlier releases; see `__getattr__`.
+    ActionConnection = Connection
 
 __all__ = [
     "NO_RESPONSE",
@@ -76,6 +76,7 @@ _HOMES = {
     "CacheEntry": ".app.cache",
     "CacheError": ".errors",
     "CallNext": ".app.hooks",
+    "Connection": ".connection.connection",
     "FileReader": ".connection.files",
     "FileResponse": ".app.file_response",
     "NO_RESPONSE": ".app.outputs",
@@ -101,18 +102,13 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Load a name, also one of earlier releases."""
-    if name in ("ActionConnection", "Connection"):
-        from .connection.action_connection import ActionConnection
-
-        if name == "Connection":
-            globals()[name] = ActionConnection
-        else:
-            warnings.warn(
-                "actionhero_tcp.ActionConnection is now actionhero_tcp.Connection",
-                DeprecationWarning,
-                stacklevel=2,
-            )
-        return ActionConnection
+    if name == "ActionConnection":
+        warnings.warn(
+            "actionhero_tcp.ActionConnection is now actionhero_tcp.Connection",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = "Connection"
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(_HOMES[name], __name__), name)

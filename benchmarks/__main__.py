@@ -6,11 +6,12 @@ import sys
 import time
 
 from . import load, report, rows
+from .fairness import fairness
 from .handwritten import handwritten
 from .rows import Row
 from .web import web
 
-GROUPS = {**rows.GROUPS, "handwritten": handwritten, "web": web}
+GROUPS = {**rows.GROUPS, "handwritten": handwritten, "web": web, "fairness": fairness}
 """What ``make bench ARGS="…"`` can name."""
 
 

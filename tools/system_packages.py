@@ -30,6 +30,7 @@ PACKAGES: Final = {
     "nft": ("nftables",),
     "openssl": ("openssl",),
     "promtool": ("prometheus",),
+    "redis-cli": ("redis-tools",),
     "redis-server": ("redis-server",),
     "systemd-analyze": ("systemd",),
     "systemd-socket-activate": ("systemd",),

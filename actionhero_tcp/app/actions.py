@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from twisted.internet.defer import Deferred
 
-from ..connection.action_connection import ActionConnection, JsonParams, parts_of
+from ..connection.connection import Connection, JsonParams, parts_of
 from ..connection.files import check_reader
 from ..wire import json_lines
 from . import coroutines, schema
@@ -86,7 +86,7 @@ class Action:
             )
         return self._schemas
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Runs the action as far as it goes by itself.
 
         Args:
@@ -113,7 +113,7 @@ class Action:
             return coroutines.start(send_parts(outcome, parts_of(connection)))
         return outcome
 
-    def call(self, api: Any, connection: ActionConnection) -> Any:
+    def call(self, api: Any, connection: Connection) -> Any:
         """Calls the function with its inputs; see `start`.
 
         Returns:
@@ -131,7 +131,7 @@ class Action:
         return outcome
 
     def _start_in_thread(
-        self, api: Any, connection: ActionConnection, arguments: dict[str, Any]
+        self, api: Any, connection: Connection, arguments: dict[str, Any]
     ) -> Deferred[Any]:
         """Runs the function in a thread, unless it is cancelled before it has got one."""
         face = _ThreadConnection(connection, api.reactor)
@@ -141,12 +141,12 @@ class Action:
         return outcome
 
 
-class _ThreadConnection(ActionConnection):
+class _ThreadConnection(Connection):
     """The connection for an action in a thread, which must not touch a transport from there."""
 
     __slots__ = ("_reactor",)
 
-    def __init__(self, connection: ActionConnection, reactor: Any) -> None:
+    def __init__(self, connection: Connection, reactor: Any) -> None:
         super().__init__(connection._connection, connection.params)
         self._reactor = reactor
 

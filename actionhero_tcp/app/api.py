@@ -16,7 +16,7 @@ from .room import Room
 if TYPE_CHECKING:
     from ..config.sections import Config
     from ..config.settings import LiveSettings
-    from ..connection.action_connection import ActionConnection
+    from ..connection.connected_client import ConnectedClient
     from ..connection.connection import Connection
     from ..connection.files import Files
     from ..connection.memory import MemoryBudget
@@ -61,7 +61,7 @@ class Api(Generic[State]):
     rooms: AppRooms
     files: Files
     stats: Stats
-    connections: Mapping[str, Connection]
+    connections: Mapping[str, ConnectedClient]
     reactor: Any
     threads: FairThreadPool
     memory: MemoryBudget
@@ -103,7 +103,7 @@ class Api(Generic[State]):
         return self.tasks.run(coroutine)
 
     def send_socket_message(
-        self, connection: Connection | ActionConnection | str, message: Mapping[str, object]
+        self, connection: ConnectedClient | Connection | str, message: Mapping[str, object]
     ) -> bool:
         """Sends a message to one client, beside any response.
 

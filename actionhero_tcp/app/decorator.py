@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Concatenate, Protocol, TypedDict, TypeVar, Unp
 
 from msgspec import Struct
 
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import StartError, UnserializableError
 from ..wire import json_writer
 from .actions import MARK, Action
@@ -43,9 +43,7 @@ Response = (
 
 Outcome = Response | Awaitable[Response] | AsyncIterator[Response]
 
-Function = TypeVar(
-    "Function", bound=Callable[Concatenate[Api[Any], ActionConnection, ...], Outcome]
-)
+Function = TypeVar("Function", bound=Callable[Concatenate[Api[Any], Connection, ...], Outcome])
 
 
 class _Options(TypedDict, total=False):

@@ -72,7 +72,7 @@ def prepare(response: FileResponse, api: Any, client: str) -> FileResponse | Def
         return response
 
     def failed(failure: Failure) -> Failure:
-        job.is_cancelled = True
+        job.cancel()
         response.reader.close()
         return failure
 

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..clock import Clock, stop
-from ..connection.action_connection import ActionConnection
+from ..connection.connected_client import ConnectedClient
 from ..connection.connection import Connection
 from ..logs.failures import log_failure
 from . import coroutines
@@ -97,7 +97,7 @@ class Hooks:
             if hook.kind in kinds and (not hook.actions or action.name in hook.actions)
         )
 
-    async def connect(self, api: Any, connection: ActionConnection) -> None:
+    async def connect(self, api: Any, connection: Connection) -> None:
         """Runs what is to run before a client is welcomed.
 
         Raises:
@@ -107,7 +107,7 @@ class Hooks:
             await result(hook.function(api, connection))
 
     async def change_room(
-        self, api: Any, connection: ActionConnection, left: str | None, entered: str
+        self, api: Any, connection: Connection, left: str | None, entered: str
     ) -> None:
         """Runs what is to run before a client changes its room.
 
@@ -117,7 +117,7 @@ class Hooks:
         for hook in self.of(ON_ROOM_CHANGE):
             await result(hook.function(api, connection, left, entered))
 
-    async def say(self, api: Any, connection: ActionConnection, room: str, message: str) -> str:
+    async def say(self, api: Any, connection: Connection, room: str, message: str) -> str:
         """Runs what is to run before a client says something.
 
         Returns:
@@ -137,17 +137,15 @@ class Hooks:
 
     # What nobody waits for
 
-    def disconnect(self, api: Any, connection: Connection, reason: str) -> None:
+    def disconnect(self, api: Any, connection: ConnectedClient, reason: str) -> None:
         """Runs what is to run when a client is gone."""
         hooks = self.of(ON_DISCONNECT)
         if hooks:
-            face = ActionConnection(connection, connection.params)
+            face = Connection(connection, connection.params)
             for hook in hooks:
                 self.afterwards(hook, api, face, reason)
 
-    def afterwards(
-        self, hook: Hook, api: Any, connection: ActionConnection, argument: object
-    ) -> None:
+    def afterwards(self, hook: Hook, api: Any, connection: Connection, argument: object) -> None:
         """Runs a hook for whose outcome nobody waits; what it raises is logged.
 
         What it has to wait for may take ``limits.actionTimeout``.
@@ -165,7 +163,7 @@ class Hooks:
         outcome.addBoth(self._done, outcome, timer)
 
     async def _run_afterwards(
-        self, hook: Hook, api: Any, connection: ActionConnection, argument: object
+        self, hook: Hook, api: Any, connection: Connection, argument: object
     ) -> None:
         try:
             await result(hook.function(api, connection, argument))

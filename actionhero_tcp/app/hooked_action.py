@@ -7,7 +7,7 @@ from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from . import coroutines
 from .coroutines import CANCELLATIONS
 from .hooks import MIDDLEWARE, ActionCall, Hook
@@ -37,7 +37,7 @@ class HookedAction(Wrapper):
         action: Action,
         before: tuple[Hook, ...],
         after: tuple[Hook, ...],
-        afterwards: Callable[[Hook, Any, ActionConnection, ActionCall], None],
+        afterwards: Callable[[Hook, Any, Connection, ActionCall], None],
     ) -> None:
         super().__init__(action)
         self._action = action
@@ -45,11 +45,11 @@ class HookedAction(Wrapper):
         self._after = after
         self._afterwards = afterwards
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Runs the hooks and the action; see `Action.start`."""
         return coroutines.start(self._run(api, connection))
 
-    async def _run(self, api: Any, connection: ActionConnection) -> Any:
+    async def _run(self, api: Any, connection: Connection) -> Any:
         # This runs at once for the latest request.
         number = connection._connection.requests
         call = ActionCall(self._action, connection.params, number=number)
@@ -69,9 +69,7 @@ class HookedAction(Wrapper):
             raise call.error
         return call.response
 
-    async def _proceed(
-        self, api: Any, connection: ActionConnection, call: ActionCall, index: int
-    ) -> Any:
+    async def _proceed(self, api: Any, connection: Connection, call: ActionCall, index: int) -> Any:
         """Runs the hooks before the action from one on, and the action; gives the response."""
         for position in range(index, len(self._before)):
             hook = self._before[position]
@@ -87,7 +85,7 @@ class HookedAction(Wrapper):
         return call.response
 
     async def _run_after(
-        self, hook: Hook, api: Any, connection: ActionConnection, call: ActionCall
+        self, hook: Hook, api: Any, connection: Connection, call: ActionCall
     ) -> None:
         try:
             if call.error is None and call.response is None:
@@ -98,7 +96,7 @@ class HookedAction(Wrapper):
         except BaseException as error:
             call.response, call.error = None, error
 
-    def _end(self, api: Any, connection: ActionConnection, call: ActionCall) -> None:
+    def _end(self, api: Any, connection: Connection, call: ActionCall) -> None:
         """The action was ended: its hooks learn of it, but nobody learns what they answer."""
         for hook in self._after:
             self._afterwards(hook, api, connection, call)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..connection.rate_limit import RateLimit
 from ..errors import LimitError, StartError
 from .intervals import UNITS
@@ -36,7 +36,7 @@ TOO_MANY_REQUESTS: Final = "too many requests"
 
 _RATE: Final = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})?(s|m|min|h|d)")
 
-Key = Callable[[ActionConnection], Hashable]
+Key = Callable[[Connection], Hashable]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -113,7 +113,7 @@ class Limiter:
         self._declared = declared
         self._rates: OrderedDict[Hashable, RateLimit] = OrderedDict()
 
-    def check(self, connection: ActionConnection, now: float) -> None:
+    def check(self, connection: Connection, now: float) -> None:
         """Count a request.
 
         Args:
@@ -154,7 +154,7 @@ class Limiters:
     def __bool__(self) -> bool:
         return bool(self._limiters)
 
-    def check(self, api: Any, connection: ActionConnection) -> None:
+    def check(self, api: Any, connection: Connection) -> None:
         """Count a request under each; see `Limiter.check`."""
         now = api.reactor.seconds()
         for each in self._limiters:
@@ -173,7 +173,7 @@ class LimitedAction(Wrapper):
         super().__init__(inner)
         self._limiters = limiters
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Run it, unless that is one too many; see `runnable.Runnable.start`."""
         self._limiters.check(api, connection)
         return self._inner.start(api, connection)
@@ -185,7 +185,7 @@ def limited(function: Callable[..., Any]) -> Callable[..., Any]:
     if not limiters:
         return function
 
-    def check_and_call(api: Any, connection: ActionConnection, *rest: Any) -> Any:
+    def check_and_call(api: Any, connection: Connection, *rest: Any) -> Any:
         limiters.check(api, connection)
         return function(api, connection, *rest)
 

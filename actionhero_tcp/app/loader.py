@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,9 @@ from .importer import MARKED, PACKAGE, action_files, import_file, make_package, 
 
 BUILTIN_PACKAGE: Final = "actionhero_builtin"
 """The package that the files of the server's own actions belong to."""
+
+_loading: Final = threading.RLock()
+"""Servers of several threads load one after the other: a package is one for the process."""
 
 _log = Logger()
 
@@ -55,11 +59,12 @@ def load(folder: str, package: str = PACKAGE) -> Loaded:
             have one name; the text names the file and the line.
     """
     root = Path(folder).resolve()
-    make_package(package, root)
-    return combine(
-        definitions(import_file(path, module_name(path, root, package)))
-        for path in action_files(root)
-    )
+    with _loading:
+        make_package(package, root)
+        return combine(
+            definitions(import_file(path, module_name(path, root, package)))
+            for path in action_files(root)
+        )
 
 
 def definitions(module: types.ModuleType) -> Loaded:
@@ -117,12 +122,11 @@ def load_builtin(folder: str, names: Collection[str]) -> Loaded:
         names: The names of those to load.
     """
     loaded = load(folder, BUILTIN_PACKAGE)
-    loaded.actions = _chosen(loaded.actions, names)
+    stand_ins = {}
     for path in sorted(Path(folder).glob("_of_*")):
-        generation = path.name.removeprefix("_of_")
         found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
-        loaded.stand_ins[generation] = _chosen(found.actions, names)
-    return loaded
+        stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
+    return Loaded(_chosen(loaded.actions, names), loaded.hooks, stand_ins)
 
 
 def _chosen(actions: Mapping[str, Action], names: Collection[str]) -> dict[str, Action]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..connection.action_connection import ActionConnection
+    from ..connection.connection import Connection
     from .rooms import AppRooms
 
 
@@ -30,7 +30,7 @@ class Room:
     def __len__(self) -> int:
         return len(self.members)
 
-    def __contains__(self, connection: ActionConnection | str) -> bool:
+    def __contains__(self, connection: Connection | str) -> bool:
         client = connection if isinstance(connection, str) else connection.id
         return client in self.members
 

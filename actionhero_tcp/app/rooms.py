@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..connection.action_connection import ActionConnection, state_of
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
+from ..connection.connection import Connection, state_of
 from ..errors import LimitError
 from .cluster import Cluster
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..config.settings import LiveSettings
     from ..rooms.rooms import Rooms
 
-Client = Connection | ActionConnection | str
+Member = ConnectedClient | Connection | str
 """A client: an action's ``connection``, or the client's id."""
 
 
@@ -36,7 +36,7 @@ class AppRooms:
         self,
         rooms: Rooms,
         live: LiveSettings,
-        connections: Mapping[str, Connection],
+        connections: Mapping[str, ConnectedClient],
         cluster: Cluster,
     ) -> None:
         self._rooms = rooms
@@ -82,7 +82,7 @@ class AppRooms:
         self.check(room)
         return self._rooms.create(room)
 
-    def join(self, client: Client, room: str) -> bool:
+    def join(self, client: Member, room: str) -> bool:
         """Take a client into a room, which it may be in beside others.
 
         The other members hear that it has entered, as of those who come by themselves. No
@@ -114,7 +114,7 @@ class AppRooms:
         self._rooms.join(found, room)
         return not found.removed
 
-    def leave(self, client: Client, room: str) -> bool:
+    def leave(self, client: Member, room: str) -> bool:
         """Take a client out of a room, if it is in it.
 
         Args:
@@ -140,7 +140,7 @@ class AppRooms:
         message: object,
         *,
         context: str = "user",
-        exclude: Client | Iterable[Client] = (),
+        exclude: Member | Iterable[Member] = (),
     ) -> None:
         """Send a message to the members of a room, on all nodes, in the name of the server.
 
@@ -158,9 +158,7 @@ class AppRooms:
         """
         if not isinstance(context, str) or context == "response":
             raise ValueError(f"the context of a message is text other than response: {context!r}")
-        excluded = (
-            [exclude] if isinstance(exclude, Connection | ActionConnection | str) else exclude
-        )
+        excluded = [exclude] if isinstance(exclude, ConnectedClient | Connection | str) else exclude
         ids = frozenset(each if isinstance(each, str) else each.id for each in excluded)
         self._rooms.broadcast(room, message, context, ids)
 
@@ -179,6 +177,6 @@ class AppRooms:
         if len(room) > longest:
             raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
 
-    def _find(self, client: Client) -> Connection | None:
+    def _find(self, client: Member) -> ConnectedClient | None:
         """The state of a client that is with this process."""
         return self._connections.get(client) if isinstance(client, str) else state_of(client)

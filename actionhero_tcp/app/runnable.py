@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 
 
 class Runnable(Protocol):
@@ -32,7 +32,7 @@ class Runnable(Protocol):
     @property
     def streams(self) -> bool: ...
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Runs it as far as it goes by itself; see `actions.Action.start`."""
 
 

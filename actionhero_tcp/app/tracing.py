@@ -11,7 +11,7 @@ from ..errors import ClientError, StartError
 from .runnable import Wrapper
 
 if TYPE_CHECKING:
-    from ..connection.action_connection import ActionConnection
+    from ..connection.connection import Connection
     from .runnable import Runnable
 
 NAME: Final = "actionhero_tcp"
@@ -55,7 +55,7 @@ class TracedAction(Wrapper):
         self._propagate = propagate
         self._tracer = trace.get_tracer(NAME)
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Run it in a span; see `runnable.Runnable.start`."""
         trace = self._trace
         span = self._tracer.start_span(
@@ -76,7 +76,7 @@ class TracedAction(Wrapper):
         self._end(span, None)
         return outcome
 
-    def _context(self, connection: ActionConnection) -> Any:
+    def _context(self, connection: Connection) -> Any:
         """The context of the caller's span; None where it has sent none that is right."""
         params = connection.params
         carrier = {
@@ -100,7 +100,7 @@ class TracedAction(Wrapper):
         span.end()
 
 
-def _attributes(name: str, connection: ActionConnection) -> dict[str, str]:
+def _attributes(name: str, connection: Connection) -> dict[str, str]:
     """Return the attributes of a span, by the semantic conventions for remote procedure calls."""
     host = connection.remote_address.rpartition(":")[0].strip("[]")
     return {

@@ -36,7 +36,6 @@ class Connection(Protocol):
         corked: Whether more may be asked before what was asked is to be sent.
         greeted: Fires when the server's welcome is there; fails where it does not come.
         welcome: The welcome.
-        lost: Called with the reason when the connection is gone.
         outer: Another protocol that is also notified.
     """
 
@@ -55,8 +54,12 @@ class Connection(Protocol):
         self.protocol = ClientProtocol(self, limits, offers_header)
         self.greeted: Deferred[None] = Deferred(lambda _: self.drop("the attempt was called off"))
         self.welcome: dict[str, Any] = {}
-        self.lost: Callable[[ConnectionLost], object] = lambda error: None
+        self._on_lost: Callable[[ConnectionLost], object] = lambda error: None
         self.outer: Any = None
+
+    def when_lost(self, call: Callable[[ConnectionLost], object]) -> None:
+        """Have a function called with the reason when the connection is gone."""
+        self._on_lost = call
 
     def connectionMade(self) -> None:
         """It is made; under TLS the handshake is still to come."""
@@ -106,7 +109,7 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """It is gone, or its handshake has failed."""
         error = self._error or ConnectionLost(f"the connection is lost: {describe(reason.value)}")
-        self.lost(error)
+        self._on_lost(error)
         # After this, so that what is asked once more is not asked here.
         self.protocol.lose(error)
         if not self.greeted.called:

@@ -36,8 +36,6 @@ class Download:
         started: See `roles.Call`; set again with each part.
         timeout: See `roles.Call`.
         receiving: Whether the header has come on this connection, and not all of the content.
-        resume: Asks again on the next connection; returns whether there will be one. None if
-            the caller asks again itself.
     """
 
     def __init__(
@@ -60,12 +58,20 @@ class Download:
         self._fruitless = 0
         self.started, self.timeout = 0.0, inf
         self.receiving = False
-        self.resume: Callable[[], bool] | None = None
+        self._resume: Callable[[], bool] | None = None
 
     def attach(self, call: Call) -> None:
         """Set the caller, who gets the content, or its size if a function takes it."""
         self._call = call
         self.started, self.timeout = call.started, call.timeout
+
+    def resume_by(self, resume: Callable[[], bool]) -> None:
+        """Have a lost connection not end the download.
+
+        Args:
+            resume: Asks again on the next connection; returns whether there will be one.
+        """
+        self._resume = resume
 
     @property
     def is_wanted(self) -> bool:
@@ -141,9 +147,9 @@ class Download:
     def fail(self, error: Exception) -> None:
         """Take an error; after a lost connection, ask the next one for the rest."""
         self.receiving = False
-        if isinstance(error, ConnectionLost) and self.resume is not None:
+        if isinstance(error, ConnectionLost) and self._resume is not None:
             self._fruitless += 1
-            if self._fruitless <= MOST_FRUITLESS and self.resume():
+            if self._fruitless <= MOST_FRUITLESS and self._resume():
                 return
         self._call.fail(error)
 
@@ -157,7 +163,7 @@ class Download:
     def give_up(self) -> Call:
         """Drop the content that still comes; returns the caller."""
         call, self._call = self._call, Nobody()
-        self._hash = self.resume = None
+        self._hash = self._resume = None
         self.timeout = inf
         self._content.drop()
         return call

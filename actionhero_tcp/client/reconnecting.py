@@ -129,7 +129,7 @@ class ReconnectingClient(Calls[Given, Fetched], Generic[Given, Fetched, L]):
             if download.is_wanted:
                 protocol.ask_file(download)
 
-        download.resume = partial(link.submit_again, download, send)
+        download.resume_by(partial(link.submit_again, download, send))
         self._at_end(fetched, download.give_up)
         link.submit(download, send)
         return fetched

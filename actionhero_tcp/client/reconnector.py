@@ -90,7 +90,8 @@ class Reconnector(Link[Connection]):
         return left
 
     def _ready(self, connection: Connection) -> None:
-        self._connection, connection.lost = connection, self._lost
+        self._connection = connection
+        connection.when_lost(self._lost)
         # The calls of `on_connect` come first.
         self._owner.connection_ready(connection.welcome)
         self._send_waiting(connection)

@@ -473,7 +473,8 @@ class Redis:
         "",
         "where Redis is: `redis://[[user]:password@]host:port/db`, `rediss://…` for TLS, or "
         "`unix:[[user]:password@]/path?db=N`, or "
-        "`redis+sentinel://[[user]:password@]host,host/name/db`; it replaces `host`, "
+        "`redis+sentinel://[[user]:password@]host,host/name/db`, or "
+        "`redis+cluster://[[user]:password@]host,host`; it replaces `host`, "
         "`port`, `username`, `password`, `DB` and `secure`, and means `enable`",
         option="redis",
         secret=True,

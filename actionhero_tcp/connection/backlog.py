@@ -10,7 +10,7 @@ from .estimate import lines_bytes
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from .connection import Connection
+    from .connected_client import ConnectedClient
     from .rate_limit import RateLimit
 
 LINES_AT_ONCE: Final = 16
@@ -49,8 +49,8 @@ class Backlog:
 
     def serve(
         self,
-        serve: Callable[[Connection, Iterator[bytes]], None],
-        connection: Connection,
+        serve: Callable[[ConnectedClient, Iterator[bytes]], None],
+        connection: ConnectedClient,
         clock: Clock,
         rate_limit: RateLimit | None,
     ) -> float:

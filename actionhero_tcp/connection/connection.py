@@ -1,333 +1,178 @@
-"""One client's state. No Twisted in here."""
+"""A client as actions and hooks see it, and the params of one request."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
-from .. import close_reasons
-from ..errors import LimitError
-from ..wire import json_lines, json_writer
-from ..wire.profile import PROFILE_2012, Profile
-from .estimate import PARAM_BYTES, WIDEST
-from .state import ReadHold
+from msgspec import Struct
+
+from ..wire import json_reader
+from .connected_client import ConnectedClient
+from .files import check_reader
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
-
     from .files import FileReader
-    from .memory import Account
     from .outbox import ResponseSlot
 
-UNCOUNTED_PARAMS = ("action", "limit", "offset")
-"""Params that each request makes sticky by itself; they do not count towards ``maxParams``."""
 
-_NO_HOLD: Final = ReadHold.NONE
+class JsonParams(Struct):
+    """The params of a request in JSON that was read straight into the inputs of its action.
 
-SPARE_BYTES: Final = 1024
-"""Sticky params are charged in steps of this many bytes or more."""
+    A `Struct`, since it is made for each such request, and the constructor is in C.
 
+    Attributes:
+        line: The request.
+        arguments: The inputs.
+        defaults: Params that the request has beside those in the line.
+    """
 
-class Outlet(Protocol):
-    """Takes the bytes for a client: an `outbox.Outbox`, or a list-like stand-in in tests."""
+    line: bytes
+    arguments: dict[str, Any]
+    defaults: dict[str, int]
 
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes of messages that wait for the client."""
-        ...
-
-    def send(self, data: bytes) -> None:
-        """Sends what the client asked for."""
-
-    def say(self, data: bytes) -> None:
-        """Sends what others said, or what the application sends beside responses."""
-
-    def send_file(self, reader: FileReader) -> None:
-        """Sends a file's content, and holds all else back until it is out."""
-
-    def hold(self) -> ResponseSlot:
-        """Holds all else back until the place that it gives is taken."""
-        ...
-
-    def wait(self) -> Deferred[None] | None:
-        """A Deferred that fires when the client has taken enough; None where nothing waits."""
-        ...
+    def read(self) -> dict[str, Any]:
+        """The params, as the client sent them."""
+        # Its depth was looked at when it was read into the arguments.
+        document: Any = json_reader.loads(self.line, len(self.line))
+        return {**document.get("params", {}), **self.defaults}
 
 
-class Membership(Protocol):
-    """Adds clients to rooms for the application: an `app.rooms.AppRooms`, or a stand-in."""
-
-    def check(self, room: object) -> None:
-        """Check that a room can have this name."""
-
-    def join(self, client: Connection, room: str) -> bool:
-        """Take a client into a room."""
-        ...
-
-    def leave(self, client: Connection, room: str) -> bool:
-        """Take a client out of a room."""
-        ...
-
-
-class Owner(Protocol):
-    """The owner of the connection's transport: the protocol, or a stand-in in tests."""
-
-    def close(self, reason: str) -> None:
-        """Closes once all that was asked for has been answered and sent."""
-
-    def action_done(self) -> None:
-        """An action of this connection has ended."""
-
-    @property
-    def rooms(self) -> Membership:
-        """Takes the client into rooms, and out of them."""
-        ...
-
-    def hold_for_cluster(self) -> None:
-        """Reads no more: too much of what it has asked for is on its way to other processes."""
-
-    def release_for_cluster(self) -> None:
-        """Reads again."""
-
-
-class Pending(Protocol):
-    """A request whose action still runs: a `dispatch.request.Request`."""
-
-    def cancel(self) -> None:
-        """Ends the action; the client gets no response."""
-
-    def give_up(self, error: str) -> None:
-        """Ends the action; the client gets this error."""
-
-
-class ParamLimits(Protocol):
-    """The limits of sticky params: the configuration's limits, or a stand-in in tests."""
-
-    @property
-    def max_params(self) -> int:
-        """How many there may be."""
-        ...
-
-    @property
-    def max_param_bytes(self) -> int:
-        """How many bytes keys and values may take together."""
-        ...
+Params = dict[str, Any] | JsonParams
+"""The params of a request."""
 
 
 class Connection:
-    """One connected client.
+    """The connection as an action sees it: the client, and its params as of the request."""
 
-    Attributes:
-        id: Its id, in the form of its dialect.
-        connected_at: In ms since 1970, by the wall clock, to be shown.
-        opened: The same moment in seconds by the monotonic clock, to tell how long ago it was.
-        remote_address: The client's address, such as ``127.0.0.1:54321``.
-        params: The sticky params, in the order in which they came.
-        rooms: The rooms it is in, each with the moment of its joining, in ms since 1970.
-        room: The room that its verbs are about: the latest that is not private, or else the
-            latest; None while it is in none.
-        profile: How it is spoken to beside the answers to its requests.
-        farewell: What it gets after all answers, before our end is closed; mostly nothing.
-        actions: How many actions it has asked for, where its dialect counts them.
-        attributes: The application's own state of this client (who is logged in, …).
-        log_fields: The fields of each of its lines in the request log; None where that is nothing
-            more.
-        requests: How many lines it has sent; the number of its latest request.
-        pending: Its requests whose actions still run.
-        outbox: Where bytes for it go.
-        owner: Closes it.
-        account: Is charged with what is kept for it.
-        holds: Why its lines have to wait; nothing where they need not.
-        waits_for: The request that has to end before the next one begins; None for none.
-        announced: Whether the members of its rooms hear of it when it comes and goes.
-        removed: Whether it has left its rooms for good.
-    """
+    __slots__ = ("_connection", "_params", "_parts", "_slot")
 
-    __slots__ = (
-        "__weakref__",
-        "_charged_param_bytes",
-        "_most_param_bytes",
-        "_params_charge",
-        "account",
-        "actions",
-        "announced",
-        "attributes",
-        "connected_at",
-        "farewell",
-        "holds",
-        "id",
-        "log_fields",
-        "opened",
-        "outbox",
-        "owner",
-        "params",
-        "pending",
-        "profile",
-        "remote_address",
-        "removed",
-        "requests",
-        "room",
-        "rooms",
-        "waits_for",
-    )
+    # Not set where nothing waits for a file or answers in parts: every request would pay for that.
+    _slot: ResponseSlot
+    _parts: Any
 
-    def __init__(
-        self,
-        outbox: Outlet,
-        owner: Owner,
-        remote_address: str,
-        account: Account,
-        profile: Profile = PROFILE_2012,
-    ) -> None:
-        self.profile = profile
-        self.farewell = b""
-        self.actions = 0
-        self.id: str = profile.new_id()
-        self.connected_at: int = int(time.time() * 1000)
-        self.opened = time.monotonic()
-        self.remote_address: str = remote_address
-        self.params: dict[str, Any] = {}
-        self.rooms: dict[str, int] = {}
-        self.room: str | None = None
-        self.attributes: dict[str, Any] = {}
-        self.log_fields: dict[str, Any] | None = None
-        self.requests: int = 0
-        self.pending: set[Pending] = set()
-        self.outbox: Outlet = outbox
-        self.owner = owner
-        self.account = account
-        self._params_charge = 0
-        self.holds = _NO_HOLD
-        self.waits_for: Pending | None = None
-        self.announced = True
-        self.removed = False
-        # What the sticky params take at most: what was overwritten or deleted is taken off
-        # only where the sum comes near the limit.
-        self._most_param_bytes = self._charged_param_bytes = 0
+    def __init__(self, connection: ConnectedClient, params: Params) -> None:
+        self._connection = connection
+        self._params = params
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} of {self.remote_address}>"
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """A copy of the request's params, as of its arrival."""
+        params = self._params
+        if isinstance(params, JsonParams):
+            params = self._params = params.read()
+        return params
+
+    @property
+    def id(self) -> str:
+        """The client's id: 32 hex digits, or a UUID in the dialect of actionHero 29."""
+        return self._connection.id
+
+    @property
+    def connected_at(self) -> int:
+        """When the client connected, in ms since 1970."""
+        return self._connection.connected_at
+
+    @property
+    def remote_address(self) -> str:
+        """The client's address, such as ``127.0.0.1:54321``."""
+        return self._connection.remote_address
+
+    @property
+    def room(self) -> str | None:
+        """The room that the client's verbs are about; None once it is leaving.
+
+        That is the latest that clients may enter by themselves, or else the latest one.
+        """
+        return self._connection.room
+
+    @property
+    def rooms(self) -> tuple[str, ...]:
+        """All rooms that the client is in, in the order in which it came into them."""
+        return tuple(self._connection.rooms)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """State of this client that the application keeps; a client cannot set it."""
+        return self._connection.attributes
+
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """The fields of this client in each line of the request log, by name.
+
+        ``connection.log_fields["device"] = "7f3a"`` adds ``device="7f3a"`` to a line of text, and
+        ``"device":"7f3a"`` to one of JSON.
+        """
+        fields = self._connection.log_fields
+        if fields is None:
+            fields = self._connection.log_fields = {}
+        return fields
+
+    def join(self, room: str) -> None:
+        """Take the client into a room, which it may be in beside others.
+
+        Args:
+            room: The room. Where its name begins with ``general.privateRooms``, clients cannot
+                enter it by themselves.
+
+        Raises:
+            actionhero_tcp.errors.LimitError: The client is in ``limits.maxRooms`` rooms, or the
+                name is too long.
+            ValueError: The name is not one word.
+        """
+        self._connection.owner.rooms.join(self._connection, room)
+
+    def leave(self, room: str) -> None:
+        """Take the client out of a room, if it is in it.
+
+        Args:
+            room: The room.
+        """
+        self._connection.owner.rooms.leave(self._connection, room)
+
     def send(self, message: Mapping[str, object]) -> None:
-        """Sends a message of the application to this client, after what was sent before.
+        """Sends the client a message beside the response; see `ConnectedClient.send`."""
+        self._connection.send(message)
 
-        It counts towards ``limits.maxOutboxBytes``, as what others say does: a client that lets
-        more than that wait is closed as a slow consumer.
+    def send_file(self, reader: FileReader) -> None:
+        """Sends a file's raw content; nothing else reaches the client until its last byte.
 
         Args:
-            message: A JSON object; ``"context":"api"`` is added where it names none.
+            reader: From ``api.files.open``. The action returns `NO_RESPONSE` after this.
 
         Raises:
-            UnserializableError: It is no JSON.
+            TypeError: It is something else, such as a path.
         """
-        self.outbox.say(json_lines.message_line(message))
+        check_reader(reader)
+        slot: ResponseSlot | None = getattr(self, "_slot", None)
+        if slot is not None and slot.is_free:
+            slot.take(reader)
+        else:
+            self._connection.outbox.send_file(reader)
 
-    def close(self, reason: str = close_reasons.CLOSED_BY_APPLICATION) -> None:
+    def close(self) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""
-        self.owner.close(reason)
-
-    def set_param(self, key: str, value: str, max_params: int, max_bytes: int) -> None:
-        """Makes a param sticky.
-
-        Args:
-            key: Its name.
-            value: Its text.
-            max_params: How many there may be, `UNCOUNTED_PARAMS` aside.
-            max_bytes: How many bytes all keys and values may take together.
-
-        Raises:
-            LimitError: There would be too many, or too much; nothing was changed.
-        """
-        params = self.params
-        is_new = key not in params
-        if is_new and len(params) >= max_params and key not in UNCOUNTED_PARAMS:
-            automatic = sum(name in params for name in UNCOUNTED_PARAMS)
-            if len(params) - automatic >= max_params:
-                raise LimitError("maxParams", f"a connection can hold at most {max_params} params")
-        size = self._most_param_bytes + len(key) + len(value)
-        if not value.isascii() or not key.isascii():
-            size = self._most_param_bytes + _size(key, value)
-        if size > max_bytes:
-            size = sum(_size(*param) for param in {**params, key: value}.items())
-            if size > max_bytes:
-                raise LimitError(
-                    "maxParamBytes",
-                    f"the params of a connection can take at most {max_bytes} bytes",
-                )
-        params[key] = value
-        self._most_param_bytes = size
-        if is_new or size > self._charged_param_bytes:
-            self._charge_params()
-
-    def replace_params(self, params: dict[str, Any], size: int, limits: ParamLimits) -> None:
-        """Makes these the sticky params, in place of all others.
-
-        Args:
-            params: The params, of any JSON types.
-            size: The bytes that they were sent in.
-            limits: How many there may be, and how much they may take.
-
-        Raises:
-            LimitError: There are too many, or too much; nothing was changed.
-        """
-        if len(params) - ("action" in params) > limits.max_params:
-            raise LimitError(
-                "maxParams", f"a connection can hold at most {limits.max_params} params"
-            )
-        if size > limits.max_param_bytes:
-            raise LimitError(
-                "maxParamBytes",
-                f"the params of a connection can take at most {limits.max_param_bytes} bytes",
-            )
-        self.params = params
-        self._most_param_bytes = size
-        held = size * WIDEST + len(params) * PARAM_BYTES
-        self._params_charge = self.account.change(self._params_charge, held + SPARE_BYTES)
-
-    def delete_param(self, key: str) -> None:
-        """Forgets a sticky param, if it is there."""
-        self.params.pop(key, None)
-        if not self.params:
-            self._forget_params()
-
-    def hold(self, hold: ReadHold) -> None:
-        """Has its lines wait for this reason."""
-        # Mostly it is the only one. To join flags takes microseconds, to compare them does not.
-        self.holds = self.holds | hold if self.holds else hold
-
-    def release(self, hold: ReadHold) -> None:
-        """Has its lines wait for this reason no longer."""
-        if self.holds == hold:
-            self.holds = _NO_HOLD
-        elif self.holds:
-            self.holds &= ~hold
-
-    def delete_params(self) -> None:
-        """Forgets all sticky params."""
-        self.params.clear()
-        self._forget_params()
-
-    def _charge_params(self) -> None:
-        """Charges more than the sticky params take, so that not every one has to be charged."""
-        held = self._most_param_bytes * WIDEST + len(self.params) * PARAM_BYTES
-        if held > self._params_charge:
-            held += SPARE_BYTES
-            self._params_charge = self.account.change(self._params_charge, held)
-        spare = self._params_charge - len(self.params) * PARAM_BYTES
-        self._charged_param_bytes = spare // WIDEST
-
-    def _forget_params(self) -> None:
-        self._most_param_bytes = self._charged_param_bytes = 0
-        self._params_charge = self.account.change(self._params_charge, 0)
+        self._connection.close()
 
 
-def _size(key: str, value: object) -> int:
-    """The bytes a sticky param counts for; numbers (limit and offset) count for their key."""
-    if isinstance(value, int | float):
-        value = ""
-    elif type(value) is not str:
-        value = json_writer.dumps(value).decode()
-    if key.isascii() and value.isascii():
-        return len(key) + len(value)
-    return len(key.encode("utf-8", "surrogatepass")) + len(value.encode("utf-8", "surrogatepass"))
+def reserve_slot(face: Connection, slot: ResponseSlot) -> None:
+    """Has an action send its file in a place that was held for it."""
+    face._slot = slot
+
+
+def answer_in_parts(face: Connection, parts: Any) -> None:
+    """Gives an action that answers in parts what takes them; see `parts_of`."""
+    face._parts = parts
+
+
+def parts_of(face: Connection) -> Any:
+    """Takes the parts of an action's answer."""
+    return face._parts
+
+
+def state_of(connection: ConnectedClient | Connection) -> ConnectedClient:
+    """The client's state, also of the face of it that actions and hooks get."""
+    return connection._connection if isinstance(connection, Connection) else connection

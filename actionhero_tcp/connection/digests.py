@@ -63,6 +63,10 @@ class DigestJob:
         # Its own, since a number that is closed may become another file's.
         self._copy = FileReader(os.dup(reader.fileno()), 0)
 
+    def cancel(self) -> None:
+        """Has `run` end soon, since nobody waits for it any more."""
+        self.is_cancelled = True
+
     def run(self) -> str:
         """Reads the whole file; blocks.
 

@@ -98,8 +98,7 @@ class Subscribers:
         different = list(dict.fromkeys(faults.values()))
         more = f" (and {len(different) - 1} more)" if len(different) > 1 else ""
         for dialect in self.dialects:
-            dialect.faults = named
-            dialect.unknown = different[0] + more if different else ""
+            dialect.set_faults(named, different[0] + more if different else "")
 
 
 def _names(loaded: Loaded, actions: Iterable[str]) -> Iterator[str]:

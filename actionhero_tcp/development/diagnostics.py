@@ -51,6 +51,11 @@ class DiagnosticDialect:
         self.faults: Mapping[str, str] = {}
         self.unknown = ""
 
+    def set_faults(self, faults: Mapping[str, str], unknown: str) -> None:
+        """Put other faults in the place of those that responses carry; see the attributes."""
+        self.faults = faults
+        self.unknown = unknown
+
     def read(self, request: Request, line: bytes, word: bytes, rest: bytes) -> bytes | Runnable:
         """See `Dialect.read`."""
         try:

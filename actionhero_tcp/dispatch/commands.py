@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.runnable import Runnable
-from ..connection.action_connection import ActionConnection
+from ..connection.connected_client import ConnectedClient
 from ..connection.connection import Connection
 from ..errors import LimitError
 from ..wire import json_lines, json_writer
@@ -94,11 +94,11 @@ class Commands:
         )
         self.table = by_words(self.verbs)
 
-    def _quit(self, connection: Connection, number: int, _: str) -> bytes:
+    def _quit(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         connection.close(close_reasons.QUIT)
         return self._generation.bye % number
 
-    def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _param_add(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         key, equals, value = argument.partition("=")
         if not key.isidentifier() or not equals:
             key = key.strip(" \t")
@@ -108,26 +108,26 @@ class Commands:
         connection.set_param(key, value, limits.max_params, limits.max_param_bytes)
         return _PARAM_OK % number
 
-    def _param_view(self, connection: Connection, number: int, key: str) -> bytes:
+    def _param_view(self, connection: ConnectedClient, number: int, key: str) -> bytes:
         params = connection.params
         shown = {key: params[key]} if key in params else {}
         return _PARAMS % (json_writer.dumps(shown), number)
 
-    def _param_delete(self, connection: Connection, number: int, key: str) -> bytes:
+    def _param_delete(self, connection: ConnectedClient, number: int, key: str) -> bytes:
         connection.delete_param(key)
         return _PARAM_OK % number
 
-    def _params_view(self, connection: Connection, number: int, _: str) -> bytes:
+    def _params_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         return _PARAMS % (json_writer.dumps(connection.params), number)
 
-    def _params_delete(self, connection: Connection, number: int, _: str) -> bytes:
+    def _params_delete(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         connection.delete_params()
         return _OK % number
 
-    def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
+    def _details_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         return _DETAILS % (self._generation.details(connection), number)
 
-    def _room_view(self, connection: Connection, number: int, _: str) -> bytes:
+    def _room_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         room = connection.room
         most = self._live.limits.max_members_shown
         members, count = self._rooms.first_members(room, most) if room is not None else ([], 0)
@@ -135,7 +135,7 @@ class Commands:
         fields = {"context": "response", "status": "OK", "room": room, "roomStatus": status}
         return NUMBERED % (json_lines.head(fields), number)
 
-    def _room_change(self, connection: Connection, number: int, room: str) -> bytes | Runnable:
+    def _room_change(self, connection: ConnectedClient, number: int, room: str) -> bytes | Runnable:
         longest = self._live.limits.max_room_name_length
         if len(room) > longest:
             raise LimitError("maxRoomNameLength", f"a room's name has at most {longest} characters")
@@ -149,18 +149,18 @@ class Commands:
             )
         return self._move(connection, number, room)
 
-    def _move(self, connection: Connection, number: int, room: str) -> bytes:
+    def _move(self, connection: ConnectedClient, number: int, room: str) -> bytes:
         self._rooms.move(connection, room)
         return _in_room(number, room)
 
     async def _move_if_allowed(
-        self, connection: Connection, number: int, room: str, api: Any, face: ActionConnection
+        self, connection: ConnectedClient, number: int, room: str, api: Any, face: Connection
     ) -> Response:
         await self._hooks.change_room(api, face, connection.room, room)
         with self._write_batch:
             return Response(self._move(connection, number, room))
 
-    def _say(self, connection: Connection, number: int, message: str) -> bytes | Runnable:
+    def _say(self, connection: ConnectedClient, number: int, message: str) -> bytes | Runnable:
         hooks = self._hooks.of(ON_SAY)
         if hooks:
             return HookedVerb(
@@ -171,7 +171,7 @@ class Commands:
         return _OK % number
 
     async def _say_if_allowed(
-        self, connection: Connection, number: int, message: str, api: Any, face: ActionConnection
+        self, connection: ConnectedClient, number: int, message: str, api: Any, face: Connection
     ) -> Response:
         room = connection.room
         if room is not None:

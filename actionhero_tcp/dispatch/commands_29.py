@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from .. import close_reasons
 from ..app.hooks import ON_ROOM_CHANGE, ON_SAY
 from ..app.runnable import Runnable
-from ..connection.action_connection import ActionConnection
+from ..connection.connected_client import ConnectedClient
 from ..connection.connection import Connection
 from ..errors import ClientError, LimitError
 from ..wire import lines_29 as lines
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from ..rooms.rooms import Rooms
 
 _DETAILS: Final = (
-    b'{"id":"%b","fingerprint":"%b",%b,"params":%b,"connectedAt":%d,"rooms":%b,'
-    b'"totalActions":%d,"pendingActions":%d}'
+    b'{%b,"params":%b,"connectedAt":%d,"rooms":%b,"totalActions":%d,"pendingActions":%d}'
 )
 
 _UNDEFINED: Final = "undefined"
@@ -47,7 +46,7 @@ _UNDEFINED: Final = "undefined"
 class LooseVerb(Verb):
     """A verb that is called whatever follows its word."""
 
-    def answer(self, connection: Connection, number: int, rest: bytes) -> bytes | Runnable:
+    def answer(self, connection: ConnectedClient, number: int, rest: bytes) -> bytes | Runnable:
         """See `Verb.answer`; what is not UTF-8 is replaced."""
         try:
             argument = rest.decode()
@@ -105,16 +104,18 @@ class Commands29:
         )
         self.table = by_words(self.verbs)
 
-    def _quit(self, connection: Connection, number: int, _: str) -> bytes:
+    def _quit(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         connection.farewell = lines.FAREWELL
         connection.close(close_reasons.QUIT)
         return b""
 
     # Params
 
-    def _param_add(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _param_add(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         id = lines.message_id(connection.params)
-        first, _, rest = argument.partition(" ")
+        first, rest = argument, ""
+        if " " in argument:
+            first, _, rest = argument.partition(" ")
         key, equals, value = first.partition("=")
         if not equals:
             value = _word(rest)
@@ -128,33 +129,31 @@ class Commands29:
             connection.delete_param(key)
         return lines.done(id, number)
 
-    def _param_view(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _param_view(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         params, key = connection.params, _word(argument)
         id = lines.message_id(params)
         return lines.data(params[key], id, number) if key in params else lines.done(id, number)
 
-    def _param_delete(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _param_delete(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         id = lines.message_id(connection.params)
         connection.delete_param(_word(argument))
         return lines.done(id, number)
 
-    def _params_view(self, connection: Connection, number: int, _: str) -> bytes:
+    def _params_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         params = connection.params
         return lines.data(params, lines.message_id(params), number)
 
-    def _params_delete(self, connection: Connection, number: int, _: str) -> bytes:
+    def _params_delete(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         id = lines.message_id(connection.params)
         connection.delete_params()
         return lines.done(id, number)
 
     # What the server knows
 
-    def _details_view(self, connection: Connection, number: int, _: str) -> bytes:
-        params, id = connection.params, connection.id.encode()
+    def _details_view(self, connection: ConnectedClient, number: int, _: str) -> bytes:
+        params = connection.params
         details = _DETAILS % (
-            id,
-            id,
-            _address(connection.remote_address),
+            _identity(connection.id, connection.remote_address),
             dumps(params) if params else b"{}",
             connection.connected_at,
             dumps([*connection.rooms]) if connection.rooms else b"[]",
@@ -163,13 +162,15 @@ class Commands29:
         )
         return lines.encoded(details, lines.message_id(params), number)
 
-    def _documentation(self, connection: Connection, number: int, _: str) -> bytes:
+    def _documentation(self, connection: ConnectedClient, number: int, _: str) -> bytes:
         found = documentation(self._actions.actions)
         return lines.data(found, lines.message_id(connection.params), number)
 
     # Rooms
 
-    def _room_add(self, connection: Connection, number: int, argument: str) -> bytes | Runnable:
+    def _room_add(
+        self, connection: ConnectedClient, number: int, argument: str
+    ) -> bytes | Runnable:
         room, id = _word(argument), lines.message_id(connection.params)
         if room in connection.rooms:
             raise ClientError(f"connection already in this room ({room})")
@@ -195,12 +196,12 @@ class Commands29:
 
     async def _join_if_allowed(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         room: str,
         answer: bytes,
         elsewhere: Deferred[bool] | None,
         api: Any,
-        face: ActionConnection,
+        face: Connection,
     ) -> Response:
         if elsewhere is not None and not await elsewhere:
             raise _no_such_room()
@@ -209,19 +210,19 @@ class Commands29:
             self._rooms.join(connection, room)
         return Response(answer)
 
-    def _room_leave(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _room_leave(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         room = _member_of(connection, argument)
         self._rooms.leave(connection, room)
         return lines.data(True, lines.message_id(connection.params), number)
 
-    def _room_view(self, connection: Connection, number: int, argument: str) -> bytes:
+    def _room_view(self, connection: ConnectedClient, number: int, argument: str) -> bytes:
         room = _member_of(connection, argument, in_status=True)
         members, count = self._rooms.members_since(room, self._live.limits.max_members_shown)
         shown = {client: {"id": client, "joinedAt": since} for client, since in members}
         view = {"room": room, "members": shown, "membersCount": count}
         return lines.data(view, lines.message_id(connection.params), number)
 
-    def _say(self, connection: Connection, number: int, argument: str) -> bytes | Runnable:
+    def _say(self, connection: ConnectedClient, number: int, argument: str) -> bytes | Runnable:
         room, _, message = argument.partition(" ")
         if not room or not message:
             raise ClientError("both room and message are required")
@@ -236,12 +237,12 @@ class Commands29:
 
     async def _say_if_allowed(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         room: str,
         message: str,
         answer: bytes,
         api: Any,
-        face: ActionConnection,
+        face: Connection,
     ) -> Response:
         allowed = await self._hooks.say(api, face, room, message)
         with self._write_batch:
@@ -251,7 +252,7 @@ class Commands29:
 
     # Files
 
-    def _file(self, connection: Connection, number: int, argument: str) -> Runnable:
+    def _file(self, connection: ConnectedClient, number: int, argument: str) -> Runnable:
         path = _word(argument)
         if path:
             limits = self._live.limits
@@ -267,7 +268,7 @@ def _word(argument: str) -> str:
     return argument.partition(" ")[0]
 
 
-def _member_of(connection: Connection, argument: str, *, in_status: bool = False) -> str:
+def _member_of(connection: ConnectedClient, argument: str, *, in_status: bool = False) -> str:
     """The room that a line names, of which the client has to be a member.
 
     Clients of actionHero up to 17 look for the error in ``status``.
@@ -281,9 +282,12 @@ def _member_of(connection: Connection, argument: str, *, in_status: bool = False
 
 
 @lru_cache(maxsize=1024)
-def _address(text: str) -> bytes:
-    """The fields of a client's IP and port; of its whole address and 0 where it has none."""
-    host, colon, port = text.rpartition(":")
+def _identity(id: str, address: str) -> bytes:
+    """The fields that tell who a client is; an address without a port counts as an IP with 0."""
+    host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
-        host, port = text, "0"
-    return b'"remoteIP":%b,"remotePort":%d' % (dumps(host.strip("[]")), int(port))
+        host, port = address, "0"
+    return b'"id":"%b","fingerprint":"%b","remoteIP":%b,"remotePort":%d' % (
+        *(id.encode(), id.encode()),
+        *(dumps(host.strip("[]")), int(port)),
+    )

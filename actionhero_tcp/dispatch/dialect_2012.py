@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from ..app.conversion import number as to_number
 from ..app.runnable import Runnable
-from ..connection.action_connection import JsonParams
+from ..connection.connection import JsonParams
 from ..errors import ClientError, LimitError, UnknownActionError, shorten
 from ..wire import json_lines, json_reader
 from ..wire.framing import INTERRUPTS, TOO_LONG
@@ -21,7 +21,7 @@ from .pending import TOO_MANY_PENDING, PendingLimit
 if TYPE_CHECKING:
     from ..app.application import ActionSet
     from ..config.settings import LiveSettings
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from .request import Request
     from .verb import Verb
 
@@ -140,13 +140,13 @@ class Dialect2012:
         request.name = word.decode()
         self._refuse_unknown(request.connection, request.name, rest)
 
-    def _admit(self, connection: Connection) -> None:
+    def _admit(self, connection: ConnectedClient) -> None:
         """Counts a request for an action, and refuses it where too many run."""
         connection.actions += 1
         if self._pending is not None:
             self._pending.check(connection)
 
-    def _refuse_unknown(self, connection: Connection, name: str, rest: bytes) -> NoReturn:
+    def _refuse_unknown(self, connection: ConnectedClient, name: str, rest: bytes) -> NoReturn:
         """Refuses an unknown action; its name sticks all the same, if it has room."""
         self._admit(connection)
         if name:
@@ -157,7 +157,7 @@ class Dialect2012:
                 self._set_defaults(connection.params)
         raise _unknown(name)
 
-    def _sticky_params(self, connection: Connection, name: str) -> dict[str, Any]:
+    def _sticky_params(self, connection: ConnectedClient, name: str) -> dict[str, Any]:
         """A copy of the sticky params as of now, which a request for an action changes."""
         params = connection.params
         params["action"] = name

@@ -17,7 +17,7 @@ from .pending import PendingLimit
 if TYPE_CHECKING:
     from ..app.application import ActionSet
     from ..config.settings import LiveSettings
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from .request import Request
     from .verb import Verb
 
@@ -25,6 +25,7 @@ UNKNOWN: Final = "unknown action or invalid apiVersion"
 DATA_LENGTH: Final = "DATA_LENGTH_TOO_LONG"
 
 _QUIT: Final = b"quit"
+_OPENING_BRACE: Final = ord("{")
 _ALWAYS_ALLOWED: Final = ("file", "apiVersion", "callback", "action", "messageId")
 """Params of the dialect itself, which no action has to declare."""
 _VERSIONS: Final = (1, "1", 1.0)
@@ -78,11 +79,12 @@ class Dialect29:
     def _look_closer(self, request: Request, line: bytes, word: bytes) -> bytes | Runnable:
         """Reads a line that does not begin with the name of an action."""
         connection = request.connection
-        if line == TOO_LONG:
-            raise LimitError("maxLineLength", DATA_LENGTH, {"status": "error"})
-        if line in INTERRUPTS:
-            request.name = "quit"
-            return self.verbs[_QUIT].answer(connection, request.number, b"")
+        if line[0] != _OPENING_BRACE:
+            if line == TOO_LONG:
+                raise LimitError("maxLineLength", DATA_LENGTH, {"status": "error"})
+            if line in INTERRUPTS:
+                request.name = "quit"
+                return self.verbs[_QUIT].answer(connection, request.number, b"")
         connection.actions += 1
         document = self._document(line)
         if document is not None:
@@ -91,7 +93,7 @@ class Dialect29:
         self._stick_name(connection, name)
         return self._run(request, name, None)
 
-    def _stick_name(self, connection: Connection, name: str) -> None:
+    def _stick_name(self, connection: ConnectedClient, name: str) -> None:
         limits = self._live.limits
         connection.set_param("action", name, limits.max_params, limits.max_param_bytes)
 
@@ -107,9 +109,10 @@ class Dialect29:
     def _run_json(self, request: Request, line: bytes, document: object) -> Runnable:
         """Runs what a JSON line asks for, whose params replace the sticky ones."""
         connection = request.connection
-        fields: Mapping[str, Any] = document if isinstance(document, dict) else {}
-        given = fields.get("params", _NOT_GIVEN)
-        name = _action_name(fields.get("action"))
+        fields: Mapping[str, Any] = document if type(document) is dict else {}
+        given, name = fields.get("params", _NOT_GIVEN), fields.get("action")
+        if type(name) is not str:
+            name = _action_name(name)
         if given is not _NOT_GIVEN:
             params = _params(given)
             if name:
@@ -130,7 +133,7 @@ class Dialect29:
         params = request.params = connection.params.copy()
         if connection.pending:
             self._pending.check(connection)
-        if runnable is None or not _has_version(params):
+        if runnable is None or ("apiVersion" in params and not _has_version(params)):
             raise UnknownActionError(UNKNOWN)
         if name in self._actions.strict:
             declared = {each.name for each in self._actions.actions[name].inputs.declared}
@@ -151,7 +154,7 @@ class Dialect29:
         """See `Dialect.result`."""
         if type(outcome) is Response:
             return outcome
-        return lines.result(outcome, _id(request), request.number)
+        return lines.result(outcome, request.message_id or _id(request), request.number)
 
     def part(self, request: Request, part: object, context: str = "stream") -> bytes:
         """See `Dialect.part`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from ..app.outputs import NO_RESPONSE
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 from ..errors import ClientError
 from .dialect import Response
 
@@ -32,7 +32,7 @@ class FileVerb:
     def __init__(self, path: object) -> None:
         self._path = path
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Runs it; see `app.runnable.Runnable.start`."""
         if not isinstance(self._path, str) or not self._path:
             return Response(NOT_FOUND)

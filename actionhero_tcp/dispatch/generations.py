@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..wire import json_lines, json_writer
 
 _BYE: Final = b'{"status":"Bye!","context":"response","messageCount":%d}\r\n'
@@ -20,14 +20,14 @@ _GOODBYE_4: Final = json_lines.line(
 )
 
 
-def public_details(connection: Connection) -> bytes:
+def public_details(connection: ConnectedClient) -> bytes:
     """Write the details of a client with its id under ``public``."""
     params = json_writer.dumps(connection.params) if connection.params else b"{}"
     values = params, connection.id.encode(), connection.connected_at
     return b'{"params":%b,"public":{"id":"%b","connectedAt":%d}}' % values
 
 
-def plain_details(connection: Connection) -> bytes:
+def plain_details(connection: ConnectedClient) -> bytes:
     """Write the details of a client with its id, room and counts at the top."""
     return json_writer.dumps(
         {
@@ -59,7 +59,7 @@ class Generation:
     error_prefix: str = ""
     bye: bytes = _BYE
     goodbye: bytes = json_lines.GOODBYE
-    details: Callable[[Connection], bytes] = public_details
+    details: Callable[[ConnectedClient], bytes] = public_details
     bounds_pending: bool = False
     listens: bool = False
     stock: str = ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..app import coroutines
-from ..connection.action_connection import ActionConnection
+from ..connection.connection import Connection
 
 if TYPE_CHECKING:
     from ..app.hooks import Hook
@@ -41,12 +41,12 @@ class HookedVerb:
         self,
         name: str,
         hooks: Iterable[Hook],
-        run: Callable[[Any, ActionConnection], Coroutine[Any, Any, Response]],
+        run: Callable[[Any, Connection], Coroutine[Any, Any, Response]],
     ) -> None:
         self.name = name
         self.place = ", ".join(hook.place for hook in hooks)
         self._run = run
 
-    def start(self, api: Any, connection: ActionConnection) -> Any:
+    def start(self, api: Any, connection: Connection) -> Any:
         """Runs it; see `app.runnable.Runnable.start`."""
         return coroutines.start(self._run(api, connection))

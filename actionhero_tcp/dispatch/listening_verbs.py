@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..errors import LimitError
 from ..wire import json_lines
 from ..wire.json_lines import NUMBERED
@@ -26,7 +26,7 @@ def listening_verbs(rooms: Rooms, live: LiveSettings) -> tuple[Verb, ...]:
         live: How many rooms a client may listen to, and how long their names are.
     """
 
-    def listen(connection: Connection, number: int, room: str) -> bytes:
+    def listen(connection: ConnectedClient, number: int, room: str) -> bytes:
         listened, limits = rooms.listening.of(connection), live.limits
         if room in listened:
             return _answer(number, room, LISTENS_ALREADY)
@@ -40,7 +40,7 @@ def listening_verbs(rooms: Rooms, live: LiveSettings) -> tuple[Verb, ...]:
         rooms.listen(connection, room)
         return _answer(number, room)
 
-    def silence(connection: Connection, number: int, room: str) -> bytes:
+    def silence(connection: ConnectedClient, number: int, room: str) -> bytes:
         if room not in rooms.listening.of(connection):
             return _answer(number, room, LISTENS_NOT)
         rooms.silence(connection, room)

@@ -8,7 +8,7 @@ from ..errors import LimitError
 
 if TYPE_CHECKING:
     from ..config.settings import LiveSettings
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
 
 TOO_MANY_PENDING: Final = "you have too many pending requests"
 REFUSE: Final = "refuse"
@@ -26,7 +26,7 @@ class PendingLimit:
     def __init__(self, live: LiveSettings) -> None:
         self._live = live
 
-    def check(self, connection: Connection) -> None:
+    def check(self, connection: ConnectedClient) -> None:
         """Check that one more action of a client may run.
 
         Raises:

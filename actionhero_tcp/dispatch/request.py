@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from ..connection.action_connection import JsonParams, Params
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
+from ..connection.connection import JsonParams, Params
 from ..connection.estimate import REQUEST_BYTES, json_bytes, params_bytes
 from ..connection.state import ReadHold
 
@@ -70,7 +70,9 @@ class Request:
     _owner: RequestOwner
     _outcome: Deferred[Any]
 
-    def __init__(self, connection: Connection, number: int, started: float, name: str = "") -> None:
+    def __init__(
+        self, connection: ConnectedClient, number: int, started: float, name: str = ""
+    ) -> None:
         self.connection = connection
         self.number = number
         self.started = started

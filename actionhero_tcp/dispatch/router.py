@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from .request import Request
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Router:
         self._stats = stats
         self._log = log
 
-    def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
+    def serve(self, connection: ConnectedClient, lines: Iterator[bytes]) -> None:
         """Answers lines, now or when what runs for them has ended.
 
         Args:

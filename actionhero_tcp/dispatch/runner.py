@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 
 from ..app.file_response import FileResponse, prepare
 from ..app.outputs import NO_RESPONSE
-from ..connection.action_connection import ActionConnection, answer_in_parts, reserve_slot
+from ..connection.connection import Connection, answer_in_parts, reserve_slot
 from ..connection.state import ReadHold
 from ..errors import (
     CacheError,
@@ -83,7 +83,7 @@ class Runner:
         params = request.params
         if params is None:
             params = request.connection.params.copy()
-        face = ActionConnection(request.connection, params)
+        face = Connection(request.connection, params)
         if runnable.streams:
             request.parts = Parts(request, runnable, self)
             answer_in_parts(face, request.parts)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ..app.runnable import Runnable
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..errors import ClientError
 
-Run = Callable[[Connection, int, str], bytes | Runnable]
+Run = Callable[[ConnectedClient, int, str], bytes | Runnable]
 """Runs a verb, for a client's request of this number and with this argument; gives the response,
 or what is to run for it."""
 
@@ -47,7 +47,7 @@ class Verb:
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.words[0])
 
-    def answer(self, connection: Connection, number: int, rest: bytes) -> bytes | Runnable:
+    def answer(self, connection: ConnectedClient, number: int, rest: bytes) -> bytes | Runnable:
         """Checks the argument and runs the verb.
 
         Args:

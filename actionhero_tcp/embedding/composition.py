@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 
@@ -38,7 +38,6 @@ from ..logs.loggers import Loggers
 from ..logs.request_counter import RequestCounter, RequestObserver
 from ..logs.request_log import RequestLog
 from ..logs.server_log import ServerLog
-from ..redis.cluster import Cluster
 from ..rooms.rooms import Rooms
 from ..server.admission import Admission, raise_descriptor_limit
 from ..server.clients import Clients
@@ -58,6 +57,9 @@ from .dialects import context_of, dialects_of
 from .stores import Stores, request_log_of, stores_of
 from .threads import BlockingThreads, blocking_threads
 from .web import web_of_server
+
+if TYPE_CHECKING:
+    from ..redis.cluster import Cluster
 
 BUILTIN_ACTIONS: Final = str(Path(__file__).parent.parent / "builtin")
 """The folder of the actions that come with the server."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config.sections import Config
 from ..config.settings import LiveSettings
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..connection.memory import MemoryBudget
 from ..connection.write_batch import WriteBatch
 from ..daemon.memory_limit import available
@@ -39,7 +39,7 @@ class Core:
     live: LiveSettings
     memory: MemoryBudget
     filter: ParamFilter
-    connections: dict[str, Connection] = field(default_factory=dict)
+    connections: dict[str, ConnectedClient] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config, reactor: Any) -> Core:

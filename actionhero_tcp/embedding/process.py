@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet import asyncioreactor
 from twisted.logger import Logger, globalLogBeginner, globalLogPublisher
 
-from ..daemon import systemd
+from ..daemon import garbage, systemd
 from ..daemon.signals import Signals
 from ..errors import StartError
 from ..logs.server_log import ServerLog
@@ -37,8 +38,13 @@ def run(launch: Launch) -> None:
 
     Raises:
         StartError: The server cannot start; the text says why.
-        RuntimeError: An event loop runs already.
+        RuntimeError: An event loop runs already, or this is not the main thread.
     """
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(
+            "run() takes the signals of the process, so it is for the main thread; in another "
+            "thread await start() in an event loop"
+        )
     if current_task.running_loop() is not None:
         raise RuntimeError("an event loop runs already: await start() in it, in place of run()")
     assert launch.read is not None
@@ -91,6 +97,7 @@ def _serve(service: ActionHeroService, reactor: Any, errors: list[str]) -> None:
     poll_directly(reactor)
     asyncio_loop.prepare(reactor)
     take_signals(reactor, service)
+    garbage.settle()
     service.privilegedStartService()
     if errors:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,11 @@ class Server:
         config: Given = None,
     ) -> None:
         self._own = None
+        if isinstance(actions, str | os.PathLike):
+            raise StartError(
+                f"actions is a list of functions, not {str(actions)!r}; a folder is "
+                'config={"general": {"actionsDirectory": …}}'
+            )
         if actions is not None or hooks is not None:
             self._own = loader.marked(actions or (), hooks or ())
         self._given = config
@@ -176,7 +182,7 @@ class Server:
 
         Raises:
             StartError: The server cannot start; the text says why.
-            RuntimeError: An event loop runs already: use `start`.
+            RuntimeError: An event loop runs already, or this is not the main thread: use `start`.
         """
         read = reader_of(self._given, self._own is None, {})
         process.run(Launch(read=read, own=self._own))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ..errors import printable
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
 
 MAX_PARAMS_CHARACTERS: Final = 1000
 """As much of a request's params is logged at most, where `log.params` asks for them."""
@@ -53,7 +53,7 @@ class Form(Protocol):
     def fields(self, fields: Mapping[str, Any]) -> str:
         """The application's fields of a client, after its address."""
 
-    def who(self, connection: Connection, more: str = "") -> str:
+    def who(self, connection: ConnectedClient, more: str = "") -> str:
         """The client and what `fields` has made, up to the number of its request."""
 
     def name(self, name: str) -> str:
@@ -62,11 +62,11 @@ class Form(Protocol):
     def outcome(self, error: str | None, params: object) -> str:
         """The outcome of a request, up to the end of the line; params may be None."""
 
-    def connected(self, connection: Connection) -> str:
+    def connected(self, connection: ConnectedClient) -> str:
         """That a client has come: all that follows the time."""
 
     def disconnected(
-        self, connection: Connection, seconds: float, reason: str, more: str = ""
+        self, connection: ConnectedClient, seconds: float, reason: str, more: str = ""
     ) -> str:
         """That a client has gone: all that follows the time; see `who`."""
 
@@ -95,7 +95,7 @@ class TextForm:
             for key, value in _named(fields)
         )
 
-    def who(self, connection: Connection, more: str = "") -> str:
+    def who(self, connection: ConnectedClient, more: str = "") -> str:
         """See `Form.who`."""
         return f"client={connection.id} from={connection.remote_address}{more} number="
 
@@ -110,12 +110,12 @@ class TextForm:
             text += f" params={_quoted(params)[:MAX_PARAMS_CHARACTERS]}"
         return text + "\n"
 
-    def connected(self, connection: Connection) -> str:
+    def connected(self, connection: ConnectedClient) -> str:
         """See `Form.connected`."""
         return f" connect {self._worker}client={connection.id} from={connection.remote_address}\n"
 
     def disconnected(
-        self, connection: Connection, seconds: float, reason: str, more: str = ""
+        self, connection: ConnectedClient, seconds: float, reason: str, more: str = ""
     ) -> str:
         """See `Form.disconnected`."""
         who = f"client={connection.id} from={connection.remote_address}{more}"
@@ -150,7 +150,7 @@ class JsonForm:
         """See `Form.fields`."""
         return _joined(f",{as_json(key)}:{_shown(value)}" for key, value in _named(fields))
 
-    def who(self, connection: Connection, more: str = "") -> str:
+    def who(self, connection: ConnectedClient, more: str = "") -> str:
         """See `Form.who`."""
         return f'{self._client(connection)}{more},"number":'
 
@@ -165,12 +165,12 @@ class JsonForm:
             text = f',"outcome":"error","error":{as_json(error)}'
         return f"{text}{self._params(params) if params else ''}}}\n"
 
-    def connected(self, connection: Connection) -> str:
+    def connected(self, connection: ConnectedClient) -> str:
         """See `Form.connected`."""
         return f"{self._event % 'connect'}{self._client(connection)}}}\n"
 
     def disconnected(
-        self, connection: Connection, seconds: float, reason: str, more: str = ""
+        self, connection: ConnectedClient, seconds: float, reason: str, more: str = ""
     ) -> str:
         """See `Form.disconnected`."""
         return (
@@ -187,7 +187,7 @@ class JsonForm:
             f'"reason":{as_json(reason)}{more}}}\n'
         )
 
-    def _client(self, connection: Connection) -> str:
+    def _client(self, connection: ConnectedClient) -> str:
         return f'"client":"{connection.id}","from":{as_json(connection.remote_address)}'
 
     def _params(self, params: object) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..stats import BOUNDS, ActionTimes
 
 if TYPE_CHECKING:
-    from ..connection.action_connection import Params
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
+    from ..connection.connection import Params
     from .request_lines import Answered, Ended
 
 COUNT_AT: Final = 256
@@ -40,7 +40,7 @@ class RequestObserver(Protocol):
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,
@@ -85,7 +85,7 @@ class RequestCounter:
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from .lines import Form, stamp
 
 Ended = tuple[str, float, float, str | None, bool]
@@ -16,7 +16,7 @@ Answered = str | Ended | None
 """What there is to say of a request: the name of a verb that was answered without an error; what
 `RequestLog.request` gives; or None where it is not logged, or not yet."""
 
-Entry = tuple[Connection | None, int, Sequence[Any], float, float]
+Entry = tuple[ConnectedClient | None, int, Sequence[Any], float, float]
 """A client, the number of its first request, what there is to say of each, when the first came and
 when the last was answered; or a line's text and time."""
 
@@ -31,7 +31,7 @@ class RequestLines:
     """
 
     def __init__(
-        self, form: Form, name: Callable[[str], str], fields: Callable[[Connection], str]
+        self, form: Form, name: Callable[[str], str], fields: Callable[[ConnectedClient], str]
     ) -> None:
         self._form = form
         self._fields = fields

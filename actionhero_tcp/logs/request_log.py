@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from ..clock import Clock, Timer, stop
-from ..connection.action_connection import JsonParams, Params
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
+from ..connection.connection import JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm
 from .param_filter import ParamFilter
@@ -47,7 +47,7 @@ class RequestLog:
 
     Attributes:
         writer: See above.
-        selection: See above; it may be replaced at any time.
+        selection: See above.
     """
 
     def __init__(
@@ -71,11 +71,15 @@ class RequestLog:
         self._timer: Timer | None = None
         self.writer = writer
 
-    def connected(self, connection: Connection) -> None:
+    def select(self, selection: Selection | None) -> None:
+        """Choose which requests are written from now on; None for all."""
+        self.selection = selection
+
+    def connected(self, connection: ConnectedClient) -> None:
         """Writes that a client has come."""
         self._add(self._form.connected(connection))
 
-    def disconnected(self, connection: Connection, reason: str) -> None:
+    def disconnected(self, connection: ConnectedClient, reason: str) -> None:
         """Writes that a client has gone, and why."""
         seconds = time.monotonic() - connection.opened
         more = self._fields(connection) if connection.log_fields else ""
@@ -108,7 +112,7 @@ class RequestLog:
 
     def answered(
         self,
-        connection: Connection,
+        connection: ConnectedClient,
         number: int,
         requests: Sequence[Answered],
         started: float,
@@ -162,7 +166,7 @@ class RequestLog:
                 shown = UNSHOWN
         return self._form.outcome(error, shown)
 
-    def _fields(self, connection: Connection) -> str:
+    def _fields(self, connection: ConnectedClient) -> str:
         """The application's fields of a client, without values that are to be hidden."""
         try:
             shown = self._filter.params(connection.log_fields)

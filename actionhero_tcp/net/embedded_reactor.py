@@ -11,6 +11,7 @@ import twisted.internet
 from twisted.internet.asyncioreactor import AsyncioSelectorReactor
 from twisted.internet.base import ReactorBase
 from twisted.internet.main import CONNECTION_DONE, installReactor
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 
 from .asyncio_loop import call_directly
@@ -56,6 +57,36 @@ class EmbeddedReactor(AsyncioSelectorReactor):
         """Call a function in the loop's thread; nothing happens where the loop is closed."""
         with suppress(RuntimeError):
             super().callFromThread(callable, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    # Twisted's own give TLS no clock, which then takes that of ``twisted.internet.reactor``. That
+    # may be a reactor that does not run, and writes that TLS puts together would wait for it.
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> Any:
+        """Listen with TLS that keeps the time of this reactor."""
+        clock: Any = self
+        tls = TLSMemoryBIOFactory(contextFactory, False, factory, clock)
+        return self.listenTCP(port, tls, backlog, interface)  # type: ignore[no-untyped-call]
+
+    def connectSSL(
+        self,
+        host: str,
+        port: int,
+        factory: Any,
+        contextFactory: Any,
+        timeout: float = 30,
+        bindAddress: Any = None,
+    ) -> Any:
+        """Connect with TLS that keeps the time of this reactor."""
+        clock: Any = self
+        tls = TLSMemoryBIOFactory(contextFactory, True, factory, clock)
+        return self.connectTCP(host, port, tls, timeout, bindAddress)
 
     def end(self) -> None:
         """Close what the reactor has open, call what waits for its end, and free its threads."""

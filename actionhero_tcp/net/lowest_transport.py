@@ -45,7 +45,7 @@ def count_buffered(transport: Any, call: Callable[[int], object]) -> None:
     """
     bottom = lowest(transport)
     if isinstance(bottom, WriteAtOnce):
-        bottom.on_buffered = call
+        bottom.report_buffered(call)
 
 
 def progress(transport: Any) -> int:

@@ -64,6 +64,10 @@ class WriteAtOnce(_Base):
         super().__init__(*arguments)
         self.send_now: Callable[[bytes], int] | None = self.socket.send
 
+    def report_buffered(self, call: Callable[[int], object]) -> None:
+        """Have a function called as `on_buffered`, until the connection is lost."""
+        self.on_buffered = call
+
     def write(self, data: bytes) -> None:
         """Sends the data, as much of it as the kernel takes, at once."""
         send = self.send_now

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from ..config import configuration
 from ..config.sections import Config
 from ..config.settings import LiveSettings
-from ..daemon import systemd
+from ..daemon import garbage, systemd
 from ..daemon.parent_process import ParentProcess
 from ..daemon.systemd import Notifier
 from ..embedding.composition import Launch, build
@@ -67,6 +67,7 @@ def makeService(options: Options) -> ActionHeroService | Supervisor:
     poll_directly(reactor)
     asyncio_loop.prepare(reactor)
     take_signals(reactor, service, _starter(options.parent))
+    garbage.settle()
     return service
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import unquote
 
@@ -17,8 +17,11 @@ MIN_SECRET: Final = 3
 FORMS: Final = (
     "redis://[[user]:password@]host[:port][/db], rediss://… for TLS, or "
     "unix:[[user]:password@]/path[?db=N], or "
-    "redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db]"
+    "redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/name[/db], or "
+    "redis+cluster://[[user]:password@]host[:port][,host[:port]…], rediss+cluster://… for TLS"
 )
+
+SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "rediss+cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class RedisAddress:
         sentinels: The hosts and ports of the Sentinels that know where it is; empty where
             ``host`` or ``path`` says so.
         name: The name that the Sentinels know it by.
+        cluster: The hosts and ports of some nodes of a Redis Cluster; empty where it is none.
     """
 
     host: str = ""
@@ -47,6 +51,12 @@ class RedisAddress:
     is_secure: bool = False
     sentinels: tuple[tuple[str, int], ...] = ()
     name: str = ""
+    cluster: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether it is a Redis Cluster, or a node of one."""
+        return bool(self.cluster)
 
     @classmethod
     def parse(cls, url: str) -> RedisAddress:
@@ -64,7 +74,7 @@ class RedisAddress:
         """
         scheme, colon, rest = url.partition(":")
         scheme = scheme.lower()
-        if not colon or scheme not in ("redis", "rediss", "unix", "redis+sentinel"):
+        if not colon or scheme not in SCHEMES:
             raise _refusal(f"must be {FORMS}")
         if scheme == "unix":
             return cls._parse_unix(rest.removeprefix("//"))
@@ -76,6 +86,16 @@ class RedisAddress:
         place, _, path = place.partition("/")
         if scheme == "redis+sentinel":
             return cls._parse_sentinels(place, path, username, password, database)
+        if scheme.endswith("+cluster"):
+            if path or database:
+                raise _refusal("must name no database: a Redis Cluster has only one, 0")
+            nodes = tuple(_host_and_port(each) for each in place.split(","))
+            return cls(
+                username=username,
+                password=password,
+                is_secure=scheme == "rediss+cluster",
+                cluster=nodes,
+            )
         if path:
             if database is not None:
                 raise _refusal("names the database twice, in the path and after ?db=")
@@ -120,11 +140,17 @@ class RedisAddress:
         if self.path:
             return printable(f"unix:{self.path}")
         if self.sentinels:
-            places = ",".join(f"{_bracketed(host)}:{port}" for host, port in self.sentinels)
+            places = _joined(self.sentinels)
             return printable(f"redis+sentinel://{places}/{self.name}/{self.database}")
-        host = _bracketed(self.host)
         scheme = "rediss" if self.is_secure else "redis"
+        if self.cluster and not self.host:
+            return printable(f"{scheme}+cluster://{_joined(self.cluster)}")
+        host = _bracketed(self.host)
         return printable(f"{scheme}://{host}:{self.port}/{self.database}")
+
+    def at(self, host: str, port: int) -> RedisAddress:
+        """The address of one node of the cluster."""
+        return replace(self, host=host, port=port)
 
     def redacted(self, text: str) -> str:
         """A text from outside, such as an error of Redis, without the password.
@@ -188,6 +214,10 @@ def _database(text: str) -> int:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _joined(places: tuple[tuple[str, int], ...]) -> str:
+    return ",".join(f"{_bracketed(host)}:{port}" for host, port in places)
 
 
 def _host_and_port(place: str, default: int = DEFAULT_PORT) -> tuple[str, int]:

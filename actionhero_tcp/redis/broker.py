@@ -39,7 +39,7 @@ from .roster import Listener, Roster
 
 if TYPE_CHECKING:
     from ..connection.write_batch import WriteBatch
-    from .link import RedisLink
+    from .link import Link
 
 _log = Logger()
 
@@ -133,7 +133,7 @@ class RedisBus:
 
     def __init__(
         self,
-        link: RedisLink,
+        link: Link,
         keys: Keys,
         write_batch: WriteBatch,
         listener: Listener,
@@ -154,6 +154,8 @@ class RedisBus:
         self._opening: dict[_Room, bool] = {}
         self._outgoing: list[Entry] = []
         self._said_last: _Said | None = None
+        # The keys that were written since the last `refresh`.
+        self._written: set[str] = set()
         self._junk_heard = False
         self._own = self._said = b""
         self.node: str | None = None
@@ -164,6 +166,14 @@ class RedisBus:
     def rooms(self) -> list[str]:
         """The rooms that this process has subscribed to."""
         return list(self._rooms)
+
+    @property
+    def expiring(self) -> list[str]:
+        """The keys of this process, and of its rooms and clients, that have to be refreshed."""
+        keys = [self._keys.room(room) for room in self._rooms]
+        for part in self._keys.parts:
+            keys += (self._keys.clients(part), self._keys.held(part, self.node or ""))
+        return keys
 
     @property
     def nodes(self) -> set[str]:
@@ -179,10 +189,11 @@ class RedisBus:
     def disconnected(self, client: str) -> None:
         """See `Bus.disconnected`."""
         if self.node is not None:
+            part = self._keys.part(client)
             self._tell(
                 None,
-                ("HDEL", self._keys.clients, client),
-                ("SREM", self._keys.held(self.node), f"{client} "),
+                ("HDEL", self._keys.clients(part), client),
+                ("SREM", self._keys.held(part, self.node), f"{client} "),
             )
 
     def joined(self, room: str, client: str, announced: bool) -> None:
@@ -209,7 +220,7 @@ class RedisBus:
         self._tell(
             state,
             ("HDEL", self._keys.room(room), client),
-            ("SREM", self._keys.held(self.node or ""), f"{client} {room}"),
+            ("SREM", self._keys.held(self._keys.part(room), self.node or ""), f"{client} {room}"),
             self._publication(room, LEFT if announced else WITHDRAWN, [client]),
         )
         if state is not None and not self._listener.enrolled_here(room):
@@ -280,6 +291,7 @@ class RedisBus:
         """Redis is here, or has forgotten this process: it gets everything again."""
         self.flush()
         self.node = node
+        self._written.clear()
         self._own = message.beginning(node)
         self._said = message.head(self.node, SAID, [])
         clients = self._clients()
@@ -327,11 +339,10 @@ class RedisBus:
         for state in tuple(self._rooms.values()):
             state.roster.drop(dead)
 
-    def refresh(self, rooms: Iterable[str]) -> None:
-        """Keeps the keys of rooms from expiring."""
-        commands: list[Command] = [
-            ("EXPIRE", self._keys.room(room), EXPIRY_SECONDS) for room in rooms
-        ]
+    def refresh(self, keys: Iterable[str]) -> None:
+        """Keeps keys from expiring: these, and those that were written since the last call."""
+        keys, self._written = {*keys, *self._written}, set()
+        commands: list[Command] = [("EXPIRE", key, EXPIRY_SECONDS) for key in keys]
         self._tell(None, self._names.refreshment(), *commands)
 
     def is_own(self, data: bytes) -> bool:
@@ -445,22 +456,33 @@ class RedisBus:
 
     def _register(self, clients: Sequence[str]) -> None:
         """Tells Redis of clients here, whatever rooms they are in."""
-        if self.node is not None:
-            held = self._keys.held(self.node)
-            words = [word for each in clients for word in (each, self.node)]
+        if self.node is None:
+            return
+        parts: dict[str, list[str]] = {}
+        for client in clients:
+            parts.setdefault(self._keys.part(client), []).append(client)
+        for part, some in parts.items():
+            table, held = self._keys.clients(part), self._keys.held(part, self.node)
             self._tell(
                 None,
-                ("HSET", self._keys.clients, *words),
-                ("EXPIRE", self._keys.clients, EXPIRY_SECONDS),
-                ("SADD", held, *(f"{each} " for each in clients)),
-                ("EXPIRE", held, EXPIRY_SECONDS),
+                ("HSET", table, *(word for each in some for word in (each, self.node))),
+                ("SADD", held, *(f"{each} " for each in some)),
+                *self._expiry(table),
+                *self._expiry(held),
             )
+
+    def _expiry(self, key: str) -> list[Command]:
+        """Has a key expire that is written, unless `refresh` will: it has been before."""
+        if key in self._written:
+            return []
+        self._written.add(key)
+        return [("EXPIRE", key, EXPIRY_SECONDS)]
 
     def _enrolment(self, room: str, clients: Sequence[str]) -> list[Command]:
         """Announces members here to Redis, and then to the others."""
         if not clients or self.node is None:
             return []
-        members, held = self._keys.room(room), self._keys.held(self.node)
+        members, held = self._keys.room(room), self._keys.held(self._keys.part(room), self.node)
         unannounced = self._listener.unannounced_here(room)
         arrived = [client for client in clients if client in unannounced]
         joined = [client for client in clients if client not in unannounced]
@@ -468,6 +490,7 @@ class RedisBus:
             ("HSET", members, *(word for client in clients for word in (client, self.node))),
             ("EXPIRE", members, EXPIRY_SECONDS),
             ("SADD", held, *(f"{client} {room}" for client in clients)),
+            *self._expiry(held),
             *(
                 self._publication(room, event, some)
                 for event, some in ((JOINED, joined), (ARRIVED, arrived))

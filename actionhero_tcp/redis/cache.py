@@ -20,6 +20,8 @@ from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+
 from ..app.cache import (
     NEW_RECORD,
     UPDATED_RECORD,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from ..config.settings import LiveSettings
     from ..connection.memory import Account
     from .keys import Keys
-    from .link import RedisLink
+    from .link import Link
 
 REMOVED_AT_ONCE: Final = 100
 """So many keys of entries that have expired, and so many entries beyond the limit, go with one
@@ -128,27 +130,26 @@ class RedisCache:
         link: The line to Redis.
         keys: The names there.
         account: Is charged for the calls that have no reply yet.
-        live: The current settings, which limit the entries, on all nodes together. Redis bounds its
-            memory by its own ``maxmemory``.
+        live: The current settings, which limit the entries, on all nodes together; in a Redis
+            Cluster those of each part by its share. Redis bounds its memory by ``maxmemory``.
 
     Attributes:
         hits: See `Cache`.
         misses: See `Cache`.
     """
 
-    def __init__(self, link: RedisLink, keys: Keys, account: Account, live: LiveSettings) -> None:
+    def __init__(self, link: Link, keys: Keys, account: Account, live: LiveSettings) -> None:
         self._link = link
         self._live = live
         self.hits = self.misses = 0
         self._gate = Gate(account)
-        self._entry = keys.cache.encode()
-        self._indexes = (keys.cache_used, keys.cache_expiries)
+        self._keys = keys
 
     async def save(self, key: str, value: object, expire_ms: float | None = None) -> str:
         """See `Cache.save`."""
         check_expiry(expire_ms)
         lifetime = "" if expire_ms is None else ceil(expire_ms)
-        most = self._live.limits.max_cache_entries
+        most = ceil(self._live.limits.max_cache_entries / len(self._keys.cache_parts))
         known = await self._run(_SAVE, key, encoded(value), lifetime, most)
         return UPDATED_RECORD if known else NEW_RECORD
 
@@ -168,15 +169,25 @@ class RedisCache:
 
     async def size(self) -> int:
         """See `Cache.size`."""
-        return int(await self._run(_SIZE, ""))
+        sizes = [
+            Deferred.fromCoroutine(self._run_in(part, _SIZE, "")) for part in self._keys.cache_parts
+        ]
+        try:
+            return sum(await gatherResults(sizes, consumeErrors=True))
+        except FirstError as error:
+            error.subFailure.raiseException()
 
     def close(self) -> None:
         """Does nothing: the entries are those of all nodes."""
 
     async def _run(self, script: str, key: str, *arguments: str | bytes | int) -> Any:
+        return await self._run_in(self._keys.cache_part(key), script, key, *arguments)
+
+    async def _run_in(self, part: str, script: str, key: str, *arguments: str | bytes | int) -> Any:
         # A lone surrogate is a character like any other.
         name = key.encode("utf-8", "surrogatepass")
-        keys = (self._entry + name, *self._indexes)
+        entry = self._keys.cache(part).encode() + name
+        keys = (entry, self._keys.cache_used(part), self._keys.cache_expiries(part))
         command = ("EVAL", script, len(keys), *keys, name, *arguments)
         size = sum(len(word) for word in command if isinstance(word, str | bytes))
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -22,7 +22,7 @@ from .local_clients import JOIN, LEAVE, NodeClients
 if TYPE_CHECKING:
     from ..stats import Stats
     from .keys import Keys
-    from .link import RedisLink
+    from .link import Link
 
 BEAT_SECONDS: Final = 2.0
 """The time between two heartbeats."""
@@ -65,36 +65,38 @@ return {known and 1 or 0, requests,
   redis.call('ZRANGEBYSCORE', KEYS[1], limit, '+inf'),
   redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. limit)}
 """
-"""Nodes, requests, clients, what this node holds; its id, ms until death, its process, the
-requests of that, whether it is new, seconds until keys expire."""
+"""Nodes, requests; the id of this node, ms until death, its process, the requests of that, whether
+it is new, seconds until keys expire."""
 
 _CLEAR: Final = """
-local entries = redis.call('SPOP', KEYS[1], ARGV[5])
+local entries = redis.call('SPOP', KEYS[1], ARGV[3])
 for _, entry in ipairs(entries) do
   local client, room = string.match(entry, '^(%S+) (.*)$')
-  local key = room == '' and ARGV[4] or ARGV[3] .. room
+  local key = room == '' and KEYS[2] or ARGV[2] .. room
   if redis.call('HGET', key, client) == ARGV[1] then
     redis.call('HDEL', key, client)
   end
 end
-if #entries < tonumber(ARGV[5]) then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[6]) then
-    local requests = redis.call('HGET', KEYS[3], ARGV[2])
-    if requests then
-      redis.call('HINCRBY', KEYS[3], 'gone', requests)
-      redis.call('HDEL', KEYS[3], ARGV[2])
-    end
-  end
-  if redis.call('ZCARD', KEYS[2]) == 0 then
-    redis.call('DEL', KEYS[3])
-  end
-end
 return #entries
 """
-"""The data of a node, nodes, requests; its id, its process, what rooms' names begin with, clients,
-how many entries, how many processes are counted apart. The requests that it has served stay in the
-sum, until the last node goes."""
+"""What a node holds in a part, the clients of the part; the node's id, what the rooms' names begin
+with, how many entries."""
+
+_REMOVE: Final = """
+redis.call('ZREM', KEYS[1], ARGV[1])
+if redis.call('HLEN', KEYS[2]) > tonumber(ARGV[3]) then
+  local requests = redis.call('HGET', KEYS[2], ARGV[2])
+  if requests then
+    redis.call('HINCRBY', KEYS[2], 'gone', requests)
+    redis.call('HDEL', KEYS[2], ARGV[2])
+  end
+end
+if redis.call('ZCARD', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[2])
+end
+"""
+"""Nodes, requests; the id of a node that holds nothing, its process, how many processes are counted
+apart. The requests that it has served stay in the sum, until the last node goes."""
 
 _log = Logger()
 
@@ -113,7 +115,7 @@ class Cluster:
 
     def __init__(
         self,
-        link: RedisLink,
+        link: Link,
         keys: Keys,
         bus: RedisBus,
         clock: Clock,
@@ -135,6 +137,7 @@ class Cluster:
         self._failures = 0
         self._missing: set[str] = set()
         self._refreshed: list[str] = []
+        self._refreshed_at_once = 1
         self._timer: Timer | None = None
 
     @property
@@ -223,7 +226,8 @@ class Cluster:
 
     def _order(self, client: str, order: bytes) -> bool:
         """Asks the node of a client to do something with it."""
-        found = self._link.call("HGET", self._keys.clients, client)
+        clients = self._keys.clients(self._keys.part(client))
+        found = self._link.call("HGET", clients, client)
         found.addCallback(self._order_from, client, order)
         found.addErrback(lambda _: None)
         return True
@@ -244,8 +248,7 @@ class Cluster:
             self._node = f"{self._stats.id}.{self._incarnation}"
         keys, requests, sent_at = self._keys, self._stats.requests, self._clock.seconds()
         beat = self._link.control(
-            *("EVAL", _BEAT, 4),
-            *(keys.nodes, keys.requests, keys.clients, keys.held(self._node)),
+            *("EVAL", _BEAT, 2, keys.nodes, keys.requests),
             *(self._node, int(DEAD_AFTER_SECONDS * 1000), self._stats.id, requests),
             *(int(joining), EXPIRY_SECONDS),
         )
@@ -320,10 +323,13 @@ class Cluster:
             self._bus.drop(gone.__contains__)
 
     def _refresh(self) -> None:
-        """Keeps the keys of some rooms from expiring, and in time those of all."""
+        """Keeps some keys from expiring, and in time all."""
         if not self._refreshed:
-            self._refreshed = self._bus.rooms
-        count = 1 + int(len(self._bus.rooms) * BEAT_SECONDS * 4 / EXPIRY_SECONDS)
+            self._refreshed = self._bus.expiring
+            self._refreshed_at_once = 1 + int(
+                len(self._refreshed) * BEAT_SECONDS * 4 / EXPIRY_SECONDS
+            )
+        count = self._refreshed_at_once
         self._bus.refresh(self._refreshed[-count:])
         del self._refreshed[-count:]
 
@@ -335,13 +341,27 @@ class Cluster:
             most_counted: Where the requests of more processes are kept apart, those of this
                 node's are added up with those of others that are gone.
         """
-        keys, process = self._keys, node.partition(".")[0]
+        cleared = gatherResults(
+            [self._clear_part(part, node) for part in self._keys.parts], consumeErrors=True
+        )
+        return cleared.addCallback(lambda _: self._remove(node, most_counted))
+
+    def _clear_part(self, part: str, node: str) -> Deferred[Any]:
+        keys = self._keys
         cleared = self._link.call(
-            *("EVAL", _CLEAR, 3, keys.held(node), keys.nodes, keys.requests),
-            *(node, process, keys.any_room, keys.clients, CLEARED_AT_ONCE, most_counted),
+            *("EVAL", _CLEAR, 2, keys.held(part, node), keys.clients(part)),
+            *(node, keys.any_room(part), CLEARED_AT_ONCE),
         )
 
         def clear_rest(count: int) -> Deferred[Any] | None:
-            return self._clear(node, most_counted) if count >= CLEARED_AT_ONCE else None
+            return self._clear_part(part, node) if count >= CLEARED_AT_ONCE else None
 
         return cleared.addCallback(clear_rest)
+
+    def _remove(self, node: str, most_counted: int) -> Deferred[Any]:
+        """Removes a node that holds nothing any more."""
+        process = node.partition(".")[0]
+        return self._link.call(
+            *("EVAL", _REMOVE, 2, self._keys.nodes, self._keys.requests),
+            *(node, process, most_counted),
+        )

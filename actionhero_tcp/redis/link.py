@@ -1,4 +1,4 @@
-"""The connections to Redis, which come back by themselves and never keep anybody waiting.
+"""The connections to one Redis, which come back by themselves and never keep anybody waiting.
 
 - *control* carries the heartbeat and the questions whether Redis is there, apart from all bulk;
 - *commands* carries what rooms tell;
@@ -10,101 +10,41 @@ Redis is *reachable* while all of them are ready; otherwise every call fails at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final
+from typing import Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import Deferred, FirstError
+from twisted.python.failure import Failure
 
-from ..clock import Clock, stop
-from ..errors import printable
 from .address import RedisAddress
 from .connection import RedisConnection
 from .endpoint import TlsFiles, connector
-from .protocol import Batch, Call, Command, RedisProtocol, client_library
+from .protocol import Batch, Call, Command, RedisProtocol, Unsubscription, client_library
+from .reachability import Reachability
 from .rights import Rights
 
-REACH_SECONDS: Final = 5.0
-"""The longest time that startup waits for Redis, where something needs it."""
 
-SAME_ERROR_SECONDS: Final = 60.0
-"""An error that stays the same is logged once in so many seconds."""
-
-MAX_ERRORS: Final = 8
-"""So many different errors are logged until Redis is reachable, each of them now and then."""
-
-_log = Logger()
-
-
-class RedisLink:
-    """The connections.
-
-    Args:
-        address: Where Redis is.
-        reactor: The reactor.
-        rights: Checks what the user may do; None for no check.
-        write_batch: Spans the handling of what comes in one chunk.
-        tls: The files for TLS.
+class Link(Protocol):
+    """The line to Redis: a `RedisLink`, or to a Redis Cluster a `sharded_link.ShardedLink`.
 
     Attributes:
         failures: How many of the commands that were sent without waiting have failed.
-
-    Raises:
-        StartError: The client library is not installed, or a file for TLS is not right.
     """
 
-    def __init__(
-        self,
-        address: RedisAddress,
-        reactor: Any,
-        rights: Rights | None = None,
-        write_batch: AbstractContextManager[object] | None = None,
-        tls: TlsFiles | None = None,
-    ) -> None:
-        client_library()
-        self._address = address
-        self._rights = rights
-        self._on_connected: Callable[[], object] = lambda: None
-        self._on_disconnected: Callable[[], object] = lambda: None
-        self._on_message: Callable[[bytes, bytes], object] = lambda channel, message: None
-        self._reachable = False
-        self._ready = 0
-        self.failures = 0
-        self._error = ""
-        self._logged: dict[str, float] = {}
-        self._waiting: Deferred[None] | None = None
-        self._clock: Clock = reactor
-        batch = write_batch or nullcontext()
-        endpoint = connector(address, tls or TlsFiles(), reactor)
-
-        def connect(make: Callable[[RedisConnection], RedisProtocol]) -> RedisConnection:
-            return RedisConnection(self, address, endpoint, make, reactor)
-
-        self._control = connect(lambda owner: RedisProtocol(owner, batch))
-        self._commands = connect(lambda owner: RedisProtocol(owner, batch))
-        self._subscriber = connect(
-            lambda owner: RedisProtocol(
-                owner, batch, lambda channel, message: self._on_message(channel, message)
-            )
-        )
-        self._cache = connect(lambda owner: RedisProtocol(owner, batch))
-        self._connections = (self._control, self._commands, self._cache, self._subscriber)
+    failures: int
 
     @property
     def is_reachable(self) -> bool:
         """Whether Redis answers, and lets this node do what it has to."""
-        return self._reachable
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing of it is left: no connection, no attempt, no timer."""
-        return all(each.is_idle for each in self._connections)
 
     @property
     def error(self) -> str:
         """Why Redis is unreachable; empty while it is reachable."""
-        return "" if self._reachable else self._error or "it has not been reached yet"
 
     def report_to(
         self,
@@ -119,32 +59,18 @@ class RedisLink:
             on_disconnected: Called when it becomes unreachable.
             on_message: Called with the channel and the message of what was published.
         """
-        self._on_connected, self._on_disconnected = on_connected, on_disconnected
-        self._on_message = on_message
 
     def start(self) -> None:
         """Starts to connect."""
-        for each in self._connections:
-            each.start()
 
     def stop(self) -> None:
         """Closes all connections, and connects no more."""
-        for each in self._connections:
-            each.stop()
 
     def reached(self) -> Deferred[None]:
-        """Waits until it is known for the first time whether Redis is reachable.
+        """Waits until it is known whether Redis is reachable; see `Reachability.reached`."""
 
-        Returns:
-            A Deferred that fires then, or after `REACH_SECONDS`. Only one waits at a time.
-        """
-        waiting: Deferred[None] = Deferred()
-        if self._reachable or self._error:
-            waiting.callback(None)
-            return waiting
-        self._waiting = waiting
-        timer = self._clock.callLater(REACH_SECONDS, self._is_known)
-        return waiting.addCallback(lambda _: stop(timer))
+    def report(self, error: str) -> None:
+        """Keeps and logs an error; see `Reachability.report`."""
 
     def call(self, *command: str | bytes | int) -> Deferred[Any]:
         """Sends a command after those that were sent before.
@@ -153,11 +79,9 @@ class RedisLink:
             A Deferred of the reply, strings as bytes. It fails with a `RedisError` where Redis
             refuses or becomes unreachable, and at once where it is.
         """
-        return self._commands.call(*command)
 
     def control(self, *command: str | bytes | int) -> Deferred[Any]:
         """Like `call`, but past all that waits there."""
-        return self._control.call(*command)
 
     def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
         """Like `call`, beside all that rooms tell.
@@ -167,7 +91,6 @@ class RedisLink:
             on_done: Called once Redis has answered, or never will; also where the Deferred was
                 cancelled long before.
         """
-        return self._cache.make_call(command, Call(on_done))
 
     def send(
         self, commands: Sequence[Command], on_done: Callable[[int], object] = lambda errors: None
@@ -182,24 +105,11 @@ class RedisLink:
                 them have failed.
         """
 
-        def done(errors: Sequence[str] | None) -> None:
-            failed = len(commands) if errors is None else len(errors)
-            self.failures += failed
-            if errors:
-                self._check_rights_again(errors)
-            on_done(failed)
-
-        batch = Batch(len(commands), done)
-        if not self._commands.send(commands, [batch]):
-            done(None)
-
     def subscribe(self, channel: str) -> Deferred[Any]:
         """Subscribes; the Deferred fires once nothing that is published will be missed."""
-        return self._subscriber.call("SUBSCRIBE", channel)
 
     def unsubscribe(self, channel: str) -> None:
         """Ends a subscription."""
-        self._subscriber.call("UNSUBSCRIBE", channel).addErrback(lambda _: None)
 
     def catch_up(self) -> Deferred[Any]:
         """Waits until the subscriber has read all that was published before.
@@ -207,6 +117,167 @@ class RedisLink:
         Returns:
             A Deferred that fails where Redis becomes unreachable.
         """
+
+
+class RedisLink:
+    """The connections to one Redis; see `Link`.
+
+    Args:
+        address: Where Redis is.
+        reactor: The reactor.
+        rights: Checks what the user may do; None for no check.
+        write_batch: Spans the handling of what comes in one chunk.
+        tls: The files for TLS.
+
+    Attributes:
+        failures: See `Link.failures`.
+        control_connection: The connection *control*.
+        commands_connection: The connection *commands*.
+        cache_connection: The connection *cache*.
+        on_unsubscribed: Called when Redis itself has ended a subscription.
+
+    Raises:
+        StartError: The client library is not installed, or a file for TLS is not right.
+    """
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        reactor: Any,
+        rights: Rights | None = None,
+        write_batch: AbstractContextManager[object] | None = None,
+        tls: TlsFiles | None = None,
+    ) -> None:
+        client_library()
+        self._rights = rights
+        self._shard = "S" if address.is_cluster else ""
+        self._reachability = Reachability(address, reactor)
+        self._on_message: Callable[[bytes, bytes], object] = lambda channel, message: None
+        self.on_unsubscribed: Callable[[], object] = lambda: None
+        self._ready = 0
+        self.failures = 0
+        batch = write_batch or nullcontext()
+        endpoint = connector(address, tls or TlsFiles(), reactor)
+
+        def connect(make: Callable[[RedisConnection], RedisProtocol]) -> RedisConnection:
+            return RedisConnection(self, address, endpoint, make, reactor)
+
+        self.control_connection = connect(lambda owner: RedisProtocol(owner, batch))
+        self.commands_connection = connect(lambda owner: RedisProtocol(owner, batch))
+        self._subscriber = connect(
+            lambda owner: RedisProtocol(
+                owner,
+                batch,
+                lambda channel, message: self._on_message(channel, message),
+                lambda: self.on_unsubscribed(),
+            )
+        )
+        self.cache_connection = connect(lambda owner: RedisProtocol(owner, batch))
+        self._connections = (
+            self.control_connection,
+            self.commands_connection,
+            self.cache_connection,
+            self._subscriber,
+        )
+
+    @property
+    def is_reachable(self) -> bool:
+        """See `Link.is_reachable`."""
+        return self._reachability.is_reachable
+
+    @property
+    def is_idle(self) -> bool:
+        """See `Link.is_idle`."""
+        return all(each.is_idle for each in self._connections)
+
+    @property
+    def error(self) -> str:
+        """See `Link.error`."""
+        return self._reachability.error
+
+    def report_to(
+        self,
+        on_connected: Callable[[], object],
+        on_disconnected: Callable[[], object],
+        on_message: Callable[[bytes, bytes], object],
+    ) -> None:
+        """See `Link.report_to`."""
+        self._reachability.on_connected = on_connected
+        self._reachability.on_disconnected = on_disconnected
+        self._on_message = on_message
+
+    def start(self) -> None:
+        """See `Link.start`."""
+        for each in self._connections:
+            each.start()
+
+    def stop(self) -> None:
+        """See `Link.stop`."""
+        for each in self._connections:
+            each.stop()
+
+    def drop(self) -> None:
+        """Drops all connections; they come back by themselves, subscribed to nothing."""
+        for each in self._connections:
+            each.drop()
+
+    def reached(self) -> Deferred[None]:
+        """See `Link.reached`."""
+        return self._reachability.reached()
+
+    def call(self, *command: str | bytes | int) -> Deferred[Any]:
+        """See `Link.call`."""
+        return self.commands_connection.call(*command)
+
+    def control(self, *command: str | bytes | int) -> Deferred[Any]:
+        """See `Link.control`."""
+        return self.control_connection.call(*command)
+
+    def call_cache(self, command: Command, on_done: Callable[[], object]) -> Deferred[Any]:
+        """See `Link.call_cache`."""
+        return self.cache_connection.make_call(command, Call(on_done))
+
+    def send(
+        self, commands: Sequence[Command], on_done: Callable[[int], object] = lambda errors: None
+    ) -> None:
+        """See `Link.send`."""
+
+        def done(errors: Mapping[int, str] | None) -> None:
+            failed = len(commands) if errors is None else len(errors)
+            self.failures += failed
+            on_done(failed)
+
+        self.send_batch(commands, done)
+
+    def send_batch(
+        self, commands: Sequence[Command], on_done: Callable[[Mapping[int, str] | None], object]
+    ) -> None:
+        """Sends commands in one piece.
+
+        Args:
+            commands: At least one.
+            on_done: See `Batch`.
+        """
+
+        def done(errors: Mapping[int, str] | None) -> None:
+            if errors:
+                self._check_rights_again(errors)
+            on_done(errors)
+
+        batch = Batch(len(commands), done)
+        if not self.commands_connection.send(commands, [batch]):
+            on_done(None)
+
+    def subscribe(self, channel: str) -> Deferred[Any]:
+        """See `Link.subscribe`."""
+        return self._subscriber.call(f"{self._shard}SUBSCRIBE", channel)
+
+    def unsubscribe(self, channel: str) -> None:
+        """See `Link.unsubscribe`."""
+        self._unsubscribe(channel).addErrback(lambda _: None)
+
+    def catch_up(self) -> Deferred[Any]:
+        """See `Link.catch_up`."""
         return self._subscriber.call("PING")
 
     # Called by the connections
@@ -219,60 +290,50 @@ class RedisLink:
             self._check_rights()
         elif ready < before:
             # The others must not act on an event that one of them has missed.
-            for each in self._connections:
-                each.drop()
+            self.drop()
             self._set_reachable(False)
 
     def report(self, error: str) -> None:
-        """See `connection.ConnectionOwner`: logs an error when it is new, and now and then."""
-        now = self._clock.seconds()
-        known = error in self._logged or len(self._logged) >= MAX_ERRORS
-        if not known or now - self._logged.get(error, now) >= SAME_ERROR_SECONDS:
-            self._logged[error] = now
-            _log.warn(
-                "Redis unreachable ({address}): {error}; running standalone",
-                address=self._address,
-                error=printable(error),
-            )
-        self._error = error
-        self._is_known()
+        """See `connection.ConnectionOwner`, and `Reachability.report`."""
+        self._reachability.report(error)
+
+    def _unsubscribe(self, channel: str) -> Deferred[Any]:
+        command = (f"{self._shard}UNSUBSCRIBE", channel)
+        return self._subscriber.make_call(command, Unsubscription(channel))
 
     def _check_rights(self) -> None:
         if self._rights is None:
             self._set_reachable(True)
             return
-        checked = self._rights.check(self._control.call, self._subscriber.call)
-        checked.addCallback(self._rights_checked)
-        # The connection was lost meanwhile: that is reported.
-        checked.addErrback(lambda _: None)
+        control = self.control_connection.call
+        checked = self._rights.check(control, self.subscribe, self._unsubscribe)
+        checked.addCallbacks(self._rights_checked, self._rights_not_checked)
 
     def _rights_checked(self, missing: str) -> None:
         if missing:
-            self._control.drop(missing)
+            self.control_connection.drop(missing)
         elif self._ready == len(self._connections):
             self._set_reachable(True)
 
-    def _check_rights_again(self, errors: Sequence[str]) -> None:
+    def _rights_not_checked(self, failure: Failure) -> None:
+        """Redis answers otherwise; where a connection was lost meanwhile, that is reported."""
+        failure.trap(FirstError)
+        first: Any = failure.value
+        error: str = first.subFailure.getErrorMessage()
+        if error.startswith("MOVED") and not self._shard:
+            error = "it is part of a cluster: write redis+cluster:// in redis.url"
+        self.control_connection.drop(error)
+
+    def _check_rights_again(self, errors: Mapping[int, str]) -> None:
         """Reconnects where a right is missing that was there before: the check names it."""
-        if self._rights is not None and any(error.startswith("NOPERM") for error in errors):
-            self._control.drop(errors[0])
+        if self._rights is None:
+            return
+        refused = [text for text in errors.values() if text.startswith("NOPERM")]
+        if refused:
+            self.control_connection.drop(refused[0])
 
     def _set_reachable(self, reachable: bool) -> None:
-        if reachable == self._reachable:
-            return
-        self._reachable = reachable
         if reachable:
-            self._error = ""
-            self._logged.clear()
             for each in self._connections:
                 each.reset_backoff()
-            _log.info("Redis connected ({address})", address=self._address)
-            self._on_connected()
-            self._is_known()
-        else:
-            self._on_disconnected()
-
-    def _is_known(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(None)
+        self._reachability.set(reachable)

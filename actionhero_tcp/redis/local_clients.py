@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from twisted.logger import Logger
 
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..errors import ClientError, printable
 
 JOIN: Final = b"join"
@@ -33,7 +33,7 @@ class LocalClients:
         connections: The clients by id.
     """
 
-    def __init__(self, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, connections: Mapping[str, ConnectedClient]) -> None:
         self._connections = connections
 
     def send(self, client: str, line: bytes) -> None:

@@ -6,7 +6,7 @@ hiredis packs and reads; calls that wait for a reply are in a queue.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 from typing import Protocol as Interface
@@ -21,8 +21,14 @@ from ..net.transport import writer_at_once
 Command = tuple[str | bytes | int, ...]
 OnMessage = Callable[[bytes, bytes], object]
 
+OnUnsubscribed = Callable[[], object]
+
 PUSHED: Final = (b"message", b"smessage")
 """What replies begin with that are no replies: something was published."""
+
+UNSUBSCRIBED: Final = b"sunsubscribe"
+"""The beginning of a reply that is also pushed: a Redis Cluster ends the subscriptions to channels
+whose slot moves to another of its nodes."""
 
 
 class RedisError(Exception):
@@ -80,6 +86,20 @@ class Call:
         self.reply.errback(Failure(RedisError(error)))
 
 
+class Unsubscription(Call):
+    """The end of the subscription to one channel.
+
+    Args:
+        channel: The channel.
+    """
+
+    __slots__ = ("channel",)
+
+    def __init__(self, channel: str) -> None:
+        super().__init__()
+        self.channel = channel.encode("utf-8", "surrogatepass")
+
+
 class Batch:
     """Commands that were sent in one piece, and whose replies nobody reads.
 
@@ -87,24 +107,24 @@ class Batch:
 
     Args:
         count: How many, at least 1.
-        on_done: Called once all replies are there, with the texts of those that are errors,
-            or with None where they will not come.
+        on_done: Called once all replies are there, with the texts of those that are errors by
+            their positions, or with None where they will not come.
 
     Attributes:
         awaited: See `Pending`.
     """
 
-    __slots__ = ("_errors", "_on_done", "awaited")
+    __slots__ = ("_count", "_errors", "_on_done", "awaited")
 
-    def __init__(self, count: int, on_done: Callable[[Sequence[str] | None], object]) -> None:
-        self.awaited = count
+    def __init__(self, count: int, on_done: Callable[[Mapping[int, str] | None], object]) -> None:
+        self.awaited = self._count = count
         self._on_done = on_done
-        self._errors: Sequence[str] = ()
+        self._errors: dict[int, str] = {}
 
     def take(self, reply: Any) -> None:
         """See `Pending.take`."""
         if isinstance(reply, Exception):
-            self._errors = [*self._errors, str(reply)]
+            self._errors[self._count - self.awaited - 1] = str(reply)
         if not self.awaited:
             self._on_done(self._errors)
 
@@ -131,6 +151,7 @@ class RedisProtocol(Protocol):
         write_batch: Spans the handling of what comes in one chunk.
         on_message: Called with the channel and the message of what was published; None on a
             connection that subscribes to nothing.
+        on_unsubscribed: Called when Redis itself has ended a subscription.
 
     Attributes:
         pending: The calls that wait for replies, in the order of the commands.
@@ -148,11 +169,13 @@ class RedisProtocol(Protocol):
         owner: ProtocolOwner,
         write_batch: AbstractContextManager[object],
         on_message: OnMessage | None = None,
+        on_unsubscribed: OnUnsubscribed = lambda: None,
     ) -> None:
         hiredis = client_library()
         self._owner = owner
         self._write_batch = write_batch
         self._on_message = on_message
+        self._on_unsubscribed = on_unsubscribed
         self._reader = hiredis.Reader()
         self._pack = hiredis.pack_command
         self._protocol_error = hiredis.ProtocolError
@@ -225,9 +248,13 @@ class RedisProtocol(Protocol):
         self._owner.connection_lost(self, text)
 
     def _take(self, reply: Any) -> None:
-        if self._on_message is not None and isinstance(reply, list) and reply[0] in PUSHED:
-            self._on_message(reply[1], reply[2])
-            return
+        if self._on_message is not None and isinstance(reply, list):
+            if reply[0] in PUSHED:
+                self._on_message(reply[1], reply[2])
+                return
+            if reply[0] == UNSUBSCRIBED and not self._has_asked_to_end(reply[1]):
+                self._on_unsubscribed()
+                return
         if not self.pending:
             raise self._protocol_error("a reply that nobody has asked for")
         first = self.pending[0]
@@ -235,6 +262,10 @@ class RedisProtocol(Protocol):
         if not first.awaited:
             self.pending.popleft()
         first.take(reply)
+
+    def _has_asked_to_end(self, channel: bytes) -> bool:
+        first = self.pending[0] if self.pending else None
+        return isinstance(first, Unsubscription) and first.channel == channel
 
 
 def client_library() -> Any:

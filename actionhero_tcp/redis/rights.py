@@ -49,6 +49,18 @@ COMMANDS: Final = (
 )
 """The commands that a node sends, itself or in a script."""
 
+SHARDED: Final = {
+    "publish": ("spublish",),
+    "subscribe": ("ssubscribe", "asking", "cluster|slots"),
+    "unsubscribe": ("sunsubscribe",),
+}
+"""What it sends to a Redis Cluster in place of some of them, and for them."""
+
+CLUSTER_COMMANDS: Final = tuple(
+    name for command in COMMANDS for name in SHARDED.get(command, (command,))
+)
+"""The commands that a node sends to a Redis Cluster."""
+
 _PROBES: Final = """
 local missing = {}
 local function try(...)
@@ -88,11 +100,11 @@ try('ZCOUNT', key, 0, 1)
 try('ZRANGE', key, 0, 1)
 try('ZRANGEBYSCORE', key, 0, 1)
 try('ZSCORE', key, 'm')
-try('PUBLISH', channel, '')
+try(ARGV[2], channel, '')
 return missing
 """
-"""The key and the channel to try; gives each command that is refused, with the error's text.
-Other errors are no concern of it: a Redis that is full refuses to write."""
+"""The key, the channel and the name of `PUBLISH` to try; gives each command that is refused, with
+the error's text. Other errors are no concern of it: a Redis that is full refuses to write."""
 
 Caller = Callable[..., Deferred[Any]]
 
@@ -103,27 +115,36 @@ class Rights:
     Args:
         keys: The names that have to be allowed.
         username: The user, for the error; empty for the default one.
+        part: The part of the keys in which they are tried; None for that of one Redis.
+
+    Attributes:
+        part: That part.
     """
 
-    def __init__(self, keys: Keys, username: str) -> None:
+    def __init__(self, keys: Keys, username: str, part: str | None = None) -> None:
         self._keys = keys
         self._username = username or "default"
+        self._shard = "" if part is None else "S"
+        self.part = keys.parts[0] if part is None else part
 
-    def check(self, control: Caller, subscriber: Caller) -> Deferred[str]:
+    def check(self, control: Caller, subscribe: Caller, unsubscribe: Caller) -> Deferred[str]:
         """Tries all that a node does.
 
         Args:
             control: Sends a command on a connection for commands.
-            subscriber: Sends one on the connection that subscribes.
+            subscribe: Subscribes to a channel.
+            unsubscribe: Ends that.
 
         Returns:
             A Deferred of an error that names what is missing; empty where nothing is.
         """
-        key, channel = self._keys.probe_key, self._keys.probe_channel
+        name = self._keys.probe(self.part)
+        shard = self._shard
+        publish = f"{shard}PUBLISH"
         tried = [
-            control("EVAL", _PROBES, 1, key, channel).addErrback(_refused, "eval"),
-            subscriber("SUBSCRIBE", channel).addErrback(_refused, "subscribe"),
-            subscriber("UNSUBSCRIBE", channel).addErrback(_refused, "unsubscribe"),
+            control("EVAL", _PROBES, 1, name, name, publish).addErrback(_refused, "eval"),
+            subscribe(name).addErrback(_refused, f"{shard}subscribe"),
+            unsubscribe(name).addErrback(_refused, f"{shard}unsubscribe"),
         ]
         return gatherResults(tried, consumeErrors=True).addCallback(self._missing)
 

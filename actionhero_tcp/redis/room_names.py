@@ -11,7 +11,7 @@ from .keys import Keys
 from .protocol import Command
 
 if TYPE_CHECKING:
-    from .link import RedisLink
+    from .link import Link
 
 EXPIRY_SECONDS: Final = 3600
 """The names go by themselves, should all processes die at once."""
@@ -27,7 +27,7 @@ class RoomNames:
 
     __slots__ = ("_created", "_keys", "_link")
 
-    def __init__(self, link: RedisLink, keys: Keys) -> None:
+    def __init__(self, link: Link, keys: Keys) -> None:
         self._link = link
         self._keys = keys
         self._created = keys.created_rooms

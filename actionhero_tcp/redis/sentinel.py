@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory
 
 from ..net.client_endpoints import tcp
-from .protocol import RedisError, RedisProtocol
-
-ASK_SECONDS: Final = 2.0
-"""The longest time for one Sentinel to be reached, and then to answer."""
+from .query import ASK_SECONDS, FAILURES, query
 
 
 class SentinelEndpoint:
@@ -55,7 +49,7 @@ class SentinelEndpoint:
         for sentinel in tuple(self._sentinels):
             try:
                 host, port = await self._ask(*sentinel)
-            except (ConnectError, RedisError, defer.TimeoutError, ValueError) as error:
+            except FAILURES as error:
                 errors.append(f"{sentinel[0]}:{sentinel[1]}: {error}")
                 continue
             self._sentinels.remove(sentinel)
@@ -67,28 +61,9 @@ class SentinelEndpoint:
 
     async def _ask(self, host: str, port: int) -> tuple[str, int]:
         """The master according to one Sentinel."""
-        connecting = tcp(self._reactor, host, port, ASK_SECONDS).connect(_Factory())
-        protocol: RedisProtocol = await connecting
-        try:
-            asked = protocol.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
-            found = await asked.addTimeout(ASK_SECONDS, self._reactor)
-        finally:
-            protocol.transport.abortConnection()
+        endpoint = tcp(self._reactor, host, port, ASK_SECONDS)
+        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._name)
+        found = await query(endpoint, (), command, self._reactor)
         if not isinstance(found, list) or len(found) != 2:
             raise ValueError("it does not know that name")
         return found[0].decode("ascii"), int(found[1])
-
-
-class _Factory(Factory):
-    """Makes protocols that nobody hears of."""
-
-    noisy = False
-
-    def buildProtocol(self, addr: object) -> RedisProtocol:
-        return RedisProtocol(self, nullcontext())
-
-    def connection_made(self, protocol: RedisProtocol) -> None:
-        """See `protocol.ProtocolOwner`."""
-
-    def connection_lost(self, protocol: RedisProtocol, reason: str) -> None:
-        """See `protocol.ProtocolOwner`."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection, Outlet
+    from ..connection.connected_client import ConnectedClient, Outlet
 
 _EAR: Final = "+"
 
@@ -34,14 +34,14 @@ class Listening:
     __slots__ = ("_of", "rooms")
 
     def __init__(self) -> None:
-        self.rooms: dict[str, dict[Connection, Outlet]] = {}
-        self._of: dict[Connection, set[str]] = {}
+        self.rooms: dict[str, dict[ConnectedClient, Outlet]] = {}
+        self._of: dict[ConnectedClient, set[str]] = {}
 
-    def of(self, connection: Connection) -> Collection[str]:
+    def of(self, connection: ConnectedClient) -> Collection[str]:
         """The rooms that a client listens to."""
         return self._of.get(connection, ())
 
-    def add(self, connection: Connection, room: str) -> bool:
+    def add(self, connection: ConnectedClient, room: str) -> bool:
         """Have a client listen to a room.
 
         Returns:
@@ -52,7 +52,7 @@ class Listening:
         self._of.setdefault(connection, set()).add(room)
         return len(listeners) == 1
 
-    def discard(self, connection: Connection, room: str) -> bool:
+    def discard(self, connection: ConnectedClient, room: str) -> bool:
         """Have a client no longer listen to a room to which it does.
 
         Returns:

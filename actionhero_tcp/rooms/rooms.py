@@ -13,8 +13,8 @@ from collections.abc import Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from ..connection.action_connection import ActionConnection, state_of
-from ..connection.connection import Connection, Outlet
+from ..connection.connected_client import ConnectedClient, Outlet
+from ..connection.connection import Connection, state_of
 from ..connection.outbox import say_at_once
 from ..errors import ClientError, LimitError
 from ..wire import json_lines
@@ -58,7 +58,7 @@ class Rooms:
     def __init__(self, write_batch: WriteBatch, live: LiveSettings) -> None:
         self._write_batch = write_batch
         self._live = live
-        self._rooms: dict[str, dict[Connection, Outlet]] = {}
+        self._rooms: dict[str, dict[ConnectedClient, Outlet]] = {}
         # Memberships of clients for which room messages are written in another form.
         self._adapted = 0
         self._created: set[str] = set()
@@ -95,7 +95,7 @@ class Rooms:
                 f"{self._live.general.private_rooms}"
             )
 
-    def join(self, connection: Connection | ActionConnection, room: str) -> None:
+    def join(self, connection: ConnectedClient | Connection, room: str) -> None:
         """Takes a connection into a room, whose other members hear of it once it is announced.
 
         One that has left its rooms for good stays outside.
@@ -111,7 +111,7 @@ class Rooms:
             self._announce(room, connection.id, ENTERED, connection)
         self.bus.joined(room, connection.id, connection.announced)
 
-    def announce(self, connection: Connection) -> None:
+    def announce(self, connection: ConnectedClient) -> None:
         """Tells the other members of its rooms that a connection has entered."""
         connection.announced = True
         with self._write_batch:
@@ -119,7 +119,7 @@ class Rooms:
                 self._announce(room, connection.id, ENTERED, connection)
                 self.bus.announced(room, connection.id)
 
-    def leave(self, connection: Connection | ActionConnection, room: str) -> None:
+    def leave(self, connection: ConnectedClient | Connection, room: str) -> None:
         """Takes a connection out of a room, whose other members hear of it if it is announced."""
         connection = state_of(connection)
         members = self._rooms.get(room)
@@ -135,39 +135,39 @@ class Rooms:
             del self._rooms[room]
         self.bus.left(room, connection.id, connection.announced)
 
-    def leave_all(self, connection: Connection | ActionConnection) -> None:
+    def leave_all(self, connection: ConnectedClient | Connection) -> None:
         """Takes a connection out of all its rooms."""
         connection = state_of(connection)
         for room in tuple(connection.rooms):
             self.leave(connection, room)
 
-    def move(self, connection: Connection, room: str) -> None:
+    def move(self, connection: ConnectedClient, room: str) -> None:
         """Takes a connection out of its rooms into another one; it stays in private rooms."""
         for other in tuple(connection.rooms):
             if other != room and not self.is_private(other):
                 self.leave(connection, other)
         self.join(connection, room)
 
-    def _current_room(self, connection: Connection) -> str | None:
+    def _current_room(self, connection: ConnectedClient) -> str | None:
         """The latest room of a connection that is not private, or else the latest one."""
         for room in reversed(connection.rooms):
             if not self.is_private(room):
                 return room
         return next(reversed(connection.rooms), None)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ConnectedClient) -> None:
         """Takes a connection out of all its rooms for good: it is closing, or gone."""
         self.leave_all(connection)
         for room in tuple(self.listening.of(connection)):
             self.silence(connection, room)
         connection.removed = True
 
-    def listen(self, connection: Connection, room: str) -> None:
+    def listen(self, connection: ConnectedClient, room: str) -> None:
         """Has a connection hear what is said in a room, which it need not be in."""
         if not connection.removed and self.listening.add(connection, room):
             self.bus.joined(room, self._ear, False)
 
-    def silence(self, connection: Connection, room: str) -> None:
+    def silence(self, connection: ConnectedClient, room: str) -> None:
         """Has a connection no longer hear what is said in a room to which it listens."""
         if self.listening.discard(connection, room):
             self.bus.left(room, self._ear, False)
@@ -256,7 +256,7 @@ class Rooms:
             self._deliver_in_form(line, room, None, exclude)
             self.bus.say(room, line, None, exclude)
 
-    def say_from(self, speaker: Connection, room: str, message: str) -> None:
+    def say_from(self, speaker: ConnectedClient, room: str, message: str) -> None:
         """Says what one client said to the others in a room.
 
         Where the speaker's sticky params hold ``roomMatchKey`` and ``roomMatchValue``,
@@ -356,7 +356,7 @@ class Rooms:
         self.deliveries += len(outboxes)
 
     def _listeners(
-        self, room: str, match: Match | None, but: Connection | None
+        self, room: str, match: Match | None, but: ConnectedClient | None
     ) -> Collection[Outlet]:
         """The outboxes of a room's members, as they are now, but for one."""
         listeners = self._audience(room).copy()
@@ -366,14 +366,14 @@ class Rooms:
             return listeners.values()
         return [outbox for member, outbox in listeners.items() if _matches(member, *match)]
 
-    def _audience(self, room: str) -> dict[Connection, Outlet]:
+    def _audience(self, room: str) -> dict[ConnectedClient, Outlet]:
         """Who hears what is said in a room: its members, and who listens to it."""
         members = self._rooms.get(room, {})
         listening = self.listening.rooms
         return {**members, **listening[room]} if listening and room in listening else members
 
     def _announce(
-        self, room: str, client: str, message: str, who: Connection | None, more: int = 0
+        self, room: str, client: str, message: str, who: ConnectedClient | None, more: int = 0
     ) -> None:
         """Tells the members here of one that comes or goes: ``who``, if it is one of them."""
         members = self._rooms.get(room, {})
@@ -385,7 +385,7 @@ class Rooms:
             line = _said(message, room, client, "user")
             self._deliver(line, self._listeners_of_moves(room, who))
 
-    def _listeners_of_moves(self, room: str, who: Connection | None) -> Collection[Outlet]:
+    def _listeners_of_moves(self, room: str, who: ConnectedClient | None) -> Collection[Outlet]:
         """The outboxes of those members of a room that hear of another one's coming and going."""
         if not self._adapted:
             return self._listeners(room, None, who)
@@ -408,7 +408,7 @@ def _said(message: object, room: str, speaker: str | int, context: str) -> bytes
     )
 
 
-def _matches(member: Connection, key: str, value: object) -> bool:
+def _matches(member: ConnectedClient, key: str, value: object) -> bool:
     """Whether the member's attribute has that value, as the text that a client can give."""
     if key == "id":
         return member.id == value

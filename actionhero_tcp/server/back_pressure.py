@@ -14,7 +14,7 @@ from ..net import lowest_transport
 from ..net import transport as transports
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..connection.outbox import Outbox
     from ..errors import FileCutError
     from .context import ServerContext
@@ -74,7 +74,7 @@ class BackPressure:
         self._owner = owner
         self._transport = transport
         self._context = context
-        self._connection: Connection | None = None
+        self._connection: ConnectedClient | None = None
         self._outbox: Outbox | None = None
         self._reader: LineReader | None = None
         self._early_holds = ReadHold.NONE
@@ -86,7 +86,7 @@ class BackPressure:
         self.account = context.memory.account(self, base)
         lowest_transport.count_buffered(transport, self._buffered)
 
-    def open(self, connection: Connection, outbox: Outbox, reader: LineReader) -> None:
+    def open(self, connection: ConnectedClient, outbox: Outbox, reader: LineReader) -> None:
         """Begins to hold reading; what is on hold already stays so."""
         self._connection, self._outbox, self._reader = connection, outbox, reader
         if self._early_holds:
@@ -204,9 +204,9 @@ class BackPressure:
     # Redis
 
     def hold_for_cluster(self) -> None:
-        """See `connection.Owner.hold_for_cluster`."""
+        """See `connected_client.Owner.hold_for_cluster`."""
         self._hold(ReadHold.CLUSTER)
 
     def release_for_cluster(self) -> None:
-        """See `connection.Owner.release_for_cluster`."""
+        """See `connected_client.Owner.release_for_cluster`."""
         self._release(ReadHold.CLUSTER)

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from ..clock import stop
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..dispatch.dialect import Dialect
     from .context import ServerContext
     from .handshake import Handshake
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 GOING_DOWN: Final = "the action was ended, because the server goes down"
 
 
-class Client(Protocol):
-    """One client: its protocol, or a stand-in in tests."""
+class ServerProtocol(Protocol):
+    """The protocol of one client, or a stand-in in tests."""
 
     @property
     def handshake(self) -> Handshake:
@@ -44,17 +44,17 @@ class Clients:
 
     def __init__(self, context: ServerContext) -> None:
         self._context = context
-        self._clients: set[Client] = set()
+        self._clients: set[ServerProtocol] = set()
         self._drained: Deferred[None] | None = None
 
     def __len__(self) -> int:
         return len(self._clients)
 
-    def opened(self, client: Client) -> None:
+    def opened(self, client: ServerProtocol) -> None:
         """Adds a client that has connected; whether it may stay is still to be seen."""
         self._clients.add(client)
 
-    def welcome(self, connection: Connection, dialect: Dialect) -> None:
+    def welcome(self, connection: ConnectedClient, dialect: Dialect) -> None:
         """Greets a client in its dialect, and takes it into the default room where it starts there.
 
         Args:
@@ -73,7 +73,7 @@ class Clients:
         if connection.profile.enters_default_room:
             context.rooms.join(connection, room)
 
-    def lost(self, client: Client, connection: Connection | None, reason: str) -> None:
+    def lost(self, client: ServerProtocol, connection: ConnectedClient | None, reason: str) -> None:
         """Removes a client that has gone.
 
         Args:

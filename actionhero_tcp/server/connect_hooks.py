@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 
 from ..app import coroutines
 from ..clock import Timer, stop
-from ..connection.action_connection import ActionConnection
+from ..connection.connected_client import ConnectedClient
 from ..connection.connection import Connection
 from ..errors import ClientError, printable
 from ..logs.failures import log_failure
@@ -36,12 +36,12 @@ class ConnectHooksOwner(Protocol):
         """The client may not, and is told why."""
 
 
-class ArrivingConnection(ActionConnection):
+class ArrivingConnection(Connection):
     """The connection as `@on_connect` sees it: what it does waits until the client is welcomed."""
 
     __slots__ = ("_held",)
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConnectedClient) -> None:
         super().__init__(connection, {})
         self._held: list[Callable[[], object]] | None = []
 
@@ -98,7 +98,7 @@ class ConnectHooks:
     """
 
     def __init__(
-        self, owner: ConnectHooksOwner, connection: Connection, context: ServerContext
+        self, owner: ConnectHooksOwner, connection: ConnectedClient, context: ServerContext
     ) -> None:
         self._owner = owner
         self._context = context

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..app.hook_runner import Hooks
     from ..clock import Clock
     from ..config.settings import LiveSettings
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..connection.fair_queue import FairQueue
     from ..connection.memory import MemoryBudget
     from ..connection.write_batch import WriteBatch
@@ -57,6 +57,6 @@ class ServerContext:
     memory: MemoryBudget
     admission: Admission
     clock: Clock
-    connections: dict[str, Connection]
+    connections: dict[str, ConnectedClient]
     live: LiveSettings
     log: RequestLog | None

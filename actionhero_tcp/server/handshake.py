@@ -10,7 +10,7 @@ from twisted.protocols.tls import TLSMemoryBIOProtocol
 from .. import close_reasons
 from ..app.hooks import ON_CONNECT
 from ..clock import Timer, stop
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..dispatch.request import Request
 from ..errors import ClientError, printable
 from ..net import handshake_failure, lowest_transport, tls
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class HandshakeOwner(Protocol):
     """The arriving client: the protocol, or a stand-in in tests."""
 
-    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
+    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> ConnectedClient:
         """The client's state; its attributes say who it is, where it has shown a certificate."""
 
-    def welcome(self, connection: Connection) -> None:
+    def welcome(self, connection: ConnectedClient) -> None:
         """The client is in."""
 
     def dataReceived(self, data: bytes) -> None:

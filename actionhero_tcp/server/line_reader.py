@@ -13,7 +13,7 @@ from ..connection.state import ReadHold
 from .newcomer import Newcomer
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..connection.memory import Account
     from .context import ServerContext
 
@@ -71,7 +71,11 @@ class LineReader:
     )
 
     def __init__(
-        self, owner: ReaderOwner, connection: Connection, context: ServerContext, account: Account
+        self,
+        owner: ReaderOwner,
+        connection: ConnectedClient,
+        context: ServerContext,
+        account: Account,
     ) -> None:
         limits = context.live.limits
         self._owner = owner

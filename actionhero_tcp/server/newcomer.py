@@ -10,7 +10,7 @@ from ..wire import other_protocols
 from ..wire.framing import TOO_LONG
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..rooms.rooms import Rooms
 
 HEAD_BYTES: Final = 4096
@@ -44,7 +44,7 @@ class Newcomer:
     __slots__ = ("_connection", "_head", "_rooms", "_timer", "_web_port")
 
     def __init__(
-        self, connection: Connection, rooms: Rooms, clock: Clock, seconds: float, web_port: int
+        self, connection: ConnectedClient, rooms: Rooms, clock: Clock, seconds: float, web_port: int
     ) -> None:
         self._connection = connection
         self._web_port = web_port

@@ -21,7 +21,7 @@ from .. import close_reasons
 from ..clock import Timer, stop
 from ..connection import state as states
 from ..connection.closing import Closing
-from ..connection.connection import Connection
+from ..connection.connected_client import ConnectedClient
 from ..connection.heartbeat import Heartbeat
 from ..connection.memory import LARGE_READ_BYTES
 from ..connection.one_line import OneLineOutbox
@@ -32,7 +32,7 @@ from .back_pressure import BackPressure
 from .line_reader import LineReader
 
 if TYPE_CHECKING:
-    from ..connection.connection import Membership
+    from ..connection.connected_client import Membership
     from ..connection.memory import Account
     from .clients import Clients
     from .context import ServerContext
@@ -60,7 +60,7 @@ class ActionHeroProtocol(LineReceiver):
     delimiter = b"\n"
     # As attributes of the class these cost an idle connection no memory.
     state = State.ENTERING
-    connection: Connection | None = None
+    connection: ConnectedClient | None = None
     handshake: Handshake
     _back_pressure: BackPressure
     _outbox: Outbox
@@ -110,7 +110,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `handshake.HandshakeOwner.drop`."""
         self._abort(reason)
 
-    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> Connection:
+    def arrive(self, remote_address: str, attributes: dict[str, Any]) -> ConnectedClient:
         """See `handshake.HandshakeOwner.arrive`."""
         context, pressure = self._context, self._back_pressure
         most = context.live.limits.max_outbox_bytes
@@ -120,11 +120,11 @@ class ActionHeroProtocol(LineReceiver):
             self._outbox = OneLineOutbox(*shared, context.clock)
         else:
             self._outbox = Outbox(*shared)
-        connection = Connection(self._outbox, self, remote_address, pressure.account, profile)
+        connection = ConnectedClient(self._outbox, self, remote_address, pressure.account, profile)
         connection.attributes.update(attributes)
         return connection
 
-    def welcome(self, connection: Connection) -> None:
+    def welcome(self, connection: ConnectedClient) -> None:
         """See `handshake.HandshakeOwner.welcome`."""
         if self.state is State.ENTERING:
             self.connection = connection
@@ -171,7 +171,7 @@ class ActionHeroProtocol(LineReceiver):
         self._transport.resumeProducing()
 
     def action_done(self) -> None:
-        """See `connection.Owner.action_done`."""
+        """See `connected_client.Owner.action_done`."""
         self._back_pressure.resume()
         if self.state is not State.OPEN:
             # The action's answer is written at the end of this write batch.
@@ -184,15 +184,15 @@ class ActionHeroProtocol(LineReceiver):
 
     @property
     def rooms(self) -> Membership:
-        """See `connection.Owner.rooms`."""
+        """See `connected_client.Owner.rooms`."""
         return self._context.api.rooms
 
     def hold_for_cluster(self) -> None:
-        """See `connection.Owner.hold_for_cluster`."""
+        """See `connected_client.Owner.hold_for_cluster`."""
         self._back_pressure.hold_for_cluster()
 
     def release_for_cluster(self) -> None:
-        """See `connection.Owner.release_for_cluster`."""
+        """See `connected_client.Owner.release_for_cluster`."""
         self._back_pressure.release_for_cluster()
 
     def ping(self) -> None:
@@ -231,7 +231,7 @@ class ActionHeroProtocol(LineReceiver):
                 self._enter(State.DRAINING, close_reasons.SERVER_STOPPED)
 
     def close(self, reason: str) -> None:
-        """See `connection.Owner.close`."""
+        """See `connected_client.Owner.close`."""
         if self.state is State.OPEN:
             self._enter(State.CLOSING, reason)
 

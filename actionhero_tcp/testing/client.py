@@ -14,7 +14,7 @@ from ..server.handshake import Handshake
 from .transport import FakeTransport
 
 if TYPE_CHECKING:
-    from ..connection.connection import Connection, Outlet
+    from ..connection.connected_client import ConnectedClient, Outlet
     from ..connection.files import FileReader
     from ..connection.outbox import ResponseSlot
     from ..server.protocol import ActionHeroProtocol
@@ -48,7 +48,7 @@ class ClientState:
         self.files: list[bytes] = []
         self._protocol = protocol
         self._clock = clock
-        self._known: Connection | None = None
+        self._known: ConnectedClient | None = None
         self._requests = 0
         self._waiting: dict[int, Deferred[dict[str, Any]]] = {}
         self._chunk: bytes | None = None
@@ -92,7 +92,7 @@ class ClientState:
         return [message for message in self.received if message.keys() == SAID]
 
     @property
-    def _connection(self) -> Connection:
+    def _connection(self) -> ConnectedClient:
         """Its state in the server, which is still known when it has gone."""
         assert self._known is not None, f"the server has not let it in: {self.received}"
         return self._known

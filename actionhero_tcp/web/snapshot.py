@@ -15,7 +15,7 @@ from ..stats import BOUNDS
 if TYPE_CHECKING:
     from ..app.actions import Action
     from ..app.api import Api
-    from ..connection.connection import Connection
+    from ..connection.connected_client import ConnectedClient
     from ..logs.request_counter import RequestCounter
     from .health import Reasons
 
@@ -27,7 +27,7 @@ MAX_ROWS_BEFORE: Final = 100_000
 
 Arguments = Mapping[str, str]
 
-_ORDERS: Final[Mapping[str, Callable[[Connection], Any]]] = {
+_ORDERS: Final[Mapping[str, Callable[[ConnectedClient], Any]]] = {
     "address": lambda connection: connection.remote_address,
     "connectedAt": lambda connection: connection.connected_at,
     "id": lambda connection: connection.id,
@@ -157,8 +157,8 @@ class Snapshot:
         each = (times.buckets for times in self._requests.actions.values())
         return [sum(column) for column in zip(*each, strict=True)] or [0] * (len(BOUNDS) + 1)
 
-    def _found(self, search: str) -> list[Connection]:
-        connections: Iterable[Connection] = self.api.connections.values()
+    def _found(self, search: str) -> list[ConnectedClient]:
+        connections: Iterable[ConnectedClient] = self.api.connections.values()
         if not search:
             return list(connections)
         return [
@@ -170,7 +170,7 @@ class Snapshot:
         ]
 
 
-def _row(connection: Connection) -> dict[str, object]:
+def _row(connection: ConnectedClient) -> dict[str, object]:
     return {
         "id": connection.id,
         "address": connection.remote_address,

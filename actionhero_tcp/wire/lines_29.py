@@ -51,9 +51,9 @@ def message_id(params: Mapping[str, Any]) -> bytes:
     """The id of a request, as JSON: the sticky param, where it is truthy, else a new one."""
     given = params.get("messageId")
     # An empty list or object is true in JavaScript.
-    if given or type(given) in (list, dict):
-        return dumps(given)
-    return _new_message_id()
+    if given is None or not (given or type(given) in (list, dict)):
+        return _new_message_id()
+    return dumps(given)
 
 
 def done(id: bytes, number: int) -> bytes:
@@ -158,9 +158,8 @@ class SplitterOfReturns(LineSplitter):
 
     __slots__ = ()
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """See `LineSplitter.feed`."""
-        return super().feed(data.replace(b"\r", b"\n") if b"\r" in data else data)
+    def _without_returns(self, data: bytes) -> bytes:
+        return data.replace(b"\r", b"\n")
 
 
 class DelimiterSplitter(LineSplitter):

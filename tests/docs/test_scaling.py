@@ -8,7 +8,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.keys import VERSION, Keys
-from actionhero_tcp.redis.rights import COMMANDS
+from actionhero_tcp.redis.rights import COMMANDS, SHARDED
 from benchmarks import simulation
 from tests import support
 
@@ -20,16 +20,17 @@ class LayoutTests(SynchronousTestCase):
 
     def test_all_names_are_there_and_no_others(self) -> None:
         keys = Keys("PREFIX")
-        # Names that end in a colon are followed by that of an entry.
-        fixed = [getattr(keys, name) for name in Keys.__slots__ if not name.startswith("_")]
-        names = {name + "KEY" if name.endswith(":") else name for name in fixed}
-        names.remove(keys.prefix + "KEY")
-        names |= {keys.room("ROOM"), keys.said("ROOM"), keys.node("PROCESS"), keys.held("NODE")}
+        (part,) = keys.parts
+        names = {keys.nodes, keys.requests, keys.created_rooms, keys.clients(part)}
+        names |= {keys.room("ROOM"), keys.said("ROOM"), keys.node("PROCESS")}
+        names |= {keys.held(part, "NODE"), keys.probe(part), f"{keys.cache(part)}KEY"}
+        names |= {keys.cache_used(part), keys.cache_expiries(part)}
         self.assertEqual(names, set(re.findall(r"(?m)^\| `(PREFIX\S+)` \|", PAGE)))
         self.assertIn(f"`{VERSION}` is the version of the layout", PAGE)
 
     def test_no_kind_of_name_is_left_out(self) -> None:
-        known = {"room", "any_room", "said", "room_of", "node", "held", *Keys.__slots__}
+        known = {"room", "any_room", "said", "room_of", "node", "held", "clients", "probe", "part"}
+        known |= {"cache", "cache_used", "cache_expiries", "cache_part", *Keys.__slots__}
         public = {name for name in vars(Keys) if not name.startswith("_")}
         self.assertEqual(set(), public - known)
 
@@ -43,6 +44,11 @@ class RightsTests(SynchronousTestCase):
         name = f"actionhero:{VERSION}:*"
         expected = [f"~{name}", f"&{name}", "-@all", *(f"+{command}" for command in COMMANDS)]
         self.assertEqual(expected, rule[1].split())
+
+    def test_so_are_those_for_a_cluster(self) -> None:
+        others = [f"+{name}" for names in SHARDED.values() for name in names]
+        replaced = [f"+{name}" for name in SHARDED]
+        self.assertIn(f"`{' '.join(others)}` instead of `{' '.join(replaced)}`", PAGE)
 
 
 class ConstantTests(SynchronousTestCase):

@@ -29,6 +29,12 @@ LABELS = {
 
 FROM_PROMETHEUS = {"instance", "job"}
 
+NOT_SHOWN = {
+    f"actionhero_{name}"
+    for name in ("connections_opened", "room_broadcasts", "uptime_seconds", "process_threads")
+}
+"""Metrics of which neither the dashboard nor the alerts make anything."""
+
 
 class PageTests(SynchronousTestCase):
     """The table of metrics."""
@@ -71,6 +77,12 @@ class DeployTests(SynchronousTestCase):
             self.assertLessEqual(set(used), known, expression)
             seen.update(names)
         self.assertGreater(len(seen), 10)
+
+    def test_what_an_operator_looks_at_is_shown(self) -> None:
+        shown = " ".join(self.expressions())
+        for family in (*FAMILIES, *SUPERVISOR_FAMILIES):
+            if family.name not in NOT_SHOWN:
+                self.assertRegex(shown, rf"\b{family.name}(_|\b)", family.name)
 
     def test_counters_are_read_as_rates(self) -> None:
         for expression in self.expressions():

@@ -18,6 +18,7 @@ def count(*, full: Number, quick: Number) -> Number:
     return full if FULL else quick
 
 
+BYSTANDER_PAUSE: Final = count(full=0.0, quick=0.005)
 SAID_BYTES: Final = count(full=200 * MEGABYTE, quick=20 * MEGABYTE)
 STALLED_LISTENERS: Final = count(full=1000, quick=100)
 STALLED_ASKERS: Final = count(full=100, quick=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import select
 import socket
 import ssl
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+from tests.faults.counts import BYSTANDER_PAUSE
 from tests.support import PATIENCE, Daemon
 from tests.support.integration import WELCOME, connect, trusting_context
 from tests.support.web_sockets import WebSocketStream
@@ -197,22 +199,35 @@ class LinePeer(Peer):
 
 
 class Bystander(LinePeer):
-    """Asks, and asks again whenever it is answered.
+    """Asks, and asks again after each answer.
+
+    Args:
+        crowd: See `Peer`.
+        stream: See `Peer`.
+        pause: Seconds between an answer and the next request.
 
     Attributes:
         answers: How many answers it got.
     """
 
-    def __init__(self, crowd: Crowd, stream: socket.socket) -> None:
+    def __init__(self, crowd: Crowd, stream: socket.socket, pause: float = BYSTANDER_PAUSE) -> None:
         super().__init__(crowd, stream)
         self.answers = 0
+        self._pause = pause
         self.send(b"roomChange quiet\n")
 
     def line(self, line: bytes) -> None:
         if b'"context":"response"' in line:
             self.answers += 1
             assert line.endswith(b',"messageCount":%d}' % self.answers), line
-            self.send(b"randomNumber\n")
+            if self._pause:
+                self.crowd.call_later(self._pause, self.ask)
+            else:
+                self.ask()
+
+    def ask(self) -> None:
+        """Sends a request, as long as it is connected."""
+        self.send(b"randomNumber\n")
 
 
 AnyPeer = TypeVar("AnyPeer", bound=Peer)
@@ -238,6 +253,8 @@ class Crowd:
         self._context = trusting_context(running) if tls else None
         self._epoll = select.epoll()
         self._masks: dict[int, int] = {}
+        self._delayed: list[tuple[float, int, Callable[[], None]]] = []
+        self._delayed_count = 0
 
     def add(self, make: Callable[..., AnyPeer], *arguments: Any, buffer: int = 0) -> AnyPeer:
         """Connects a client; its TLS handshake is done by the loop.
@@ -291,13 +308,23 @@ class Crowd:
         self._epoll.unregister(descriptor)
         del self.peers[descriptor], self._masks[descriptor]
 
+    def call_later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Has the loop call something after some time."""
+        self._delayed_count += 1
+        heapq.heappush(self._delayed, (time.monotonic() + seconds, self._delayed_count, call))
+
     def write_batch(self, seconds: float = 0.0) -> int:
         """One pass of the loop; gives how many clients had something to do.
 
         Args:
             seconds: How long to wait where there is nothing to do.
         """
+        if self._delayed:
+            seconds = min(seconds, max(0.0, self._delayed[0][0] - time.monotonic()))
         ready = self._epoll.poll(seconds)
+        now = time.monotonic()
+        while self._delayed and self._delayed[0][0] <= now:
+            heapq.heappop(self._delayed)[2]()
         for descriptor, events in ready:
             if peer := self.peers.get(descriptor):
                 peer.ready(events)

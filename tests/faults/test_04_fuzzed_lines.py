@@ -115,7 +115,7 @@ class FuzzedLineTests(FaultTestCase):
     def test_fuzzed_lines(self) -> None:
         self.begin("--log-params", "--action-timeout=0.2", files={"public/f": FILE})
         used = self.used_memory()
-        (bystander,) = self.crowd.gather(1, Bystander)
+        (bystander,) = self.crowd.gather(1, Bystander, 0.0)
         watch = Stopwatch()
         source = Source(SEED)
         working: set[Fuzzer] = set()

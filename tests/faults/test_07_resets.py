@@ -49,7 +49,7 @@ class ResetTests(FaultTestCase):
         watch = Stopwatch()
         done = in_mid_line = 0
         while done < RESETS:
-            size = min(BATCH, RESETS - done)
+            size, answers = min(BATCH, RESETS - done), bystander.answers
             # Every second one is reset in mid-line, the others at all other moments.
             at_once = [self.stranger(chance) for _ in range(size // 4)]
             clients = self.crowd.gather(size - len(at_once), LinePeer)
@@ -62,6 +62,7 @@ class ResetTests(FaultTestCase):
                 self.probe()
             for each in (*at_once, *clients):
                 each.reset()
+            self.crowd.until(lambda before=answers: bystander.answers > before, "another's answer")
             done += size
         self.assert_back(idle)
         seconds, closed, grown = watch.seconds, self.closed(), self.used_memory() - used

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -94,10 +95,34 @@ class WriteTests(NewTestCase):
         for name in ("template/config.json", "py.typed", "builtin/status.py"):
             self.assertTrue((Path("there/actionhero_tcp") / name).is_file(), name)
 
-    def test_an_editable_installation_has_no_wheel(self) -> None:
-        editable: Any = SimpleNamespace(files=[], read_text=lambda name: "")
-        self.assertFalse(wheel.pack(editable, Path("vendor")))
-        self.assertFalse(Path("vendor").exists())
+    def test_the_wheel_of_an_editable_installation_has_the_code_of_the_checkout(self) -> None:
+        installed = metadata.distribution("actionhero-tcp")
+        wheel.pack(installed, Path("whole"))
+        with zipfile.ZipFile(*Path("whole").iterdir()) as whole:
+            described = [name for name in whole.namelist() if ".dist-info/" in name]
+            whole.extractall("site", described)
+        Path("site/__editable__.actionhero_tcp.pth").write_text(str(ROOT))
+        (info,) = Path("site").glob("*.dist-info")
+        (info / "INSTALLER").write_text("pip")
+        record = info / "RECORD"
+        lines = [f"{name},," for name in described]
+        lines += ["__editable__.actionhero_tcp.pth,,", f"{info.name}/INSTALLER,,", "../../bin/x,,"]
+        record.write_text("\n".join(lines))
+        wheel.pack(metadata.PathDistribution(info), Path("made"))
+        with zipfile.ZipFile(*Path("made").iterdir()) as made:
+            names = made.namelist()
+            self.assertIsNone(made.testzip())
+        code = [
+            path
+            for folder in ("actionhero_tcp", "twisted/plugins")
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and path.suffix in (".py", ".js", ".json", ".typed")
+        ]
+        expected = {str(path.relative_to(ROOT)) for path in code} | set(described)
+        self.assertEqual(set(), expected - set(names))
+        self.assertEqual(len(names), len(set(names)))
+        wrong = [name for name in names if "__pycache__" in name or name.startswith("__editable__")]
+        self.assertEqual([], wrong)
 
     def test_the_installed_command_has_all_of_them(self) -> None:
         self.new("one")

@@ -152,6 +152,22 @@ class TypeCheckerTests(SynchronousTestCase):
         said = self.check("pyright", "--pythonpath", sys.executable, files=files)
         self.assertIn("0 errors", said)
 
+    def test_files_of_an_actions_folder_import_one_another(self) -> None:
+        folder = Path(tempfile.mkdtemp(), "actions")
+        self.addCleanup(shutil.rmtree, folder.parent)
+        folder.mkdir()
+        (folder / "_shared.py").write_text("LIMIT: int = 5\n", encoding="utf-8")
+        text = IMPORTS + (
+            "from ._shared import LIMIT\n\n\n"
+            "@action\ndef most(api: Api, connection: Connection) -> dict[str, int]:\n"
+            '    return {"limit": LIMIT}\n'
+        )
+        (folder / "most.py").write_text(text, encoding="utf-8")
+        # As docs/actions.md has it.
+        words = [BIN / "mypy", "--strict", "--explicit-package-bases", "--config-file=", "actions"]
+        done = subprocess.run(words, cwd=folder.parent, capture_output=True, text=True)
+        self.assertEqual(0, done.returncode, done.stdout)
+
     def test_what_is_refused(self) -> None:
         files = {f"refused_{i}.py": IMPORTS + text for i, text in enumerate(REFUSED.values())}
         expected = dict(zip(files, REFUSED, strict=True))

@@ -24,7 +24,7 @@ from actionhero_tcp.app.cache import LocalCache
 from actionhero_tcp.app.hook_runner import Hooks
 from actionhero_tcp.config import configuration
 from actionhero_tcp.config.settings import LiveSettings, Settings
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.connection.memory import Account, MemoryBudget
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.daemon.systemd import Notifier
@@ -96,11 +96,11 @@ class StubMembership:
     def check(self, room: object) -> None:
         self.asked.append(("check", room))
 
-    def join(self, client: Connection, room: str) -> bool:
+    def join(self, client: Client, room: str) -> bool:
         self.asked.append(("join", client, room))
         return True
 
-    def leave(self, client: Connection, room: str) -> bool:
+    def leave(self, client: Client, room: str) -> bool:
         self.asked.append(("leave", client, room))
         return True
 
@@ -260,9 +260,9 @@ def make_commands(rooms: Any, values: dict[tuple[str, str], Any] | None = None) 
     return Commands(rooms, live, hooks, WriteBatch(lambda call: None))
 
 
-def make_connection() -> Connection:
+def make_connection() -> ConnectedClient:
     """A connection with a `ListOutlet` and a `StubOwner`."""
-    return Connection(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
+    return ConnectedClient(ListOutlet(), StubOwner(), "127.0.0.1:4321", make_account())
 
 
 def make_budget(**limits: int) -> MemoryBudget:

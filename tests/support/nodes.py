@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.support import PATIENCE, Daemon, wait_for
 from tests.support.integration import WELCOME, Talker, prepared_daemon, request, without_requests
+from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_server import RedisServer
 
 ACTIONS = """
@@ -42,6 +43,17 @@ def dismiss(api, connection, *, client: str, room: str):
 @action
 def command(api, connection, *, room: str, text: str, but: str = ""):
     api.rooms.broadcast(room, text, context="command", exclude=but)
+
+
+@action
+async def keep(api, connection, *, key: str, value: str):
+    return {"kept": await api.cache.save(key, value)}
+
+
+@action
+async def fetch(api, connection, *, key: str):
+    entry = await api.cache.load(key)
+    return {"value": entry and entry.value, "size": await api.cache.size()}
 
 
 @action
@@ -141,9 +153,9 @@ class Nodes:
         *options: str,
         proxied: bool = False,
         login: str = ":",
-        redis: RedisServer | None = None,
+        redis: RedisServer | RedisCluster | None = None,
     ) -> None:
-        self.redis = redis or RedisServer()
+        self.redis: Any = redis or RedisServer()
         stack.callback(self.redis.close)
         if redis is None:
             self.redis.start()
@@ -151,13 +163,19 @@ class Nodes:
         self.running: list[Daemon] = []
         self._stack = stack
         for _ in range(count):
-            port = self.redis.port
-            if proxied:
-                self.proxies.append(Proxy(port))
-                stack.callback(self.proxies[-1].close)
-                port = self.proxies[-1].port
-            url = f"redis://{login}@127.0.0.1:{port}"
+            url = self._url(proxied, login)
             self.running.append(self.start("--redis", url, *options))
+
+    def _url(self, proxied: bool, login: str) -> str:
+        """Where a new node finds Redis."""
+        if isinstance(self.redis, RedisCluster):
+            return self.redis.url
+        port = self.redis.port
+        if proxied:
+            self.proxies.append(Proxy(port))
+            self._stack.callback(self.proxies[-1].close)
+            port = self.proxies[-1].port
+        return f"redis://{login}@127.0.0.1:{port}"
 
     def start(self, *options: str) -> Daemon:
         """Another node."""

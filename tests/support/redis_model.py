@@ -14,7 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.redis.broker import RedisBus
 from actionhero_tcp.redis.in_flight import InFlight
@@ -242,7 +242,7 @@ class Node:
         self.live = make_live({("general", "announce_limit"): announce_limit})
         self.rooms = Rooms(write_batch, self.live)
         self.link = ModelLink(model)
-        self.clients: dict[str, Connection] = {}
+        self.clients: dict[str, ConnectedClient] = {}
         self.holds: list[str] = []
         self.in_flight = InFlight(
             max_pending_bytes,
@@ -280,7 +280,7 @@ class Node:
         self.link.lose()
         self.bus.end()
 
-    def client(self, *rooms: str) -> Connection:
+    def client(self, *rooms: str) -> ConnectedClient:
         """A new client, in these rooms."""
         client = make_connection()
         self.clients[client.id] = client
@@ -290,24 +290,24 @@ class Node:
         self.soon.run()
         return client
 
-    def join(self, client: Connection, room: str) -> None:
+    def join(self, client: ConnectedClient, room: str) -> None:
         """A client enters a room."""
         self.rooms.join(client, room)
         self.soon.run()
 
-    def leave(self, client: Connection, room: str) -> None:
+    def leave(self, client: ConnectedClient, room: str) -> None:
         """A client leaves a room."""
         self.rooms.leave(client, room)
         self.soon.run()
 
-    def gone(self, client: Connection) -> None:
+    def gone(self, client: ConnectedClient) -> None:
         """A client hangs up."""
         self.rooms.leave_all(client)
         self.bus.disconnected(client.id)
         del self.clients[client.id]
         self.soon.run()
 
-    def say(self, client: Connection, room: str, message: str) -> None:
+    def say(self, client: ConnectedClient, room: str, message: str) -> None:
         """A client says something."""
         self.rooms.say_from(client, room, message)
         self.soon.run()
@@ -326,7 +326,7 @@ def settle(*nodes: Node) -> None:
             node.run()
 
 
-def heard(client: Connection) -> list[str]:
+def heard(client: ConnectedClient) -> list[str]:
     """What a client heard since the last call."""
     messages = [message["message"] for message in client.outbox.heard]  # type: ignore[attr-defined]
     client.outbox.said.clear()  # type: ignore[attr-defined]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import actionhero_tcp
 
 PACKAGE = Path(actionhero_tcp.__file__).parent
 NAME = actionhero_tcp.__name__
+
+Import = tuple[str, str]
+"""The module and the name; the latter is empty for a whole module."""
 
 LAYERS = (
     "plugin",
@@ -54,18 +58,26 @@ MAY_WRITE = {"connection.closing": {"twisted.protocols.tls"}}
 """Modules of those folders that handle a transport all the same."""
 
 
-def trees(*folders: str) -> dict[str, ast.Module]:
-    """The modules of some folders, or of all layers and leaves, by their dotted names."""
+def modules(*folders: str) -> dict[str, tuple[Import, ...]]:
+    """What the modules of some folders, or of all layers and leaves, import."""
+    wanted = folders or (*LAYERS, *LEAVES)
+    return {
+        name: found for name, found in _all_imports().items() if name.partition(".")[0] in wanted
+    }
+
+
+@cache
+def _all_imports() -> dict[str, tuple[Import, ...]]:
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
-        parts = path.relative_to(PACKAGE).with_suffix("").parts
-        if parts[0] in (folders or (*LAYERS, *LEAVES)):
-            name = ".".join(parts).removesuffix(".__init__")
-            found[name] = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        name = name.removesuffix(".__init__")
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        found[name] = tuple(imports(name, tree))
     return found
 
 
-def imports(module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
+def imports(module: str, tree: ast.Module) -> Iterator[Import]:
     """Each import of a module, at any depth, as (module, name); type-only ones included.
 
     Names within the package come without its name: ``("connection.outbox", "Outbox")``.
@@ -85,10 +97,10 @@ def imports(module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
             yield from ((target, alias.name) for alias in node.names)
 
 
-def own_imports(module: str, tree: ast.Module) -> set[str]:
-    """The modules of the package that a module imports."""
+def own_imports(imported: Iterable[Import]) -> set[str]:
+    """The modules of the package that are among what a module imports."""
     found = set()
-    for target, name in imports(module, tree):
+    for target, name in imported:
         if target.startswith("."):
             longer = f"{target}.{name}".lstrip(".")
             is_module = (PACKAGE / Path(*longer.split("."))).with_suffix(".py").exists()
@@ -119,9 +131,9 @@ class LayerTests(SynchronousTestCase):
 
     def test_imports_go_down(self) -> None:
         order = {folder: index for index, folder in enumerate((*LAYERS, *LEAVES))}
-        for module, tree in trees().items():
+        for module, found in modules().items():
             top = module.partition(".")[0]
-            for imported in own_imports(module, tree):
+            for imported in own_imports(found):
                 other = imported.partition(".")[0]
                 if other not in order:
                     self.fail(f"{module} imports {imported}, which is no layer")
@@ -129,14 +141,14 @@ class LayerTests(SynchronousTestCase):
                     self.assertLess(order[top], order[other], f"{module} imports {imported}")
 
     def test_there_are_no_circles(self) -> None:
-        graph = {module: own_imports(module, tree) - {module} for module, tree in trees().items()}
+        graph = {module: own_imports(found) - {module} for module, found in modules().items()}
         self.assertGreaterEqual(len(set(TopologicalSorter(graph).static_order())), len(graph))
 
     def test_only_net_imports_names_that_a_library_keeps_to_itself(self) -> None:
-        for module, tree in trees().items():
+        for module, found in modules().items():
             if module.partition(".")[0] == "net":
                 continue
-            for target, name in imports(module, tree):
+            for target, name in found:
                 if not target.startswith("."):
                     private = target.rpartition(".")[2].startswith("_") or name.startswith("_")
                     self.assertFalse(
@@ -144,25 +156,25 @@ class LayerTests(SynchronousTestCase):
                     )
 
     def test_what_hands_bytes_to_an_outbox_knows_no_network(self) -> None:
-        for module, tree in trees(*SANS_TRANSPORT).items():
+        for module, found in modules(*SANS_TRANSPORT).items():
             allowed = MAY_WRITE.get(module, set())
-            for target, name in imports(module, tree):
+            for target, name in found:
                 if target.startswith(NETWORK_FREE) or target in allowed:
                     continue
                 self.assertFalse(target.startswith(NETWORK), f"{module} imports {target}")
                 self.assertNotEqual(("twisted.internet", "reactor"), (target, name), module)
 
     def test_only_the_edges_take_the_global_reactor(self) -> None:
-        for module, tree in {**trees(), **trees("builtin")}.items():
+        for module, found in {**modules(), **modules("builtin")}.items():
             if module in TAKES_THE_GLOBAL_REACTOR:
                 continue
-            for target, name in imports(module, tree):
+            for target, name in found:
                 self.assertNotEqual(("twisted.internet", "reactor"), (target, name), module)
                 self.assertNotEqual("twisted.internet.reactor", target, module)
 
     def test_built_in_actions_use_public_names_only(self) -> None:
-        for module, tree in trees("builtin").items():
-            for target, name in imports(module, tree):
+        for module, found in modules("builtin").items():
+            for target, name in found:
                 if target.startswith("."):
                     self.assertEqual(".", target, module)
                     self.assertIn(name, actionhero_tcp.__all__, module)

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+import tests
+
 from ..system_packages import need
 from . import durations, pool
 from .jobs import Job, find, lints, shuffle
@@ -23,6 +25,7 @@ PROGRAMS: Final = (
     "logrotate",
     "nft",
     "openssl",
+    "redis-cli",
     "redis-server",
     "systemd-analyze",
     "systemd-socket-activate",
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def collect(names: Sequence[str]) -> list[Job]:
-    """Find what to run, the longest first, and make sure that its programs are there.
+    """Find what to run, the longest first, and make sure that all it needs is there.
 
     Args:
         names: What to run; empty for everything, lints included.
@@ -69,6 +72,7 @@ def collect(names: Sequence[str]) -> list[Job]:
         need(*PROGRAMS, *(LARGE_PROGRAMS if not names else ()))
     if not names:
         jobs += lints()
+    tests.prepare()
     return durations.longest_first(jobs)
 
 

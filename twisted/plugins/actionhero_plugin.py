@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 from twisted.application.service import ServiceMaker
 
@@ -20,7 +22,16 @@ if os.getpid() == 1 and "actionhero" in sys.argv:
     for _number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(_number, _end)
 
-actionhero = ServiceMaker(
+
+class _Maker(ServiceMaker):
+    @property
+    def options(self) -> Any:
+        # Twisted is loaded, and stays. While the server is loaded collections pass over it.
+        gc.freeze()
+        return super().options
+
+
+actionhero = _Maker(
     "actionHero TCP server",
     "actionhero_tcp.plugin.tap",
     "Serve Python functions over persistent TCP and TLS connections",

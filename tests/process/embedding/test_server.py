@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 import threading
@@ -199,6 +200,77 @@ class AsyncioTests(SynchronousTestCase):
                     *(client.action("greet", name="x" * 1000) for _ in range(20))
                 )
                 self.assertEqual(20, len(answers))
+
+    @on_both_loops
+    async def test_described_endpoints_and_the_web_port_with_tls_beside_another_reactor(
+        self,
+    ) -> None:
+        folder = Path(self.mktemp())
+        key, certificate = make(folder)
+        tls = {**HERE, "secure": True, "keyFile": str(key), "certFile": str(certificate)}
+        web = {"port": reserve(self), "secure": True}
+        described = f"ssl:0:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
+        options = TLS(ca_file=str(certificate))
+        trust = ssl.create_default_context(cafile=str(certificate))
+        async with (
+            Server(actions=[greet], config={"tcpServer": tls, "web": web}),
+            Server(actions=[greet], config={"tcpServer": {"listen": [described]}}) as server,
+        ):
+            port = int(server.addresses[0].rpartition(":")[2])
+            async with Client("localhost", port, tls=options) as client:
+                answers = await asyncio.gather(
+                    *(client.action("greet", name="x" * 1000) for _ in range(20))
+                )
+                self.assertEqual(20, len(answers))
+            reader, writer = await asyncio.open_connection("localhost", web["port"], ssl=trust)
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            self.assertIn(b"200 OK", await reader.read())
+            writer.close()
+
+    def test_servers_of_several_threads_start_at_once(self) -> None:
+        errors: list[BaseException] = []
+
+        async def serve() -> None:
+            async with (
+                Server(actions=[greet], config=CONFIG) as server,
+                Client("127.0.0.1", server.port) as client,
+            ):
+                await client.action("greet", name="Ada")
+
+        def run() -> None:
+            try:
+                for _ in range(3):
+                    asyncio.run(serve())
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=run) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(2 * PATIENCE)
+        self.assertEqual([], errors)
+
+    def test_run_is_for_the_main_thread(self) -> None:
+        errors: list[str] = []
+
+        def run() -> None:
+            try:
+                Server(actions=[greet], config=CONFIG).run()
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(PATIENCE)
+        self.assertIn("for the main thread; in another thread await start()", errors[0])
+
+    def test_a_folder_is_no_list_of_functions(self) -> None:
+        for folder in ("actions", Path("actions")):
+            with self.assertRaisesRegex(
+                StartError, "list of functions, not 'actions'; a folder is"
+            ):
+                Server(actions=folder)  # type: ignore[arg-type]
 
     @on_both_loops
     async def test_a_start_that_fails_leaves_nothing_open(self) -> None:

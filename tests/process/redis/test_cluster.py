@@ -9,6 +9,8 @@ from actionhero_tcp.redis.keys import Keys
 from tests.support.redis_server import RedisServer
 
 KEYS = Keys("test:")
+PART = KEYS.parts[0]
+CLIENTS = KEYS.clients(PART)
 
 
 class ScriptTests(SynchronousTestCase):
@@ -22,21 +24,24 @@ class ScriptTests(SynchronousTestCase):
     def beat(self, node: str, requests: int, new: bool = False) -> bytes:
         """A heartbeat; one is dead after a second."""
         process = node.partition(".")[0]
-        words = [KEYS.nodes, KEYS.requests, KEYS.clients, KEYS.held(node), node, "1000", process]
+        words = [KEYS.nodes, KEYS.requests, node, "1000", process]
         return self.redis.ask(
-            "EVAL", module._BEAT, "4", *words, str(requests), str(int(new)), "3600"
+            "EVAL", module._BEAT, "2", *words, str(requests), str(int(new)), "3600"
         )
 
     def clear(self, node: str, counted: int = 1000, at_once: int = 1000) -> bytes:
-        """Clears what a node holds."""
-        words = [KEYS.held(node), KEYS.nodes, KEYS.requests, node, node.partition(".")[0]]
-        words += [KEYS.any_room, KEYS.clients, str(at_once), str(counted)]
-        return self.redis.ask("EVAL", module._CLEAR, "3", *words)
+        """Clears what a node holds, or some of it, and removes it where that is all."""
+        words = [KEYS.held(PART, node), CLIENTS, node, KEYS.any_room(PART), str(at_once)]
+        cleared = self.redis.ask("EVAL", module._CLEAR, "2", *words)
+        if int(cleared[1:]) < at_once:
+            words = [KEYS.nodes, KEYS.requests, node, node.partition(".")[0], str(counted)]
+            self.redis.ask("EVAL", module._REMOVE, "2", *words)
+        return cleared
 
     def hold(self, node: str, client: str, room: str = "") -> None:
         """Has a node hold a client, or a member of a room."""
-        self.redis.ask("HSET", KEYS.room(room) if room else KEYS.clients, client, node)
-        self.redis.ask("SADD", KEYS.held(node), f"{client} {room}")
+        self.redis.ask("HSET", KEYS.room(room) if room else CLIENTS, client, node)
+        self.redis.ask("SADD", KEYS.held(PART, node), f"{client} {room}")
 
     def requests(self, reply: bytes) -> int:
         """The sum of all requests, as a heartbeat is told."""
@@ -81,23 +86,20 @@ class ScriptTests(SynchronousTestCase):
             self.hold("a.1", f"c{number}", "r: 1\n")
         self.hold("b.1", "d", "r: 1\n")
         # It has come back under another incarnation.
-        self.redis.ask("HSET", KEYS.clients, "c7", "a.2")
+        self.redis.ask("HSET", CLIENTS, "c7", "a.2")
         counts = []
         while not counts or counts[-1] == b":10\r\n":
             counts.append(self.clear("a.1", at_once=10))
         self.assertEqual([b":10\r\n"] * 5 + [b":0\r\n"], counts)
-        self.assertEqual(
-            b"*2\r\n$2\r\nc7\r\n$3\r\na.2\r\n", self.redis.ask("HGETALL", KEYS.clients)
-        )
+        self.assertEqual(b"*2\r\n$2\r\nc7\r\n$3\r\na.2\r\n", self.redis.ask("HGETALL", CLIENTS))
         self.assertEqual(
             b"*2\r\n$1\r\nd\r\n$3\r\nb.1\r\n", self.redis.ask("HGETALL", KEYS.room("r: 1\n"))
         )
-        self.assertNotIn(KEYS.held("a.1"), self.redis.keys())
+        self.assertNotIn(KEYS.held(PART, "a.1"), self.redis.keys())
 
     def test_all_keys_of_a_heartbeat_expire(self) -> None:
-        self.hold("a.1", "c")
         self.beat("a.1", 3, True)
         keys = self.redis.keys()
-        self.assertEqual(4, len(keys))
+        self.assertEqual(2, len(keys))
         for key in keys:
             self.assertGreater(int(self.redis.ask("TTL", key)[1:]), 3000, key)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 from actionhero_tcp.redis.address import RedisAddress
-from actionhero_tcp.redis.link import REACH_SECONDS, RedisLink
+from actionhero_tcp.redis.link import RedisLink
+from actionhero_tcp.redis.reachability import REACH_SECONDS
 from tests import support
 from tests.support.redis_server import RedisTestCase
 

@@ -16,7 +16,7 @@ from actionhero_tcp.app.actions import MARK, Action
 from actionhero_tcp.app.decorator import action
 from actionhero_tcp.app.outputs import NO_RESPONSE
 from actionhero_tcp.app.thread_pool import FairThreadPool
-from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.files import FileReader
 from actionhero_tcp.errors import ActionError, ClientError, StartError, UnserializableError
 from tests import support
@@ -32,7 +32,7 @@ def made(function: Callable[..., Any], **options: Any) -> Action:
 
 def start(function: Callable[..., Any], **params: Any) -> Any:
     """Starts a function as an action."""
-    connection = ActionConnection(support.make_connection(), params)
+    connection = Connection(support.make_connection(), params)
     return made(function).start(SimpleNamespace(), connection)
 
 
@@ -178,7 +178,7 @@ class SynchronousTests(SynchronousTestCase):
             self.assertIs(outcome, start(plain))
 
     def test_it_gets_api_connection_and_converted_inputs(self) -> None:
-        api, connection = object(), ActionConnection(support.make_connection(), {"a": "3", "c": 1})
+        api, connection = object(), Connection(support.make_connection(), {"a": "3", "c": 1})
 
         def takes(api: Any, connection: Any, *, a: int, b: str = "x") -> dict[str, Any]:
             return {"got": (api, connection, a, b)}
@@ -225,7 +225,7 @@ class BlockingTests(TestCase):
 
     def start(self, function: Callable[..., Any], **params: Any) -> Any:
         found = made(function, blocking=True)
-        return found.start(self.api, ActionConnection(self.connection, params))
+        return found.start(self.api, Connection(self.connection, params))
 
     async def test_it_runs_in_another_thread(self) -> None:
         def plain(api: Any, connection: Any) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class BlockingTests(TestCase):
         sent: list[bytes] = []
         self.connection.outbox.say = sent.append  # type: ignore[method-assign]
 
-        def plain(api: Any, connection: ActionConnection) -> None:
+        def plain(api: Any, connection: Connection) -> None:
             message = {"progress": [0]}
             for percent in (50, 100):
                 connection.send(message)
@@ -280,7 +280,7 @@ class BlockingTests(TestCase):
         )
 
     async def test_it_is_told_at_once_of_what_is_no_json(self) -> None:
-        def plain(api: Any, connection: ActionConnection) -> dict[str, Any]:
+        def plain(api: Any, connection: Connection) -> dict[str, Any]:
             try:
                 connection.send({"a": object()})
             except UnserializableError as error:
@@ -300,7 +300,7 @@ class BlockingTests(TestCase):
         self.connection.outbox.say = send  # type: ignore[method-assign]
         closed = self.connection.owner.closed  # type: ignore[attr-defined]
 
-        def plain(api: Any, connection: ActionConnection) -> None:
+        def plain(api: Any, connection: Connection) -> None:
             connection.send({"a": 1})
             connection.close()
 
@@ -316,7 +316,7 @@ class BlockingTests(TestCase):
         )
         reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
 
-        def plain(api: Any, connection: ActionConnection) -> dict[str, int]:
+        def plain(api: Any, connection: Connection) -> dict[str, int]:
             connection.send_file(reader)
             return {"thread": threading.get_ident()}
 
@@ -333,7 +333,7 @@ class BlockingTests(TestCase):
             await outcome
 
     async def test_what_it_sends_comes_before_its_outcome(self) -> None:
-        def plain(api: Any, connection: ActionConnection) -> None:
+        def plain(api: Any, connection: Connection) -> None:
             connection.send({"a": 1})
 
         await self.start(plain)

@@ -18,7 +18,7 @@ from actionhero_tcp.app.rooms import AppRooms
 from actionhero_tcp.app.thread_pool import FairThreadPool
 from actionhero_tcp.config.sections import Config, Limits
 from actionhero_tcp.config.settings import Settings
-from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.files import Files
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import UnserializableError
@@ -61,7 +61,7 @@ class SendSocketMessageTests(SynchronousTestCase):
         self.assertEqual([{"a": 1, "context": "api"}], self.client.outbox.heard)
 
     def test_sends_to_an_actions_connection(self) -> None:
-        seen = ActionConnection(self.client, {})
+        seen = Connection(self.client, {})
         self.assertIs(True, self.api.send_socket_message(seen, {"a": 1}))
         self.assertEqual([{"a": 1, "context": "api"}], self.client.outbox.heard)
 
@@ -80,7 +80,7 @@ class SendSocketMessageTests(SynchronousTestCase):
 
     def test_tells_that_a_client_is_gone(self) -> None:
         gone = make_connection()
-        for name in (gone, gone.id, ActionConnection(gone, {}), ""):
+        for name in (gone, gone.id, Connection(gone, {}), ""):
             self.assertIs(False, self.api.send_socket_message(name, {"a": 1}), name)
         self.assertEqual([], gone.outbox.said)
 

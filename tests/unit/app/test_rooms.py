@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.app.actions import _ThreadConnection
 from actionhero_tcp.app.rooms import AppRooms
-from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import LimitError
 from actionhero_tcp.rooms.rooms import Rooms
@@ -43,7 +43,7 @@ class AppRoomsTests(SynchronousTestCase):
         self.rooms = AppRooms(self.inner, live, connections, self.elsewhere)
 
     def test_a_client_joins_by_its_state_its_face_and_its_id(self) -> None:
-        for client in (self.ada, ActionConnection(self.ada, {}), self.ada.id):
+        for client in (self.ada, Connection(self.ada, {}), self.ada.id):
             self.assertIs(True, self.rooms.join(client, "@r"))
             self.assertEqual(([self.ada.id], 1), (self.rooms.members("@r"), len(self.rooms)))
             self.assertIs(True, self.rooms.leave(client, "@r"))
@@ -87,7 +87,7 @@ class AppRoomsTests(SynchronousTestCase):
         for exclude, ada, bob in (
             ((), 1, 1),
             (self.ada, 0, 1),
-            (ActionConnection(self.ada, {}), 0, 1),
+            (Connection(self.ada, {}), 0, 1),
             (self.bob.id, 1, 0),
             ([self.ada, self.bob.id], 0, 0),
         ):
@@ -120,7 +120,7 @@ class AppRoomsTests(SynchronousTestCase):
             def callFromThread(self, call: Any, *arguments: Any) -> None:
                 calls.append((threading.get_ident(), call, arguments))
 
-        face = _ThreadConnection(ActionConnection(self.ada, {}), Reactor())
+        face = _ThreadConnection(Connection(self.ada, {}), Reactor())
         face.join("r")
         face.leave("r")
         self.assertEqual([("check", "r")], self.ada.owner.rooms.asked)

@@ -67,7 +67,7 @@ class DownloadTests(SynchronousTestCase):
 
     def test_each_part_allows_for_more_losses(self) -> None:
         download, content = self.make(), b"abcdefgh"
-        download.resume = lambda: True
+        download.resume_by(lambda: True)
         for place, byte in enumerate(content):
             for _ in range(MOST_FRUITLESS):
                 download.fail(GONE)
@@ -76,7 +76,7 @@ class DownloadTests(SynchronousTestCase):
         download.finish(3.0)
         self.assertEqual([content], self.call.results)
         download = self.make()
-        download.resume = lambda: True
+        download.resume_by(lambda: True)
         for _ in range(MOST_FRUITLESS + 1):
             self.assertEqual([], self.call.errors)
             download.fail(GONE)
@@ -84,13 +84,13 @@ class DownloadTests(SynchronousTestCase):
 
     def test_no_next_connection(self) -> None:
         download = self.make()
-        download.resume = lambda: False
+        download.resume_by(lambda: False)
         download.fail(GONE)
         self.assertEqual([GONE], self.call.errors)
 
     def test_other_errors_are_final(self) -> None:
         download = self.make()
-        download.resume = lambda: True
+        download.resume_by(lambda: True)
         download.fail(CallError("refused"))
         self.assertEqual(["refused"], list(map(str, self.call.errors)))
 

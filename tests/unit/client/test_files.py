@@ -268,7 +268,7 @@ class GivingUpTests(HeaderTestCase):
         """Loses a connection in the middle of a file, and goes on with other files."""
         call = self.party.ask_file("text")
         download, resumed = self.party.download, list[bool]()
-        download.resume = lambda: not resumed.append(True)  # type: ignore[func-returns-value]
+        download.resume_by(lambda: not resumed.append(True))  # type: ignore[func-returns-value]
         data = self.server.serve(self.party.protocol.take())
         self.party.feed(data[:-3])
         self.party.protocol.lose(ConnectionLost("gone"))
@@ -294,7 +294,7 @@ class GivingUpTests(HeaderTestCase):
         self.server = ModelServer(CONTENTS, offers_header=True)
         call = self.party.ask_file("text")
         download = self.party.download
-        download.resume = lambda: True
+        download.resume_by(lambda: True)
         self.party.feed(self.server.serve(self.party.protocol.take())[:-3])
         self.party.protocol.lose(ConnectionLost("gone"))
         self.party, self.server = Party(offers_header=False), ModelServer(CONTENTS)

@@ -291,7 +291,7 @@ class LinkTests(SynchronousTestCase):
         def send(protocol: Any) -> None:
             protocol.ask_file(download)
 
-        download.resume = lambda: link.submit_again(download, send)
+        download.resume_by(lambda: link.submit_again(download, send))
         link.submit(download, send)
         return call
 

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection.backlog import LINES_AT_ONCE, SLICE_SECONDS, Backlog
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.connection.rate_limit import RateLimit
 from actionhero_tcp.connection.state import ReadHold
 from tests.support import make_connection
@@ -24,7 +24,7 @@ class BacklogTests(SynchronousTestCase):
         self.halt_at: bytes | None = None
         self.seconds = 0.0
 
-    def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
+    def serve(self, connection: ConnectedClient, lines: Iterator[bytes]) -> None:
         """Serves lines as a router does, each in some time."""
         for line in lines:
             self.served.append(line)

@@ -1,250 +1,135 @@
-"""One client's state, and the face of it that actions get."""
+"""Tests of `actionhero_tcp.connection.connection`."""
 
 from __future__ import annotations
 
-import weakref
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection import connection
-from actionhero_tcp.errors import ClientError, UnserializableError
-from tests.support import PROPERTY, make_connection
+from actionhero_tcp.connection.connection import (
+    Connection,
+    JsonParams,
+    answer_in_parts,
+    parts_of,
+    reserve_slot,
+    state_of,
+)
+from actionhero_tcp.connection.files import FileReader
+from tests.support import make_connection
 
-KEYS = st.sampled_from(["a", "b", "ü", "☃", "action", "limit", "long key"])
 
+class ConnectionTests(SynchronousTestCase):
+    """`Connection`, what an action knows of its client."""
 
-class StateTests(SynchronousTestCase):
-    """What a connection knows of its client."""
+    def setUp(self) -> None:
+        self.client = make_connection()
+        self.params: dict[str, Any] = {"a": 1}
+        self.seen = Connection(self.client, self.params)
 
-    def test_ids_are_32_hex_digits(self) -> None:
-        self.assertRegex(make_connection().id, r"\A[0-9a-f]{32}\Z")
-
-    def test_ids_differ(self) -> None:
-        self.assertEqual(50, len({make_connection().id for _ in range(50)}))
-
-    def test_knows_when_it_connected_in_ms(self) -> None:
-        self.patch(connection.time, "time", lambda: 1346909099.6875)
-        self.assertEqual(1346909099687, make_connection().connected_at)
-
-    def test_starts_with_nothing(self) -> None:
-        client = make_connection()
+    def test_knows_what_the_connection_knows(self) -> None:
         self.assertEqual(
-            ({}, {}, {}, 0, set(), None),
-            (
-                client.params,
-                client.rooms,
-                client.attributes,
-                client.requests,
-                client.pending,
-                client.room,
-            ),
+            (self.client.id, self.client.connected_at, "127.0.0.1:4321"),
+            (self.seen.id, self.seen.connected_at, self.seen.remote_address),
         )
 
-    def test_is_not_halted_at_first(self) -> None:
-        self.assertFalse(make_connection().holds)
-
-    def test_shares_no_state(self) -> None:
-        one, other = make_connection(), make_connection()
-        one.params["a"] = "1"
-        one.attributes["a"] = 1
-        one.rooms["a"] = None
-        self.assertEqual(({}, {}, {}), (other.params, other.attributes, other.rooms))
-
     def test_shows_its_id_and_address(self) -> None:
-        client = make_connection()
-        self.assertEqual(f"<Connection {client.id} of 127.0.0.1:4321>", repr(client))
+        self.assertEqual(f"<Connection {self.client.id} of 127.0.0.1:4321>", repr(self.seen))
 
-    def test_can_be_referred_to_weakly(self) -> None:
-        client = make_connection()
-        self.assertIs(client, weakref.ref(client)())
+    def test_knows_the_params_of_the_request(self) -> None:
+        self.client.params["a"] = "sticky"
+        self.assertEqual({"a": 1}, self.seen.params)
+
+    def test_knows_the_room_of_the_moment(self) -> None:
+        self.assertEqual((None, ()), (self.seen.room, self.seen.rooms))
+        self.client.rooms.update(one=1, two=2)
+        self.client.room = "one"
+        self.assertEqual(("one", ("one", "two")), (self.seen.room, self.seen.rooms))
+
+    def test_enters_and_leaves_rooms_by_its_owner(self) -> None:
+        self.seen.join("one")
+        self.seen.leave("two")
+        self.assertEqual(
+            [("join", self.client, "one"), ("leave", self.client, "two")],
+            self.client.owner.rooms.asked,
+        )
+
+    def test_sets_the_connections_attributes(self) -> None:
+        self.seen.attributes["user"] = "ada"
+        self.assertEqual({"user": "ada"}, self.client.attributes)
+
+    def test_cannot_change_who_the_client_is(self) -> None:
+        for name in ("id", "connected_at", "remote_address", "room", "attributes"):
+            with self.assertRaises(AttributeError):
+                setattr(self.seen, name, "x")
 
     def test_takes_no_other_attributes(self) -> None:
         with self.assertRaises(AttributeError):
-            make_connection().unknown = 1  # type: ignore[attr-defined]
+            self.seen.user = "ada"  # type: ignore[attr-defined]
+
+    def test_sends_a_message(self) -> None:
+        self.seen.send({"a": 1})
+        self.assertEqual([b'{"a":1,"context":"api"}\r\n'], self.client.outbox.said)
+
+    def test_sends_a_file(self) -> None:
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
+        self.seen.send_file(reader)
+        self.assertEqual([reader], self.client.outbox.files)
+
+    def test_refuses_what_is_no_file(self) -> None:
+        for wrong in ("menu.txt", Path("menu.txt"), BytesIO(b"menu")):
+            with self.assertRaisesRegex(
+                TypeError, r"what api.files.open\(name\) returns, not from"
+            ):
+                self.seen.send_file(wrong)  # type: ignore[arg-type]
+        self.assertEqual([], self.client.outbox.files)
+
+    def test_closes(self) -> None:
+        self.seen.close()
+        self.assertEqual(["closed by the application"], self.client.owner.closed)
+
+    def test_sends_a_file_in_the_slot_that_was_reserved_for_it(self) -> None:
+        reader = FileReader(os.open(os.devnull, os.O_RDONLY), 0)
+        slot = Slot()
+        reserve_slot(self.seen, slot)  # type: ignore[arg-type]
+        self.seen.send_file(reader)
+        self.seen.send_file(reader)
+        self.assertEqual(([reader], [reader]), (slot.taken, self.client.outbox.files))
+
+    def test_knows_what_takes_its_answer_in_parts(self) -> None:
+        parts = object()
+        answer_in_parts(self.seen, parts)
+        self.assertIs(parts, parts_of(self.seen))
+
+    def test_stands_for_the_state_of_the_client(self) -> None:
+        self.assertIs(self.client, state_of(self.seen))
+        self.assertIs(self.client, state_of(self.client))
 
 
-class SendAndCloseTests(SynchronousTestCase):
-    """`Connection.send` and `Connection.close`."""
+class Slot:
+    """Stands for a `ResponseSlot`."""
 
-    def setUp(self) -> None:
-        self.client = make_connection()
+    def __init__(self) -> None:
+        self.is_free = True
+        self.taken: list[object] = []
 
-    def test_sends_with_the_context_api(self) -> None:
-        self.client.send({"a": "☃"})
-        self.assertEqual(['{"a":"☃","context":"api"}\r\n'.encode()], self.client.outbox.said)
-
-    def test_leaves_a_context(self) -> None:
-        self.client.send({"context": "mine"})
-        self.assertEqual([b'{"context":"mine"}\r\n'], self.client.outbox.said)
-
-    def test_refuses_what_is_no_json(self) -> None:
-        for value in (1j, float("inf"), {None: 1}, object()):
-            self.assertRaises(UnserializableError, self.client.send, {"a": value})
-        self.assertEqual([], self.client.outbox.said)
-
-    def test_closes_by_its_owner(self) -> None:
-        self.client.close()
-        self.client.close("quit")
-        self.assertEqual(["closed by the application", "quit"], self.client.owner.closed)
+    def take(self, part: object) -> None:
+        """See `ResponseSlot.take`."""
+        self.is_free = False
+        self.taken.append(part)
 
 
-class StickyParamsTests(SynchronousTestCase):
-    """The setting and forgetting of sticky params."""
+class JsonParamsTests(SynchronousTestCase):
+    """`JsonParams`: the params of a request that was read straight into its inputs."""
 
-    def setUp(self) -> None:
-        self.client = make_connection()
+    def test_are_read_from_the_line_when_somebody_looks(self) -> None:
+        line = b'{"action":"a","params":{"key":"value","offset":7}}'
+        params = JsonParams(line, {"key": "value"}, {"limit": 100})
+        seen = Connection(make_connection(), params)
+        self.assertEqual({"key": "value", "offset": 7, "limit": 100}, seen.params)
+        self.assertIs(seen.params, seen.params)
 
-    def set(self, key: str, value: str = "", count: int = 100, size: int = 10_000) -> None:
-        """Sets a param."""
-        self.client.set_param(key, value, count, size)
-
-    def refused(self, key: str, value: str, expected: str, **limits: int) -> None:
-        """Checks that a param cannot be set, and that nothing changed."""
-        before = list(self.client.params.items())
-        error = self.assertRaises(ClientError, self.set, key, value, **limits)
-        self.assertEqual(expected, error.text)
-        self.assertEqual(before, list(self.client.params.items()))
-
-    def test_sets(self) -> None:
-        self.set("a", "x = y ")
-        self.assertEqual({"a": "x = y "}, self.client.params)
-
-    def test_keeps_the_order_in_which_they_came(self) -> None:
-        for key in "bac":
-            self.set(key)
-        self.set("a", "again")
-        self.assertEqual(["b", "a", "c"], list(self.client.params))
-
-    def test_overwrites(self) -> None:
-        self.set("a", "1")
-        self.set("a", "2")
-        self.assertEqual({"a": "2"}, self.client.params)
-
-    def test_deletes(self) -> None:
-        self.set("a")
-        self.set("b")
-        self.client.delete_param("a")
-        self.assertEqual({"b": ""}, self.client.params)
-
-    def test_deletes_what_is_not_there(self) -> None:
-        self.client.delete_param("a")
-        self.assertEqual({}, self.client.params)
-
-    def test_deletes_all(self) -> None:
-        self.set("a")
-        self.set("b")
-        self.client.delete_params()
-        self.assertEqual({}, self.client.params)
-
-    def test_holds_as_many_as_are_allowed(self) -> None:
-        for key in "abc":
-            self.set(key, count=3)
-        self.refused("d", "", "a connection can hold at most 3 params", count=3)
-
-    def test_a_full_connection_can_overwrite(self) -> None:
-        for key in "abc":
-            self.set(key, count=3)
-        self.set("b", "new", count=3)
-        self.assertEqual("new", self.client.params["b"])
-
-    def test_a_full_connection_has_room_again(self) -> None:
-        for key in "abc":
-            self.set(key, count=3)
-        self.client.delete_param("a")
-        self.set("d", count=3)
-        self.assertEqual(["b", "c", "d"], list(self.client.params))
-
-    def test_action_limit_and_offset_do_not_count(self) -> None:
-        for key in ("action", "a", "limit", "b", "offset", "c"):
-            self.set(key, count=3)
-        self.refused("d", "", "a connection can hold at most 3 params", count=3)
-
-    def test_a_full_connection_takes_action_limit_and_offset(self) -> None:
-        for key in ("a", "b", "c", "action", "limit", "offset"):
-            self.set(key, count=3)
-        self.assertEqual(6, len(self.client.params))
-
-    def test_holds_as_many_bytes_as_are_allowed(self) -> None:
-        self.set("key", "x" * 7, size=10)
-        self.assertEqual("x" * 7, self.client.params["key"])
-
-    def test_holds_no_byte_more(self) -> None:
-        text = "the params of a connection can take at most 10 bytes"
-        self.refused("key", "x" * 8, text, size=10)
-        self.set("a", "x" * 5, size=10)
-        self.refused("b", "x" * 4, text, size=10)
-        self.set("b", "x" * 3, size=10)
-
-    def test_counts_bytes_not_characters(self) -> None:
-        text = "the params of a connection can take at most 10 bytes"
-        self.refused("ü", "☃☃☃", text, size=10)
-        self.refused("☃☃", "ab☃", text, size=10)
-        self.set("ü", "a☃☃b", size=10)
-        self.refused("x", "", text, size=10)
-
-    def test_what_is_overwritten_counts_no_more(self) -> None:
-        for _ in range(100):
-            self.set("key", "x" * 7, size=10)
-            self.set("key", "y", size=10)
-        self.set("b", "x" * 5, size=10)
-        self.refused("c", "", "the params of a connection can take at most 10 bytes", size=10)
-
-    def test_what_is_deleted_counts_no_more(self) -> None:
-        for _ in range(100):
-            self.set("key", "x" * 7, size=10)
-            self.client.delete_param("key")
-        for _ in range(100):
-            self.set("key", "x" * 7, size=10)
-            self.client.delete_params()
-        self.set("key", "x" * 7, size=10)
-        self.refused("b", "x", "the params of a connection can take at most 10 bytes", size=10)
-
-    def test_a_refused_param_counts_for_nothing(self) -> None:
-        text = "the params of a connection can take at most 10 bytes"
-        for _ in range(3):
-            self.refused("key", "x" * 8, text, size=10)
-        self.set("key", "x" * 7, size=10)
-
-    def test_action_limit_and_offset_count_for_their_bytes(self) -> None:
-        text = "the params of a connection can take at most 10 bytes"
-        self.refused("action", "hello", text, size=10)
-        self.set("action", "hell", size=10)
-
-    def test_numbers_among_them_do_no_harm(self) -> None:
-        self.client.params["limit"] = 100
-        self.set("key", "x" * 30, size=40)
-        self.refused(
-            "key", "x" * 50, "the params of a connection can take at most 40 bytes", size=40
-        )
-
-    @PROPERTY
-    @given(
-        st.lists(
-            st.tuples(KEYS, st.none() | st.text(max_size=12)) | st.tuples(st.none(), st.none()),
-            max_size=30,
-        )
-    )
-    def test_refuses_only_what_is_too_much(
-        self, steps: list[tuple[str | None, str | None]]
-    ) -> None:
-        self.setUp()
-        model: dict[str, str] = {}
-        for key, value in steps:
-            if key is None:
-                self.client.delete_params()
-                model.clear()
-            elif value is None:
-                self.client.delete_param(key)
-                model.pop(key, None)
-            else:
-                changed = {**model, key: value}
-                counted = len(changed.keys() - {"action", "limit", "offset"})
-                size = sum(len((k + v).encode()) for k, v in changed.items())
-                if counted > 3 or size > 30:
-                    self.assertRaises(ClientError, self.set, key, value, 3, 30)
-                else:
-                    self.set(key, value, 3, 30)
-                    model = changed
-            self.assertEqual(list(model.items()), list(self.client.params.items()))
+    def test_a_line_may_have_no_params(self) -> None:
+        self.assertEqual({"limit": 1}, JsonParams(b'{"action":"a"}', {}, {"limit": 1}).read())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from actionhero_tcp.connection.action_connection import JsonParams
+from actionhero_tcp.connection.connection import JsonParams
 from actionhero_tcp.dispatch.dialect import Response
 from actionhero_tcp.dispatch.request import Request
 from actionhero_tcp.errors import ClientError, LimitError, UnknownActionError

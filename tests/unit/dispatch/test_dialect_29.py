@@ -129,7 +129,15 @@ class Dialect29Tests(RouterTestCase):
             ],
         )
         self.assertRegex(details["id"], UUID)
+        self.assertEqual(details["fingerprint"], details["id"])
         self.assertEqual((details["totalActions"], details["rooms"]), (1, []))
+
+    def test_each_line_that_is_no_verb_counts_as_an_action(self) -> None:
+        self.start(echo, values={**DIALECT, ("limits", "max_json_depth"): 8})
+        deep = "[" * 9 + "]" * 9
+        for line in ("echo", '{"action":"echo"}', f'{{"params":{deep}}}', '{"params":', "nope"):
+            self.ask(line)
+        self.assertEqual(self.ask("detailsView")["data"]["totalActions"], 5)
 
     def test_rooms(self) -> None:
         self.assertEqual(self.error("roomAdd nope"), "room does not exist")

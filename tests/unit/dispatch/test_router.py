@@ -6,12 +6,12 @@ import dataclasses
 import os
 from typing import Any
 
-from actionhero_tcp import ActionConnection, ActionError
+from actionhero_tcp import ActionError, Connection
 from actionhero_tcp.app.loader import Loaded
 from tests.support.routing import SERVER_ERROR, RouterTestCase, Waiting, echo
 
 
-def need(api: Any, connection: ActionConnection, *, first: str, second: int) -> dict[str, object]:
+def need(api: Any, connection: Connection, *, first: str, second: int) -> dict[str, object]:
     """Needs two params."""
     return {"first": first, "second": second}
 
@@ -68,10 +68,10 @@ class ErrorTests(RouterTestCase):
     """Each error of the protocol's table."""
 
     def setUp(self) -> None:
-        def teapot(api: Any, connection: ActionConnection) -> None:
+        def teapot(api: Any, connection: Connection) -> None:
             raise ActionError("I am a teapot", {"code": 418, "messageCount": 99, "error": "no"})
 
-        def unsendable(api: Any, connection: ActionConnection) -> None:
+        def unsendable(api: Any, connection: Connection) -> None:
             raise ActionError("text", {"field": object()})
 
         self.start(echo, need, teapot, unsendable)

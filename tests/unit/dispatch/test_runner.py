@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
-from actionhero_tcp import NO_RESPONSE, ActionConnection, ActionError, CacheError
+from actionhero_tcp import NO_RESPONSE, ActionError, CacheError, Connection
 from tests.support.routing import SERVER_ERROR, RouterTestCase, Waiting, echo
 
 
@@ -204,7 +204,7 @@ class FailureTests(RouterTestCase):
         def now(api: Any, connection: Any, *, password: str) -> None:
             raise KeyError(password)
 
-        async def later(api: Any, connection: ActionConnection, *, password: str) -> None:
+        async def later(api: Any, connection: Connection, *, password: str) -> None:
             await succeed(None)
             raise ValueError(f"not {connection.params['password']}")
 
@@ -263,7 +263,7 @@ class ResultTests(RouterTestCase):
         self.assertEqual(3, self.client.ask("paramsView")["messageCount"])
 
     def test_an_action_can_speak_beside_its_response(self) -> None:
-        def speak(api: Any, connection: ActionConnection) -> None:
+        def speak(api: Any, connection: Connection) -> None:
             connection.send({"hello": 1})
 
         self.start(speak)

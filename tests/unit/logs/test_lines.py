@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.logs.lines import FORMS, MAX_PARAMS_CHARACTERS, UNSHOWN, Form, as_json, stamp
 from tests.support import PROPERTY, make_account, make_connection
 
@@ -205,7 +205,7 @@ class JsonFormTests(FormTestCase):
         self.assertNotIn("params", line)
 
     def test_the_address_of_a_client_cannot_forge_fields(self) -> None:
-        self.client = Connection(
+        self.client = ConnectedClient(
             self.client.outbox, self.client.owner, 'unix:/a","event":"forged', make_account()
         )
         self.client.id = "ab" * 16

@@ -363,7 +363,7 @@ class SelectionTests(LogTestCase):
         log = self.make()
         numbers: list[str] = []
         for kept in (True, "errors", 0.5, True):
-            log.selection = selection(kept, 0.5)
+            log.select(selection(kept, 0.5))
             log.answered(self.client, len(numbers), ["verb", "verb"], NOW, NOW)
             log.flush()
             numbers.append(str(self.written().count("\n")))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import twisted.internet.reactor
 from twisted.internet import asyncioreactor
+from twisted.internet.protocol import ClientFactory, ServerFactory
+from twisted.internet.ssl import CertificateOptions
 from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -51,6 +54,20 @@ class EmbeddedReactorTests(SynchronousTestCase):
             self.assertFalse(never.active())
             self.assertIsNot(reactor, other := acquire(loop))
             release(other)
+
+        asyncio.run(main())
+
+    def test_tls_keeps_its_time_beside_the_reactor_of_the_program(self) -> None:
+        async def main() -> None:
+            reactor = acquire(asyncio.get_running_loop())
+            made: list[Any] = []
+            self.patch(reactor, "listenTCP", lambda port, factory, *rest: made.append(factory))
+            self.patch(reactor, "connectTCP", lambda host, port, tls, *rest: made.append(tls))
+            options = CertificateOptions()
+            reactor.listenSSL(0, ServerFactory(), options)
+            reactor.connectSSL("127.0.0.1", 1, ClientFactory(), options)
+            self.assertEqual([reactor, reactor], [each._clock for each in made])
+            release(reactor)
 
         asyncio.run(main())
 

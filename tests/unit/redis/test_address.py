@@ -110,6 +110,22 @@ class AddressTests(SynchronousTestCase):
             error = self.assertRaises(StartError, RedisAddress.parse, f"redis+sentinel://{part}")
             self.assertIn("redis.url", str(error))
 
+    def test_a_cluster(self) -> None:
+        for scheme, is_secure in (("redis", False), ("rediss", True)):
+            url = f"{scheme}+cluster://u:s@cret@a.example,[::1]:7000"
+            address = RedisAddress.parse(url)
+            self.assertEqual((("a.example", 6379), ("::1", 7000)), address.cluster)
+            self.assertEqual((True, is_secure), (address.is_cluster, address.is_secure))
+            self.assertEqual([("AUTH", "u", "s@cret")], address.login)
+            self.assertEqual(f"{scheme}+cluster://a.example:6379,[::1]:7000", str(address))
+            node = address.at("::1", 7001)
+            self.assertEqual(("::1", 7001, True), (node.host, node.port, node.is_cluster))
+            self.assertEqual(f"{scheme}://[::1]:7001/0", str(node))
+        for part in ("", "a,", "a:x", "a/1", "a?db=1"):
+            error = self.assertRaises(StartError, RedisAddress.parse, f"redis+cluster://{part}")
+            self.assertIn("redis.url", str(error))
+        RedisAddress.parse("redis+cluster://a?db=0")
+
     def test_it_is_shown_without_user_and_password(self) -> None:
         for url, shown in (
             ("redis://u:secret@h:7000/3", "redis://h:7000/3"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.redis import broker, roster
 from actionhero_tcp.rooms.rooms import ENTERED, LEFT
 from tests.support import PROPERTY, make_connection, make_live
@@ -51,7 +51,7 @@ class BusTestCase(SynchronousTestCase):
         self.redis.execute(self.a.link, [b"PUBLISH", self.channel(room), message])
         settle(*self.nodes)
 
-    def assert_members(self, room: str, *clients: Connection) -> None:
+    def assert_members(self, room: str, *clients: ConnectedClient) -> None:
         """Every process with members of a room knows of exactly these."""
         expected = sorted(client.id for client in clients)
         for node in self.nodes:
@@ -222,7 +222,12 @@ class ConversationTests(BusTestCase):
         clients = [(node, node.client("r", "s")) for node in self.nodes for _ in range(3)]
         self.agree()
         self.assertLessEqual(
-            {KEYS.clients.encode(), self.key("r"), KEYS.held("a.1").encode()}, self.redis.keys
+            {
+                KEYS.clients(KEYS.parts[0]).encode(),
+                self.key("r"),
+                KEYS.held(KEYS.parts[0], "a.1").encode(),
+            },
+            self.redis.keys,
         )
         # Whoever dies now, all goes by itself.
         self.assertEqual(self.redis.keys, self.redis.expiring)
@@ -292,7 +297,7 @@ class PendingTests(BusTestCase):
         self.assertEqual([ENTERED, "hi and bye", LEFT], heard(self.bob))
         self.assert_members("r", self.bob)
         self.assertEqual(set(), self.a.link.channels)
-        self.assertNotIn(KEYS.held("a.1").encode(), self.redis.keys)
+        self.assertNotIn(KEYS.held(KEYS.parts[0], "a.1").encode(), self.redis.keys)
 
     def test_one_who_comes_again_before_the_last_subscription_has_ended(self) -> None:
         ada = self.a.client("r")
@@ -447,7 +452,7 @@ class PendingTests(BusTestCase):
 class SnapshotTests(BusTestCase):
     """The list of a room's members, and what is heard around it."""
 
-    def join_until_list_is_asked_for(self) -> Connection:
+    def join_until_list_is_asked_for(self) -> ConnectedClient:
         """A client of the first process whose room's list has been asked for, but not read."""
         ada = self.a.client("r")
         self.a.run("commands", "commands replies")
@@ -752,12 +757,30 @@ class DroppedTests(BusTestCase):
         self.agree()
         self.assertEqual(["before", "while", "after"], heard(self.ada))
 
-    def test_keys_of_rooms_are_refreshed(self) -> None:
+    def test_keys_are_refreshed_and_those_that_were_written_meanwhile(self) -> None:
+        bus = self.a.bus
+        bus.refresh([])
+        self.a.soon.run()
+        self.agree()
+        (part,) = KEYS.parts
+        own = [KEYS.clients(part), KEYS.held(part, "a.1")]
+        self.assertEqual([KEYS.room("r"), *own], bus.expiring)
         self.redis.expiring.clear()
-        self.a.bus.refresh(["r"])
+        bus.refresh([KEYS.room("r")])
         self.a.soon.run()
         self.agree()
         self.assertEqual({self.key("r")}, self.redis.expiring)
+        dora = self.a.client("r")
+        self.agree()
+        for _ in range(2):
+            self.assertEqual({self.key("r"), *map(str.encode, own)}, self.redis.expiring)
+            # Redis has forgotten them, and they are written again before the next refresh.
+            self.redis.expiring.clear()
+            self.a.leave(dora, "r")
+            self.a.join(dora, "r")
+            bus.refresh([])
+            self.a.soon.run()
+            self.agree()
 
 
 class World:
@@ -781,7 +804,7 @@ class World:
         for node in self.nodes:
             node.begin()
         settle(*self.nodes)
-        self.clients: list[tuple[Node, Connection]] = []
+        self.clients: list[tuple[Node, ConnectedClient]] = []
         self.said: dict[tuple[str, str], list[str]] = defaultdict(list)
         self.expected: dict[tuple[str, str, str], list[str]] = defaultdict(list)
         self.moved: set[str] = set()
@@ -801,7 +824,7 @@ class World:
             node, client = self.chance.choice(self.clients)
             self.do(node, client, self.chance.choice("rs"), f"{number}", what == 4)
 
-    def do(self, node: Node, client: Connection, room: str, message: str, leave: bool) -> None:
+    def do(self, node: Node, client: ConnectedClient, room: str, message: str, leave: bool) -> None:
         """A client does something in a room."""
         if room not in client.rooms:
             node.join(client, room)
@@ -856,7 +879,7 @@ class AnyOrderTests(SynchronousTestCase):
         for _, client in world.clients:
             self.check(world, client)
 
-    def check(self, world: World, client: Connection) -> None:
+    def check(self, world: World, client: ConnectedClient) -> None:
         """A client has heard what it had to, each once and in order."""
         got: dict[tuple[str, str], list[str]] = defaultdict(list)
         for message in client.outbox.heard:  # type: ignore[attr-defined]

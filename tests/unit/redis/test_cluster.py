@@ -18,6 +18,7 @@ from actionhero_tcp.redis.protocol import RedisError
 from actionhero_tcp.stats import Stats
 
 KEYS = Keys("test:")
+PART = KEYS.parts[0]
 
 
 class Reconnector:
@@ -81,7 +82,7 @@ class Bus:
         self.refreshed: list[str] = []
 
     @property
-    def rooms(self) -> list[str]:
+    def expiring(self) -> list[str]:
         return list(self.names)
 
     def begin(self, node: str) -> None:
@@ -98,8 +99,8 @@ class Bus:
         self.nodes -= set(gone)
         self.told.append(f"drop {' '.join(gone)}")
 
-    def refresh(self, rooms: list[str]) -> None:
-        self.refreshed += rooms
+    def refresh(self, keys: list[str]) -> None:
+        self.refreshed += keys
 
     def is_own(self, message: bytes) -> bool:
         return message.startswith(b'["me.')
@@ -143,10 +144,9 @@ class ClusterTestCase(SynchronousTestCase):
     def beat(self) -> tuple[Any, ...]:
         """The heartbeat that has just been sent; its id, process, requests, whether it is new."""
         (command, self.reply) = self.link.calls.pop()
-        self.assertEqual(("EVAL", module._BEAT, 4), command[:3])
+        self.assertEqual(("EVAL", module._BEAT, 2, KEYS.nodes, KEYS.requests), command[:5])
         self.assertEqual([], self.link.calls)
-        self.assertEqual(KEYS.held(command[7]), command[6])
-        return (command[7], command[9], command[10], command[11])
+        return (command[5], command[7], command[8], command[9])
 
     def told(
         self, *alive: str, known: int = 1, requests: int = 0, dead: tuple[str, ...] = ()
@@ -174,10 +174,16 @@ class ClusterTestCase(SynchronousTestCase):
         """The nodes that were cleared since the last call."""
         calls, self.link.calls[:] = self.link.calls[:], []
         for command, reply in calls:
-            self.assertEqual(("EVAL", module._CLEAR, 3), command[:3])
-            self.assertEqual(KEYS.held(command[6]), command[3])
+            self.assertEqual(("EVAL", module._CLEAR, 2), command[:3])
+            self.assertEqual(KEYS.held(PART, command[5]), command[3])
             reply.callback(0)
-        return [command[6] for command, _ in calls]
+        cleared = [command[5] for command, _ in calls]
+        calls, self.link.calls[:] = self.link.calls[:], []
+        for command, reply in calls:
+            self.assertEqual(("EVAL", module._REMOVE, 2), command[:3])
+            reply.callback(None)
+        self.assertEqual(cleared, [command[5] for command, _ in calls])
+        return cleared
 
 
 class JoiningTests(ClusterTestCase):
@@ -250,10 +256,14 @@ class JoiningTests(ClusterTestCase):
         left = self.node.leave()
         self.assertEqual("flush", self.bus.told[-1])
         ((command, reply),) = self.link.calls
-        # Of one that goes in order only the sum of its requests is kept.
-        self.assertEqual(("me.1", "me", 0), (command[6], command[7], command[11]))
+        # Of one that goes in order only the sum of its requests is kept, at last.
+        self.assertEqual((module._CLEAR, KEYS.held(PART, "me.1")), (command[1], command[3]))
         self.assertFalse(self.link.stopped)
         reply.callback(3)
+        command, reply = self.link.calls[-1]
+        self.assertEqual((module._REMOVE, "me.1", "me", 0), (command[1], *command[5:]))
+        self.assertFalse(self.link.stopped)
+        reply.callback(None)
         self.successResultOf(left)
         self.assertTrue(self.link.stopped)
         self.assertEqual([], self.clock.getDelayedCalls())
@@ -464,8 +474,8 @@ class DeadTests(ClusterTestCase):
         self.bus.names = [f"r{number}" for number in range(5000)]
         for _ in range(int(module.EXPIRY_SECONDS / 2 / BEAT_SECONDS)):
             self.next_beat("me.1")
-        self.assertEqual(set(self.bus.rooms), set(self.bus.refreshed))
-        self.assertLess(len(self.bus.refreshed), 4 * len(self.bus.rooms))
+        self.assertEqual(set(self.bus.names), set(self.bus.refreshed))
+        self.assertLess(len(self.bus.refreshed), 4 * len(self.bus.names))
 
 
 class MessageTests(ClusterTestCase):
@@ -476,7 +486,7 @@ class MessageTests(ClusterTestCase):
         for number in (1, 2):
             self.node.send("0f", b'{"n":%d}\r\n' % number)
         for command, reply in self.link.calls:
-            self.assertEqual(("HGET", KEYS.clients, "0f"), command)
+            self.assertEqual(("HGET", KEYS.clients(PART), "0f"), command)
             reply.callback(b"b.3")
         self.assertEqual(
             [("PUBLISH", KEYS.node("b"), b'0f\n{"n":%d}\r\n' % number) for number in (1, 2)],

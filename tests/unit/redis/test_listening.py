@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from tests.support import make_connection
 from tests.support.redis_model import heard
 from tests.unit.redis.test_broker import BusTestCase
@@ -11,7 +11,7 @@ from tests.unit.redis.test_broker import BusTestCase
 class ListeningTests(BusTestCase):
     """A client that listens on one node to a room whose members are on the other."""
 
-    def listen(self) -> Connection:
+    def listen(self) -> ConnectedClient:
         """A client of the first process that listens, and is in no room."""
         ear = make_connection()
         with self.a.write_batch:
@@ -19,7 +19,7 @@ class ListeningTests(BusTestCase):
         self.agree()
         return ear
 
-    def say(self, speaker: Connection, message: str) -> None:
+    def say(self, speaker: ConnectedClient, message: str) -> None:
         self.b.say(speaker, "r", message)
         self.agree()
 

@@ -109,7 +109,7 @@ class PipelineTests(ProtocolTestCase):
         self.protocol.dataReceived(b":1\r\n-OOM full\r\n")
         self.assertEqual([], done)
         self.protocol.dataReceived(b"-NOPERM no\r\n$1\r\nx\r\n")
-        self.assertEqual([["OOM full", "NOPERM no"]], done)
+        self.assertEqual([{1: "OOM full", 2: "NOPERM no"}], done)
         self.assertEqual(b"x", self.successResultOf(call))
 
     def test_whatever_is_pending_fails_with_the_connection(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.config.settings import LiveSettings
-from actionhero_tcp.connection.action_connection import ActionConnection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.connection.connection import Connection
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import ClientError, UnserializableError
@@ -86,7 +86,7 @@ class RoomsTestCase(SynchronousTestCase):
         self.ada, self.bob, self.cleo = (make_connection() for _ in range(3))
         self.patch(rooms.time, "time", lambda: 1352686207.0625)
 
-    def join(self, room: str, *clients: Connection) -> None:
+    def join(self, room: str, *clients: ConnectedClient) -> None:
         """Has clients join a room, and forget what they heard."""
         for client in clients:
             self.rooms.join(client, room)
@@ -97,7 +97,7 @@ class RoomsTestCase(SynchronousTestCase):
         for client in (self.ada, self.bob, self.cleo):
             client.outbox.said.clear()
 
-    def heard(self, client: Connection) -> list[Any]:
+    def heard(self, client: ConnectedClient) -> list[Any]:
         """The messages that a client heard."""
         self.assertEqual([], client.outbox.sent)
         return [message["message"] for message in client.outbox.heard]
@@ -220,7 +220,7 @@ class MembershipTests(RoomsTestCase):
 class AnnouncingTests(RoomsTestCase):
     """What members hear of who comes and goes."""
 
-    def announced(self, client: Connection, text: bytes) -> bytes:
+    def announced(self, client: ConnectedClient, text: bytes) -> bytes:
         """The line that tells of a client."""
         return (
             b'{"message":"%b","room":"r","from":"%b","context":"user","sentAt":1352686207062}\r\n'
@@ -599,12 +599,12 @@ class BroadcastTests(RoomsTestCase):
         self.assertEqual(([], [1]), (self.heard(self.ada), self.heard(self.bob)))
 
 
-class ActionConnectionTests(RoomsTestCase):
+class ConnectionTests(RoomsTestCase):
     """What actions and hooks have: the face of a connection."""
 
     def test_it_joins_and_leaves_as_its_client(self) -> None:
         self.join("r", self.ada)
-        face = ActionConnection(self.bob, {})
+        face = Connection(self.bob, {})
         self.rooms.join(face, "r")
         self.rooms.join(face, "r")
         self.rooms.join(face, "s")
@@ -619,7 +619,7 @@ class ActionConnectionTests(RoomsTestCase):
     def test_one_that_is_gone_joins_no_room(self) -> None:
         self.join("r", self.ada)
         self.rooms.remove(self.ada)
-        self.rooms.join(ActionConnection(self.ada, {}), "r")
+        self.rooms.join(Connection(self.ada, {}), "r")
         self.assertEqual((0, {}), (len(self.rooms), self.ada.rooms))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.testing import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from actionhero_tcp.connection.connection import Connection
+from actionhero_tcp.connection.connected_client import ConnectedClient
 from actionhero_tcp.connection.fair_queue import FairQueue
 from actionhero_tcp.connection.state import ReadHold
 from actionhero_tcp.connection.write_batch import WriteBatch
@@ -27,7 +27,7 @@ class Router:
         self.holds_at: bytes | None = None
         self.seconds = 0.0
 
-    def serve(self, connection: Connection, lines: Iterator[bytes]) -> None:
+    def serve(self, connection: ConnectedClient, lines: Iterator[bytes]) -> None:
         for line in lines:
             self.served.append(line)
             self.clock.advance(self.seconds)

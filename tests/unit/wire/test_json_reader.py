@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 from hypothesis import given
@@ -218,3 +219,39 @@ class LoadsTests(SynchronousTestCase):
         if levels:
             error = self.assertRaises(ClientError, json_reader.loads, text, levels - 1)
             self.assertIn(f"deeper than {levels - 1} levels", error.text)
+
+
+class CollectorTests(SynchronousTestCase):
+    """Python's collector does not look through what a long text is made into."""
+
+    def setUp(self) -> None:
+        self.collections = 0
+        gc.callbacks.append(self.collected)
+        self.addCleanup(gc.callbacks.remove, self.collected)
+        self.addCleanup(gc.enable)
+
+    def collected(self, phase: str, _: object) -> None:
+        self.collections += phase == "start"
+
+    def test_it_rests_while_a_long_text_is_read(self) -> None:
+        texts = [f"[{','.join(['[]'] * count)}]" for count in (20_000, 40_000)]
+        gc.collect()
+        seen = []
+        for text in texts:
+            self.collections = 0
+            value = json_reader.loads(text, 64)
+            seen.append(self.collections)
+            del value
+        # There may be one before it or behind it.
+        self.assertLessEqual(max(seen), 2)
+        self.assertTrue(gc.isenabled())
+
+    def test_it_goes_on_after_an_error(self) -> None:
+        text = "[" + "[]," * json_reader.LONG_TEXT
+        self.assertRaises(ClientError, json_reader.loads, text, 64)
+        self.assertTrue(gc.isenabled())
+
+    def test_one_that_is_switched_off_stays_so(self) -> None:
+        gc.disable()
+        json_reader.loads("[" + "1," * json_reader.LONG_TEXT + "1]", 64)
+        self.assertFalse(gc.isenabled())

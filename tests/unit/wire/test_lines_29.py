@@ -68,6 +68,17 @@ class SplitterTests(SynchronousTestCase):
         lines = splitter.feed(b"a\r\nb\rc\n\rd")
         self.assertEqual([line for line in lines if line], [b"a", b"b", b"c"])
 
+    @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"bc"])), st.integers(1, 5))
+    @PROPERTY
+    def test_carriage_returns_end_lines_wherever_the_bytes_are_cut(
+        self, parts: list[bytes], size: int
+    ) -> None:
+        data = b"".join(parts) + b"\n"
+        splitter = lines_29.profile_29().splitter(100)
+        chunks = [data[start : start + size] for start in range(0, len(data), size)]
+        found = [line for chunk in chunks for line in splitter.feed(chunk)]
+        self.assertEqual(found, data.replace(b"\r", b"\n").split(b"\n")[:-1])
+
     @given(st.lists(PART, max_size=12), st.integers(1, 8))
     @PROPERTY
     def test_a_delimiter_is_found_wherever_the_bytes_are_cut(
