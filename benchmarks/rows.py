@@ -40,6 +40,7 @@ DIALECT_TARGET = 1.1
 TLS_TARGETS = (1.0, 0.6)
 FAN_OUT_TARGETS = (0.9, 0.45)
 ACROSS_TARGET = 0.5
+SPEAKER_TARGET = 1.3
 ACROSS_LISTENERS = (1, simulation.MANY)
 ACROSS_ROUNDS = 9
 """More than elsewhere: three processes share a core, and what disturbs one disturbs all."""
@@ -259,18 +260,40 @@ def across_nodes(
     return load.run(redis.pid, "across", *ports, *arguments, others=pids)
 
 
+def across_nats(pair: list[servers.Server], listeners: int, outstanding: int) -> Result:
+    """One speaker at one nats-server to many listeners at another of its cluster."""
+    speakers, hearers = pair
+    line = f"PUB room {SAID_BYTES}\r\n{'x' * SAID_BYTES}\r"
+    # The reply to SUB is one line, and so is that to PUB, which the speaker drops.
+    arguments = (listeners, outstanding, load.SECONDS, 1, 2, "SUB room 1", line)
+    ports = (speakers.port, hearers.port)
+    return load.run(speakers.pid, "across", *ports, *arguments, others=[hearers.pid])
+
+
+def say_alone(server: servers.Server, outstanding: int) -> Result:
+    """One speaker whom nobody hears, at a server without Redis."""
+    arguments = (server.port, 0, 1, outstanding, load.SECONDS, 1, "say " + "x" * 20)
+    return load.run(server.pid, "requests", *arguments)
+
+
 def cluster() -> Iterator[Row]:
-    """What is said on one node and heard on another, to Redis pub/sub."""
+    """What is said on one node and heard on another, to Redis pub/sub and NATS."""
     pairs: dict[tuple[int, int], list[tuple[Result, Result]]] = {}
+    others: dict[tuple[int, int], list[tuple[float, float]]] = {}
     with (
         servers.redis() as alone,
+        servers.nats_pair() as pair,
+        servers.ours("--no-log-requests", "--announce-limit=0") as single,
         servers.redis() as joining,
         servers.nodes(3, joining, "--announce-limit=0") as nodes,
     ):
         for _ in range(ACROSS_ROUNDS):
             for key in itertools.product(ACROSS_LISTENERS, OUTSTANDING):
-                bare = across_redis(alone, *key)
-                pairs.setdefault(key, []).append((across_nodes(joining, nodes, *key), bare))
+                bare, joined = across_redis(alone, *key), across_nodes(joining, nodes, *key)
+                pairs.setdefault(key, []).append((joined, bare))
+                say = say_alone(single, key[1]).cpu
+                to_nats = joined.rate / across_nats(pair, *key).rate
+                others.setdefault(key, []).append((to_nats, (joined.others[0] - bare.cpu) / say))
         measured = [costs(pairs, outstanding) for outstanding in OUTSTANDING]
         simulated = list(simulate(joining, nodes, measured))
     for (listeners, outstanding), both in pairs.items():
@@ -280,6 +303,12 @@ def cluster() -> Iterator[Row]:
         yield at_least("across nodes, to Redis", label, ratio, ACROSS_TARGET, ours)
         ratio = statistics.median(one.p50 / bare.p50 for one, bare in both)
         yield at_most("p50 across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)
+        ratio = statistics.median(each for each, _ in others[listeners, outstanding])
+        yield at_least("across nodes, to NATS", label, ratio, ACROSS_TARGET, ours)
+        if listeners == 1:
+            ratio = statistics.median(each for _, each in others[listeners, outstanding])
+            name = f"CPU of the speaker's node without that of Redis: {label}"
+            yield at_most("across nodes, to say alone", name, ratio, SPEAKER_TARGET)
         ratio = statistics.median(max(one.cpu, *one.others) / bare.cpu for one, bare in both)
         label = f"CPU of the busiest process: {label}"
         yield at_most("across nodes, to Redis", label, ratio, 1 / ACROSS_TARGET)

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tools.system_packages import need
+from tools.system_packages import need, which
 
 from .load import SERVER_CORE
 
@@ -169,6 +169,22 @@ def peer() -> Iterator[Server]:
     command = [sys.executable, str(HERE / "peers" / "lines.py"), str(port)]
     with TemporaryDirectory() as folder, _process(port, command, folder) as server:
         yield server
+
+
+@contextmanager
+def nats_pair() -> Iterator[list[Server]]:
+    """Two nats-servers that are one cluster."""
+    need("nats-server")
+    ports, routes = [free_port(), free_port()], [free_port(), free_port()]
+    with ExitStack() as stack:
+        pair = []
+        for port, own, other in zip(ports, routes, reversed(routes), strict=True):
+            command = [which("nats-server"), "-a", "127.0.0.1", "-p", str(port)]
+            command += ["-cluster", f"nats://127.0.0.1:{own}", "--cluster_name", "benchmark"]
+            command += ["-routes", f"nats://127.0.0.1:{other}"]
+            folder = stack.enter_context(TemporaryDirectory())
+            pair.append(stack.enter_context(_process(port, command, folder)))
+        yield pair
 
 
 @contextmanager

@@ -61,10 +61,13 @@ def load(folder: str, package: str = PACKAGE) -> Loaded:
     root = Path(folder).resolve()
     with _loading:
         make_package(package, root)
-        return combine(
-            definitions(import_file(path, module_name(path, root, package)))
-            for path in action_files(root)
-        )
+        return _load_files(root, root, package)
+
+
+def _load_files(folder: Path, root: Path, package: str) -> Loaded:
+    """Loads the files of a folder that is the package's, or below it."""
+    names = ((path, module_name(path, root, package)) for path in action_files(folder))
+    return combine(definitions(import_file(path, name)) for path, name in names)
 
 
 def definitions(module: types.ModuleType) -> Loaded:
@@ -118,14 +121,15 @@ def load_builtin(folder: str, names: Collection[str]) -> Loaded:
 
     Args:
         folder: Where they lie. Each subfolder ``_of_NAME`` holds those for a generation of
-            actionHero's clients.
+            actionHero's clients, and may import what the folder shares.
         names: The names of those to load.
     """
-    loaded = load(folder, BUILTIN_PACKAGE)
-    stand_ins = {}
-    for path in sorted(Path(folder).glob("_of_*")):
-        found = load(str(path), f"{BUILTIN_PACKAGE}{path.name}")
-        stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
+    root, stand_ins = Path(folder).resolve(), {}
+    with _loading:
+        loaded = load(folder, BUILTIN_PACKAGE)
+        for path in sorted(root.glob("_of_*")):
+            found = _load_files(path, root, BUILTIN_PACKAGE)
+            stand_ins[path.name.removeprefix("_of_")] = _chosen(found.actions, names)
     return Loaded(_chosen(loaded.actions, names), loaded.hooks, stand_ins)
 
 

@@ -2,12 +2,10 @@
 
 from actionhero_tcp import Api, Connection, action
 
+from ._cache_keys import KEYS
+
 EXPIRE_MS = 10_000
 """How long an entry of a test lasts at most."""
-
-
-KEYS = "actionhero:cacheTest:"
-"""What the keys begin with: a client names the rest, so they are none of the application's."""
 
 
 @action(

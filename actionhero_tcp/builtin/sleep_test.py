@@ -1,12 +1,8 @@
 """`sleepTest`."""
 
-import time
+from actionhero_tcp import Api, Connection, action
 
-from twisted.internet.task import deferLater
-
-from actionhero_tcp import ActionError, Api, Connection, action
-
-MAX_SLEEP_MS = 24 * 60 * 60 * 1000
+from ._sleep import sleep
 
 
 @action(
@@ -22,16 +18,4 @@ async def sleepTest(
     api: Api, connection: Connection, *, sleepDuration: int = 100
 ) -> dict[str, int]:
     """Answers after ``sleepDuration`` ms, without holding up anybody else."""
-    if not 0 <= sleepDuration <= MAX_SLEEP_MS:
-        raise ActionError(f"sleepDuration must be from 0 to {MAX_SLEEP_MS} ms")
-    started = int(time.time() * 1000)
-    # The wall clock may be set meanwhile.
-    began = api.reactor.seconds()
-    await deferLater(api.reactor, sleepDuration / 1000)
-    delta = int((api.reactor.seconds() - began) * 1000)
-    return {
-        "sleepStarted": started,
-        "sleepEnded": started + delta,
-        "sleepDelta": delta,
-        "sleepDuration": sleepDuration,
-    }
+    return await sleep(api, sleepDuration)

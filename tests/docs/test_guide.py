@@ -221,6 +221,8 @@ class Reader:
 class GuideTests(SynchronousTestCase):
     """The guide, from an empty folder to the service."""
 
+    as_root = True
+
     def setUp(self) -> None:
         need("ip")
         need("redis-server")

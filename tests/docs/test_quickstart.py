@@ -220,6 +220,7 @@ class QuickstartTests(SynchronousTestCase):
 
     # It installs twice: nothing else is to slow that down.
     alone = True
+    as_root = True
 
     def setUp(self) -> None:
         need("ip")

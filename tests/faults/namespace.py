@@ -21,7 +21,10 @@ _count = itertools.count()
 
 
 class Namespace:
-    """A network namespace with a loopback device; only root can make one."""
+    """A network namespace with a loopback device; only root can make one.
+
+    A class of tests with one has ``as_root``: the runner has a plain user be root of namespaces.
+    """
 
     def __init__(self) -> None:
         need("ip")

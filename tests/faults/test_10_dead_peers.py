@@ -51,6 +51,7 @@ class DeadPeerTests(FaultTestCase):
     """They are found out, whether or not something is on its way to them."""
 
     number = 10
+    as_root = True
 
     def begin_in_namespace(self) -> None:
         """Starts the daemon in a network of its own."""

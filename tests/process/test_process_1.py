@@ -8,8 +8,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest
-
 from tests.support import PATIENCE, TWISTD, wait_for
 from tests.support.integration import OwnDaemonTestCase
 
@@ -32,11 +30,8 @@ def children(pid: int) -> list[int]:
 class ProcessOneTests(OwnDaemonTestCase):
     """Signals, from the first moment to the last."""
 
+    as_root = True
     launcher = ("unshare", "--pid", "--fork", "--kill-child")
-
-    def setUp(self) -> None:
-        if subprocess.run([*self.launcher, "true"], capture_output=True).returncode:
-            raise SkipTest("this needs the right to make a PID namespace")
 
     def handles(self, pid: int, number: int) -> bool:
         """Whether a process has a handler for a signal."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from tests.support import PATIENCE, Daemon, wait_for
 from tests.support.integration import WELCOME, Talker, prepared_daemon, request, without_requests
-from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_server import RedisServer
 
 ACTIONS = """
@@ -153,7 +152,7 @@ class Nodes:
         *options: str,
         proxied: bool = False,
         login: str = ":",
-        redis: RedisServer | RedisCluster | None = None,
+        redis: Any = None,
     ) -> None:
         self.redis: Any = redis or RedisServer()
         stack.callback(self.redis.close)
@@ -168,8 +167,9 @@ class Nodes:
 
     def _url(self, proxied: bool, login: str) -> str:
         """Where a new node finds Redis."""
-        if isinstance(self.redis, RedisCluster):
-            return self.redis.url
+        if not proxied and login == ":":
+            url: str = self.redis.url
+            return url
         port = self.redis.port
         if proxied:
             self.proxies.append(Proxy(port))

@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=pool.SLOTS,
         metavar="N",
-        help="how many test processes run at the same time; three times the cores by default",
+        help="how many test processes run at the same time; four times the cores by default",
     )
     made.add_argument(
         "--random",

@@ -25,6 +25,7 @@ class Job:
         tests: The ids of the tests; the name alone for a lint.
         command: The command of a lint; empty for tests.
         alone: Whether nothing else may run at the same time.
+        as_root: Whether the tests make namespaces, which only root can.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Job:
     tests: tuple[str, ...]
     command: tuple[str, ...] = ()
     alone: bool = False
+    as_root: bool = False
 
 
 def lints() -> list[Job]:
@@ -48,7 +50,7 @@ def find(names: Sequence[str]) -> list[Job]:
     """Find the tests below packages, modules, classes or test methods, a job for each class.
 
     A class whose attribute ``alone`` is true measures the machine itself: nothing runs
-    beside it.
+    beside it. One whose attribute ``as_root`` is true makes namespaces.
 
     Args:
         names: Dotted names.
@@ -86,7 +88,13 @@ def _job(name: str, tests: dict[str, Any]) -> Job:
         name_of_file = str(Path(file).relative_to(ROOT))
     else:
         name_of_file = name
-    return Job(name, name_of_file, tuple(tests), alone=bool(getattr(kind, "alone", False)))
+    return Job(
+        name,
+        name_of_file,
+        tuple(tests),
+        alone=bool(getattr(kind, "alone", False)),
+        as_root=bool(getattr(kind, "as_root", False)),
+    )
 
 
 def _cases(suite: Any) -> Iterator[Any]:

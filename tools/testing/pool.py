@@ -18,12 +18,19 @@ from typing import Final
 from .jobs import ROOT, Job
 from .report import Report
 
-SLOTS: Final = 3 * (os.cpu_count() or 1)
+SLOTS: Final = 4 * (os.cpu_count() or 1)
 """How many processes run tests at the same time by default; many tests wait for a daemon."""
 
 COVERED: Final = ("-m", "coverage", "run", "--parallel-mode", "-m")
 END_SECONDS: Final = 60.0
 """As long a process may take to end after its last job."""
+
+AS_ROOT: Final = (
+    *("unshare", "--user", "--map-root-user", "--mount", "--net", "sh", "-c"),
+    'mount -t tmpfs tmpfs /run && PATH="$PATH:/usr/sbin:/sbin" ip link set lo up && exec "$@"',
+    "sh",
+)
+"""Before a command that a plain user gives: within it the user is root, of a network of its own."""
 
 
 class Worker:
@@ -32,15 +39,21 @@ class Worker:
     Args:
         folder: Where its tests may leave files.
         coverage: Whether to measure its branch coverage.
+        as_root: Whether it is root, at least of its own namespaces.
+
+    Attributes:
+        as_root: See above.
     """
 
-    def __init__(self, folder: Path, coverage: bool) -> None:
+    def __init__(self, folder: Path, coverage: bool, as_root: bool) -> None:
+        self.as_root = as_root
         reader, writer = os.pipe()
+        prefix = AS_ROOT if as_root and os.geteuid() != 0 else ()
         how = COVERED if coverage else ("-m",)
         self._output = folder / "output.txt"
         with open(self._output, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *how, "tools.testing.worker", str(folder), str(writer)],
+                [*prefix, sys.executable, *how, "tools.testing.worker", str(folder), str(writer)],
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=output,
@@ -145,8 +158,11 @@ def _run_together(
             if job.command:
                 _run_command(job, report)
             else:
+                if worker is not None and worker.as_root != job.as_root:
+                    worker.close()
+                    worker = None
                 if worker is None:
-                    worker = Worker(place, coverage)
+                    worker = Worker(place, coverage, job.as_root)
                     workers.append(worker)
                 if not worker.run(job, report):
                     worker = None

@@ -4,6 +4,8 @@ from typing import Any
 
 from actionhero_tcp import ActionError, Api, CacheEntry, Connection, action
 
+from .._cache_keys import KEYS
+
 EXPIRE_MS = 5_000
 """How long an entry of a test lasts at most."""
 
@@ -23,10 +25,6 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
     if entry is None:
         return None
     return {"key": key, "value": entry.value, "createdAt": entry.created_at}
-
-
-KEYS = "actionhero:cacheTest:"
-"""What the keys begin with: a client names the rest, so they are none of the application's."""
 
 
 @action(

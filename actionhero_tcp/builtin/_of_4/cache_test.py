@@ -2,6 +2,8 @@
 
 from actionhero_tcp import Api, CacheEntry, Connection, action
 
+from .._cache_keys import KEYS
+
 EXPIRE_MS = 5_000
 """How long an entry of a test lasts at most."""
 
@@ -16,10 +18,6 @@ def _shown(key: str, entry: CacheEntry | None) -> dict[str, object] | None:
         "createdAt": entry.created_at,
         "readAt": entry.read_at,
     }
-
-
-KEYS = "actionhero:cacheTest:"
-"""What the keys begin with: a client names the rest, so they are none of the application's."""
 
 
 @action(

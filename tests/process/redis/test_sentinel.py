@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.error import ConnectError
 from twisted.internet.protocol import Factory
+from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.address import RedisAddress
 from actionhero_tcp.redis.endpoint import TlsFiles, connector
 from actionhero_tcp.redis.keys import Keys
 from actionhero_tcp.redis.link import RedisLink
 from actionhero_tcp.redis.rights import Rights
-from tests.support.redis_server import RedisServer, RedisTestCase
+from tests.support import wait_for
+from tests.support.nodes import Nodes, converse
+from tests.support.redis_server import RedisServer, RedisTestCase, redis_server
 
 CONFIG = """
 sentinel monitor main 127.0.0.1 {master} 1
@@ -28,6 +32,15 @@ class SentinelServer(RedisServer):
     def __init__(self, master: int) -> None:
         super().__init__()
         self._master = master
+
+    @property
+    def url(self) -> str:
+        """Its address, for `redis.url`, after that of one that is not there."""
+        return f"redis+sentinel://127.0.0.1:1,127.0.0.1:{self.port}/main"
+
+    def knows_a_replica(self) -> bool:
+        """Whether it knows one that could take over."""
+        return b"slaves=1" in self.ask("INFO", "sentinel")
 
     def start(self) -> None:
         """Starts it with a configuration of its own, which it writes to."""
@@ -50,7 +63,7 @@ class SentinelTests(RedisTestCase):
         self.sentinel = SentinelServer(self.server.port)
         self.addCleanup(self.sentinel.close)
         self.sentinel.start()
-        self.url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{self.sentinel.port}/main"
+        self.url = self.sentinel.url
 
     def checked_link(self, url: str) -> RedisLink:
         """A link that checks its rights."""
@@ -64,7 +77,7 @@ class SentinelTests(RedisTestCase):
         link = self.checked_link(self.url)
         await self.until(lambda: link.is_reachable)
         # The replica is known to the Sentinel, and has all.
-        await self.until(lambda: b"slaves=1" in self.sentinel.ask("INFO", "sentinel"))
+        await self.until(self.sentinel.knows_a_replica)
         await self.until(lambda: b"master_link_status:up" in self.replica.ask("INFO"))
         self.server.kill()
         await self.until(lambda: not link.is_reachable)
@@ -90,3 +103,48 @@ class SentinelTests(RedisTestCase):
         link = self.checked_link(self.url)
         link.stop()
         self.assertTrue(link.is_idle)
+
+
+class NodesTests(SynchronousTestCase):
+    """Nodes that find Redis by a Sentinel."""
+
+    timeout = 300
+
+    def test_clients_talk_again_after_a_failover_and_none_is_closed(self) -> None:
+        with ExitStack() as stack:
+            master = stack.enter_context(redis_server())
+            replica = stack.enter_context(
+                redis_server("--replicaof", "127.0.0.1", str(master.port))
+            )
+            sentinel = SentinelServer(master.port)
+            stack.callback(sentinel.close)
+            sentinel.start()
+            wait_for(sentinel.knows_a_replica, "a replica")
+            wait_for(
+                lambda: b"master_link_status:up" in replica.ask("INFO"), "a replica that has all"
+            )
+            nodes = Nodes(stack, 2, redis=Shared(sentinel))
+            members = nodes.members(2)
+            converse(members, "before")
+            before = [node.log.count("Redis connected") for node in nodes.running]
+            master.kill()
+            for node, count in zip(nodes.running, before, strict=True):
+                node.wait_for_log("Redis connected", count + 1)
+            self.assertIn(b"role:master", replica.ask("INFO"))
+            nodes.agree(members)
+            converse(members, "after")
+            nodes.assert_well()
+
+
+class Shared:
+    """A Redis that others end.
+
+    Attributes:
+        url: Its address.
+    """
+
+    def __init__(self, redis: RedisServer) -> None:
+        self.url = redis.url
+
+    def close(self) -> None:
+        """Leaves it to the others."""

@@ -44,6 +44,12 @@ class JobTests(SynchronousTestCase):
         self.assertFalse(job.alone)
         self.assertIn(f"{__name__}.ReportTests", found)
 
+    def test_marks_of_a_class(self) -> None:
+        found = {job.name: job for job in jobs.find(["tests.docs.test_quickstart", __name__])}
+        marked = found["tests.docs.test_quickstart.QuickstartTests"]
+        self.assertEqual((True, True), (marked.alone, marked.as_root))
+        self.assertFalse(found[f"{__name__}.JobTests"].as_root)
+
     def test_one_test(self) -> None:
         (job,) = jobs.find([self.id()])
         self.assertEqual((self.id(),), job.tests)
