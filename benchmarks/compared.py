@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from tools.system_packages import need, which
+from tools.system_packages import need
 
 from . import peers, servers
 from .clients import Frames, Lines, SocketIO, Subscriber, Welcomed
@@ -112,14 +112,6 @@ def websockets() -> AbstractContextManager[servers.Server]:
     return _command(str(PYTHON), str(HERE / "peers" / "plain_sockets.py"), str(port), port=port)
 
 
-@contextmanager
-def nats() -> Iterator[servers.Server]:
-    """NATS, with default settings."""
-    port = servers.free_port()
-    with _command(which("nats-server"), "-a", "127.0.0.1", "-p", str(port), port=port) as server:
-        yield server
-
-
 def install() -> None:
     """Install the Python servers into an environment of the benchmark.
 
@@ -147,7 +139,7 @@ PEERS: Final = (
     Peer("websockets", websockets, Frames),
     Peer("Socket.IO", lambda: uvicorn("events:app"), SocketIO, request=ASK),
     Peer("actionHero 29", peers.theirs, Lines, say=b"say defaultRoom "),
-    Peer("NATS", nats, Subscriber, request=None, say=b""),
+    Peer("NATS", servers.nats, Subscriber, request=None, say=b""),
 )
 SET_UP: Final[dict[str, Callable[[], None]]] = {
     "FastAPI": install,
