@@ -202,8 +202,7 @@ class RedisLink:
         on_message: Callable[[bytes, bytes], object],
     ) -> None:
         """See `Link.report_to`."""
-        self._reachability.on_connected = on_connected
-        self._reachability.on_disconnected = on_disconnected
+        self._reachability.report_to(on_connected, on_disconnected)
         self._on_message = on_message
 
     def start(self) -> None:
