@@ -38,9 +38,12 @@ class OutputTests(SynchronousTestCase):
         self.assertIn(rb"\u2603", taken.getvalue())
 
     def test_without_standard_output_nothing_happens(self) -> None:
+        errors = io.StringIO()
         self.patch(sys, "stdout", None)
+        self.patch(sys, "stderr", errors)
         print_text("a")
         print_json("{}")
+        self.assertEqual("", errors.getvalue())
 
     def test_a_full_disk_is_told(self) -> None:
         full = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
