@@ -33,8 +33,6 @@ class Reachability:
 
     Attributes:
         is_reachable: Whether it is reachable.
-        on_connected: Called when it becomes reachable.
-        on_disconnected: Called when it becomes unreachable.
     """
 
     def __init__(self, address: RedisAddress, clock: Clock) -> None:
@@ -44,8 +42,15 @@ class Reachability:
         self._logged: dict[str, float] = {}
         self._waiting: Deferred[None] | None = None
         self.is_reachable = False
-        self.on_connected: Callable[[], object] = lambda: None
-        self.on_disconnected: Callable[[], object] = lambda: None
+        self._on_connected: Callable[[], object] = lambda: None
+        self._on_disconnected: Callable[[], object] = lambda: None
+
+    def report_to(
+        self, on_connected: Callable[[], object], on_disconnected: Callable[[], object]
+    ) -> None:
+        """Have functions called when Redis becomes reachable, and when it becomes unreachable."""
+        self._on_connected = on_connected
+        self._on_disconnected = on_disconnected
 
     @property
     def error(self) -> str:
@@ -89,10 +94,10 @@ class Reachability:
             self._error = ""
             self._logged.clear()
             _log.info("Redis connected ({address})", address=self._address)
-            self.on_connected()
+            self._on_connected()
             self._is_known()
         else:
-            self.on_disconnected()
+            self._on_disconnected()
 
     def _is_known(self) -> None:
         waiting, self._waiting = self._waiting, None

@@ -116,16 +116,17 @@ class Rights:
         keys: The names that have to be allowed.
         username: The user, for the error; empty for the default one.
         part: The part of the keys in which they are tried; None for that of one Redis.
-
-    Attributes:
-        part: That part.
     """
 
     def __init__(self, keys: Keys, username: str, part: str | None = None) -> None:
         self._keys = keys
         self._username = username or "default"
         self._shard = "" if part is None else "S"
-        self.part = keys.parts[0] if part is None else part
+        self._part = keys.parts[0] if part is None else part
+
+    def try_in(self, part: str) -> None:
+        """Try them in another part of the keys from now on."""
+        self._part = part
 
     def check(self, control: Caller, subscribe: Caller, unsubscribe: Caller) -> Deferred[str]:
         """Tries all that a node does.
@@ -138,7 +139,7 @@ class Rights:
         Returns:
             A Deferred of an error that names what is missing; empty where nothing is.
         """
-        name = self._keys.probe(self.part)
+        name = self._keys.probe(self._part)
         shard = self._shard
         publish = f"{shard}PUBLISH"
         tried = [

@@ -85,8 +85,7 @@ class ShardedLink:
         self._next: dict[str, Place] = {}
         self._rights: dict[Place, Rights] = {}
         self._topology = Topology(address, tuple(self._parts), reactor, tls)
-        self._topology.on_found = self._found
-        self._topology.on_failed = self._not_found
+        self._topology.report_to(self._found, self._not_found)
         self.failures = 0
         client_library()
         # What is wrong with the files for TLS is to be found now.
@@ -118,8 +117,7 @@ class ShardedLink:
         on_message: Callable[[bytes, bytes], object],
     ) -> None:
         """See `link.Link.report_to`."""
-        self._reachability.on_connected = on_connected
-        self._reachability.on_disconnected = on_disconnected
+        self._reachability.report_to(on_connected, on_disconnected)
         self._on_message = on_message
 
     def start(self) -> None:
@@ -285,7 +283,7 @@ class ShardedLink:
         )
         self._rights[place] = rights
         link.report_to(self._changed, self._changed, self._received)
-        link.on_unsubscribed = self._unsubscribed
+        link.when_unsubscribed(self._unsubscribed)
         return link
 
     def _received(self, channel: bytes, message: bytes) -> None:
@@ -301,7 +299,7 @@ class ShardedLink:
                 self._shards[place].start()
         for tag, place in found.masters.items():
             # Rights are tried in a part that the master has.
-            self._rights[place].part = self._parts[tag]
+            self._rights[place].try_in(self._parts[tag])
         self._changed()
         if not self.is_reachable:
             self._topology.look()

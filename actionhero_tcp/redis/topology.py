@@ -31,10 +31,6 @@ class Topology:
         tags: The hash tags whose slots matter.
         reactor: The reactor.
         tls: The files for TLS.
-
-    Attributes:
-        on_found: Called with what was found.
-        on_failed: Called with an error where nothing was.
     """
 
     def __init__(
@@ -51,8 +47,15 @@ class Topology:
         self._failures = 0
         self._again = False
         self._stopped = False
-        self.on_found: Callable[[SlotMap], object] = lambda found: None
-        self.on_failed: Callable[[str], object] = lambda error: None
+        self._on_found: Callable[[SlotMap], object] = lambda found: None
+        self._on_failed: Callable[[str], object] = lambda error: None
+
+    def report_to(
+        self, on_found: Callable[[SlotMap], object], on_failed: Callable[[str], object]
+    ) -> None:
+        """Have functions called with what was found, or with an error if nothing was."""
+        self._on_found = on_found
+        self._on_failed = on_failed
 
     @property
     def is_idle(self) -> bool:
@@ -93,14 +96,14 @@ class Topology:
         known = dict.fromkeys((*found.nodes, *seeds))
         self._places = [each for each in self._places if each in known]
         self._places += [each for each in known if each not in self._places]
-        self.on_found(found)
+        self._on_found(found)
         if self._again:
             self.look()
 
     def _failed(self, failure: Any) -> None:
         self._ended()
         if not self._stopped:
-            self.on_failed(shorten(failure.getErrorMessage(), MAX_ERROR_CHARACTERS))
+            self._on_failed(shorten(failure.getErrorMessage(), MAX_ERROR_CHARACTERS))
             self.look()
 
     def _ended(self) -> None:
