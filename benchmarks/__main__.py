@@ -6,12 +6,25 @@ import sys
 import time
 
 from . import load, report, rows
+from .broadcast import broadcast
+from .every_core import every_core
 from .fairness import fairness
 from .handwritten import handwritten
+from .mixed import mixed
 from .rows import Row
+from .start import start
 from .web import web
 
-GROUPS = {**rows.GROUPS, "handwritten": handwritten, "web": web, "fairness": fairness}
+GROUPS = {
+    **rows.GROUPS,
+    "broadcast": broadcast,
+    "cores": every_core,
+    "mixed": mixed,
+    "start": start,
+    "handwritten": handwritten,
+    "web": web,
+    "fairness": fairness,
+}
 """What ``make bench ARGS="…"`` can name."""
 
 

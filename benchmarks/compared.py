@@ -2,19 +2,17 @@
 
 Each server runs in turn, in rounds, and is asked by the same clients. What counts is its
 processor time for each request and each delivery, by the kernel's own clock of its threads, and
-its memory for each idle connection. FastAPI is installed into ``build/compared``; NATS comes
-from Debian's package; actionHero 29 is set up by `benchmarks.peers`. A peer that cannot be set
-up is left out.
+its memory for each idle connection. The Python servers are installed into ``build/compared``;
+NATS comes from Debian's package; actionHero 29 is set up by `benchmarks.peers`. A peer that
+cannot be set up is left out.
 
 Usage: python -m benchmarks.compared
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,9 +24,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from tools.system_packages import need, which
+from tools.system_packages import need
 
 from . import peers, servers
+from .clients import Frames, Lines, SocketIO, Subscriber, Welcomed
 
 HERE: Final = Path(__file__).parent
 BUILD: Final = HERE / "build" / "compared"
@@ -42,7 +41,13 @@ MESSAGES: Final = 300
 IDLE: Final = 1000
 
 REQUEST: Final = b'{"action":"randomNumber","params":{"a":1}}'
-PACKAGES: Final = ("fastapi", "uvicorn", "uvloop", "websockets")
+ASK: Final = b'420["ask",' + REQUEST + b"]"
+"""The same as an event of Socket.IO that is acknowledged."""
+
+REQUIREMENTS: Final = HERE / "peers" / "requirements.txt"
+PYTHON: Final = BUILD / "bin" / "python"
+LEAST_OF_WEBSOCKETS: Final = 2.0
+"""So many times our processor time for a request the Python servers of WebSocket should take."""
 
 
 def cpu(server: servers.Server) -> int:
@@ -55,70 +60,6 @@ def memory(server: servers.Server) -> int:
     """Return the bytes that a server has resident."""
     pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-class Lines:
-    """A client that sends and gets lines."""
-
-    def __init__(self, server: servers.Server) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), 30)
-        self.stream = self.socket.makefile("rb")
-        self.greet()
-
-    def greet(self) -> None:
-        """Read what the server says at first."""
-        self.read()
-
-    def send(self, text: bytes) -> None:
-        """Send one message."""
-        self.socket.sendall(text + b"\n")
-
-    def read(self) -> bytes:
-        """Return the next message."""
-        return self.stream.readline()
-
-    def close(self) -> None:
-        """Hang up."""
-        self.stream.close()
-        self.socket.close()
-
-
-class Frames(Lines):
-    """A client over WebSocket."""
-
-    def greet(self) -> None:
-        key = base64.b64encode(os.urandom(16)).decode()
-        self.socket.sendall(
-            f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        while self.stream.readline().strip():
-            pass
-
-    def send(self, text: bytes) -> None:
-        # A mask of zeros leaves the text as it is.
-        self.socket.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
-
-    def read(self) -> bytes:
-        size = self.stream.read(2)[1]
-        return self.stream.read(size)
-
-
-class Subscriber(Lines):
-    """A client of NATS."""
-
-    def greet(self) -> None:
-        self.stream.readline()
-        self.socket.sendall(b'CONNECT {"verbose":false}\r\nSUB room 1\r\nPING\r\n')
-        while self.stream.readline() != b"PONG\r\n":
-            pass
-
-    def send(self, text: bytes) -> None:
-        self.socket.sendall(b"PUB room %d\r\n%s\r\n" % (len(text), text))
-
-    def read(self) -> bytes:
-        self.stream.readline()
-        return self.stream.readline()
 
 
 @dataclass(frozen=True)
@@ -150,46 +91,60 @@ def _command(*command: str, port: int) -> Iterator[servers.Server]:
 
 
 @contextmanager
-def fastapi() -> Iterator[servers.Server]:
-    """FastAPI's WebSockets on uvicorn with uvloop, as its documentation has them."""
+def ours_over_websocket() -> Iterator[servers.Server]:
+    """Ours, at its web port."""
     port = servers.free_port()
-    command = (str(BUILD / "bin" / "uvicorn"), "--app-dir", str(HERE / "peers"), "sockets:app")
-    options = ("--port", str(port), "--log-level", "warning", "--loop", "uvloop")
-    with _command(*command, *options, port=port) as server:
-        yield server
+    with servers.ours(*OURS, f"--web-port={port}", reactor="uvloop") as server:
+        yield servers.Server(port, server.pid)
 
 
-@contextmanager
-def nats() -> Iterator[servers.Server]:
-    """NATS, with default settings."""
+def uvicorn(app: str) -> AbstractContextManager[servers.Server]:
+    """Run an application of `peers` on uvicorn with uvloop, as its documentation has it."""
     port = servers.free_port()
-    with _command(which("nats-server"), "-a", "127.0.0.1", "-p", str(port), port=port) as server:
-        yield server
+    options = ("--app-dir", str(HERE / "peers"), "--log-level", "warning", "--loop", "uvloop")
+    command = (str(PYTHON), "-m", "uvicorn", app, "--port", str(port), *options)
+    return _command(*command, port=port)
 
 
-def install_fastapi() -> None:
-    """Install FastAPI and uvicorn into an environment of the benchmark.
+def websockets() -> AbstractContextManager[servers.Server]:
+    """Run the server of the library `websockets`, on uvloop."""
+    port = servers.free_port()
+    return _command(str(PYTHON), str(HERE / "peers" / "plain_sockets.py"), str(port), port=port)
+
+
+def install() -> None:
+    """Install the Python servers into an environment of the benchmark.
 
     Raises:
         subprocess.CalledProcessError: They cannot be installed.
     """
-    if not (BUILD / "bin" / "uvicorn").exists():
+    done = BUILD / "installed.txt"
+    wanted = REQUIREMENTS.read_text()
+    if not done.exists() or done.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", str(BUILD)], check=True)
-        pip = [str(BUILD / "bin" / "pip"), "--quiet", "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, *PACKAGES], check=True)
+        pip = [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+        done.write_text(wanted)
 
 
+TCP: Final = "actionhero-tcp"
+WEBSOCKET: Final = "actionhero-tcp, WebSocket"
 OURS: Final = ("--no-log-requests", "--announce-limit=0")
 
 PEERS: Final = (
-    Peer("actionhero-tcp", lambda: servers.ours(*OURS, reactor="uvloop"), Lines, say=b"say "),
+    Peer(TCP, lambda: servers.ours(*OURS, reactor="uvloop"), Lines, say=b"say "),
     Peer("asyncio", servers.peer, Lines),
-    Peer("FastAPI", fastapi, Frames),
+    Peer(WEBSOCKET, ours_over_websocket, Welcomed),
+    Peer("FastAPI", lambda: uvicorn("sockets:app"), Frames),
+    Peer("websockets", websockets, Frames),
+    Peer("Socket.IO", lambda: uvicorn("events:app"), SocketIO, request=ASK),
     Peer("actionHero 29", peers.theirs, Lines, say=b"say defaultRoom "),
-    Peer("NATS", nats, Subscriber, request=None, say=b""),
+    Peer("NATS", servers.nats, Subscriber, request=None, say=b""),
 )
 SET_UP: Final[dict[str, Callable[[], None]]] = {
-    "FastAPI": install_fastapi,
+    "FastAPI": install,
+    "websockets": install,
+    "Socket.IO": install,
     "actionHero 29": peers.set_up,
     "NATS": lambda: need("nats-server"),
 }
@@ -284,6 +239,17 @@ def measure(found: list[Peer]) -> dict[str, dict[str, float]]:
     }
 
 
+def ratios(measured: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Say how many times our processor time for a request each server of WebSocket takes."""
+    ours = {name: measured[name]["request_us"] for name in (TCP, WEBSOCKET)}
+    for name in ("FastAPI", "websockets", "Socket.IO"):
+        if name in measured:
+            each = {kind: measured[name]["request_us"] / us for kind, us in ours.items()}
+            met = "met" if each[TCP] >= LEAST_OF_WEBSOCKETS else "missed"
+            told = ", ".join(f"{ratio:.2f} x {kind}" for kind, ratio in each.items())
+            yield f"a request of {name}: {told} (>= {LEAST_OF_WEBSOCKETS:g} x {TCP}: {met})"
+
+
 def main() -> int:
     """Measure, print the medians, and write them for README.md."""
     os.sched_setaffinity(0, {1, 0})
@@ -291,6 +257,8 @@ def main() -> int:
     versions: dict[str, Any] = {"python": sys.version.split()[0], "twisted": version("twisted")}
     RESULTS.write_text(json.dumps({"versions": versions, "medians": measured}, indent=2) + "\n")
     print(json.dumps(measured, indent=2))
+    for line in ratios(measured):
+        print(line)
     return 0
 
 

@@ -6,11 +6,17 @@
  *                SUBSCRIBE LINE
  * load hold      PORT TLS CONNECTIONS WELCOME_LINES [LINE]
  * load connect   PORT CONCURRENCY SECONDS WELCOME_LINES
+ * load mixed     PORT CONNECTIONS RATE SECONDS WELCOME_LINES LINE...
  *
  * All traffic goes to 127.0.0.1, and every mode ends by itself: hold when its standard
  * input does, the others after SECONDS. With FLOOD, one more client sends nothing but this
  * line (it may be empty), as often as the server takes it, and drops what it gets. Results are one JSON object on standard output.
- * Times are in microseconds. LINE and SUBSCRIBE are sent with a line end after them.
+ * Times are in microseconds. LINE and SUBSCRIBE are sent with a line end after them; a # in a LINE
+ * becomes a number: in hold the client's, in mixed one that grows with each round. With LOAD_WAITS in the environment, requests
+ * sleeps while there is nothing to read, and leaves its core to a server there.
+ *
+ * mixed sends RATE requests a second, one at a time from each client in its turn, each client its
+ * own one of the LINEs, and measures from the moment at which a request was due.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -178,9 +184,9 @@ static int percentile(double share) {
 }
 
 static void report(uint64_t messages, double seconds) {
-    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"most\":%d}\n",
+    printf("{\"messages\":%llu,\"seconds\":%.6f,\"p50\":%d,\"p99\":%d,\"p999\":%d,\"most\":%d}\n",
            (unsigned long long)messages, seconds, percentile(0.5), percentile(0.99),
-           percentile(1.0));
+           percentile(0.999), percentile(1.0));
 }
 
 /* Reads away what the members of a room hear of one another's coming, until it is quiet. */
@@ -206,6 +212,7 @@ static void requests(char **a, const char *flooding) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), outstanding = atoi(a[3]);
     double seconds = atof(a[4]);
     int welcome = atoi(a[5]), size, epoll = epoll_create1(0);
+    int patience = getenv("LOAD_WAITS") ? 100 : 0;
     char *lines = repeated(a[6], outstanding, &size);
     struct client *clients = calloc(n, sizeof *clients);
     for (int i = 0; i < n; i++) {
@@ -235,7 +242,7 @@ static void requests(char **a, const char *flooding) {
             memset(histogram, 0, sizeof histogram);
             fprintf(stderr, "begin\n");
         }
-        int ready = epoll_wait(epoll, events, 256, 0);
+        int ready = epoll_wait(epoll, events, 256, patience);
         t = now();
         for (int i = 0; i < ready; i++) {
             struct client *c = events[i].data.ptr;
@@ -356,18 +363,82 @@ static void across(char **a) {
     report(done - counted_from, (t - begin) / 1e6);
 }
 
+/* Writes a line with a number in place of each #, and returns its size. */
+static int numbered(char *line, int most, const char *form, int number) {
+    int size = 0;
+    for (; *form && size < most - 16; form++)
+        size += *form == '#' ? sprintf(line + size, "%d", number) : (line[size] = *form, 1);
+    line[size++] = '\n';
+    return size;
+}
+
+/* Counts answers: lines with the number of a request, and those of a file, which are no JSON. */
+static int count_answers(int size) {
+    int answers = 0;
+    for (char *p = buffer, *end = buffer + size, *line_end; p < end; p = line_end + 1) {
+        if (!(line_end = memchr(p, '\n', end - p))) line_end = end - 1;
+        answers += *p != '{' || memmem(p, line_end - p, "\"messageCount\":", 15) != NULL;
+    }
+    return answers;
+}
+
+static void mixed(char **a, int count) {
+    int port = atoi(a[0]), n = atoi(a[1]), welcome = atoi(a[4]), kinds = count - 5, size;
+    double rate = atof(a[2]), seconds = atof(a[3]);
+    int epoll = epoll_create1(0);
+    char line[256];
+    struct client *clients = calloc(n, sizeof *clients);
+    for (int i = 0; i < n; i++) {
+        open_client(&clients[i], port, i, 0);
+        expect(&clients[i], welcome);
+        size = numbered(line, sizeof line, "roomChange room#", i % (n / 20 + 1));
+        send_all(&clients[i], line, size);
+        nonblocking(&clients[i], epoll);
+    }
+    hush(epoll);
+    struct epoll_event events[256];
+    uint64_t start = now(), begin = start + WARM_UP_SECONDS * 1e6, end = begin + seconds * 1e6;
+    uint64_t t, sent = 0, done = 0;
+    int warm = 0;
+    while ((t = now()) < end) {
+        if (!warm && t >= begin) {
+            warm = 1;
+            done = 0;
+            memset(histogram, 0, sizeof histogram);
+            fprintf(stderr, "begin\n");
+        }
+        for (uint64_t due; (due = start + sent * 1e6 / rate) <= t; sent++) {
+            struct client *c = &clients[sent % n];
+            /* Its answer is late: those after it are late as well. */
+            if (c->outstanding) break;
+            size = numbered(line, sizeof line, a[5 + sent % n % kinds], sent / n % 50);
+            ask(c, line, size, 1, due);
+        }
+        int ready = epoll_wait(epoll, events, 256, 0);
+        t = now();
+        for (int i = 0; i < ready; i++) {
+            struct client *c = events[i].data.ptr;
+            int got = receive(c);
+            if (got > 0) done += answered(c, count_answers(got), t);
+        }
+    }
+    fprintf(stderr, "end\n");
+    report(done, (t - begin) / 1e6);
+}
+
 static void hold(char **a, int count) {
     int port = atoi(a[0]), use_tls = atoi(a[1]), n = atoi(a[2]), welcome = atoi(a[3]);
     struct client *clients = calloc(n, sizeof *clients);
     uint64_t begin = now();
     int size = 0;
-    char *line = count > 4 ? repeated(a[4], 1, &size) : NULL;
+    char line[256];
     for (int first = 0; first < n; first += AT_ONCE) {
         int last = first + AT_ONCE < n ? first + AT_ONCE : n;
         for (int i = first; i < last; i++) open_client(&clients[i], port, i, use_tls);
         for (int i = first; i < last; i++) {
             expect(&clients[i], welcome);
-            if (!line) continue;
+            if (count == 4) continue;
+            size = numbered(line, sizeof line, a[4], i);
             send_all(&clients[i], line, size);
             expect(&clients[i], 1);
         }
@@ -411,6 +482,7 @@ int main(int count, char **arguments) {
     else if (!strcmp(mode, "fanout") && count == 8) fanout(a);
     else if (!strcmp(mode, "across") && count == 9) across(a);
     else if (!strcmp(mode, "hold") && (count == 4 || count == 5)) hold(a, count);
+    else if (!strcmp(mode, "mixed") && count > 5) mixed(a, count);
     else if (!strcmp(mode, "connect") && count == 4) connects(a);
     else {
         fprintf(stderr, "load: see the comment at the top of load.c\n");

@@ -34,6 +34,7 @@ class Result:
         most: All came within so many microseconds.
         cpu: Microseconds of the server's processor time for each message.
         others: The same of the other processes that were named.
+        p999: 999 of 1,000 answers came within so many microseconds; 0 where that was not measured.
     """
 
     rate: float
@@ -42,6 +43,7 @@ class Result:
     most: int
     cpu: float
     others: tuple[float, ...] = ()
+    p999: int = 0
 
 
 def build() -> None:
@@ -58,7 +60,9 @@ def build() -> None:
     subprocess.run(command, check=True)
 
 
-def run(pid: int, mode: str, *arguments: object, others: Sequence[int] = ()) -> Result:
+def run(
+    pid: int, mode: str, *arguments: object, others: Sequence[int] = (), waits: bool = False
+) -> Result:
     """Runs the load generator against a server.
 
     Args:
@@ -66,8 +70,10 @@ def run(pid: int, mode: str, *arguments: object, others: Sequence[int] = ()) -> 
         mode: See load.c.
         arguments: See load.c.
         others: Further processes whose processor time is counted.
+        waits: See `requests`.
     """
-    return measured(pid, [str(PROGRAM), mode, *map(str, arguments)], others)
+    prefix = ["env", "LOAD_WAITS=1"] if waits else []
+    return measured(pid, [*prefix, str(PROGRAM), mode, *map(str, arguments)], others)
 
 
 def measured(pid: int, program: Sequence[str], others: Sequence[int] = ()) -> Result:
@@ -99,7 +105,9 @@ def measured(pid: int, program: Sequence[str], others: Sequence[int] = ()) -> Re
     cpu, *more = ((end - begin) * 1e6 / messages for begin, end in spans)
     rate = seen["messages"] / seen["seconds"]
     more += [seen["cpu"]] if "cpu" in seen else []
-    return Result(rate, seen["p50"], seen["p99"], seen["most"], cpu, tuple(more))
+    return Result(
+        rate, seen["p50"], seen["p99"], seen["most"], cpu, tuple(more), seen.get("p999", 0)
+    )
 
 
 def asking(port: int, pid: int, outstanding: int, how: str) -> Result:
@@ -121,11 +129,13 @@ def requests(
     welcome: int = 1,
     flood: str | None = None,
     others: Sequence[int] = (),
+    waits: bool = False,
 ) -> Result:
     """Has `CONNECTIONS` clients ask, each with so many requests outstanding.
 
     With ``flood`` one more client sends nothing but this line, as often as the server takes it.
-    The processor time of ``others`` is counted too.
+    The processor time of ``others`` is counted too. With ``waits`` the generator sleeps while there
+    is nothing to read, for a server that shares its core.
     """
     extra = [] if flood is None else [flood]
     settings = (
@@ -138,7 +148,7 @@ def requests(
         line,
         *extra,
     )
-    return run(pid, "requests", *settings, others=others)
+    return run(pid, "requests", *settings, others=others, waits=waits)
 
 
 class Held:

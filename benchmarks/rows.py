@@ -38,7 +38,6 @@ DIALECT_WORKS = (
 """Work that is the same in both dialects: the stock `randomNumber` answers more in that of 29."""
 DIALECT_TARGET = 1.1
 TLS_TARGETS = (1.0, 0.6)
-FAN_OUT_TARGETS = (0.9, 0.45)
 ACROSS_TARGET = 0.5
 SPEAKER_TARGET = 1.3
 ACROSS_LISTENERS = (1, simulation.MANY)
@@ -192,52 +191,6 @@ def dialects() -> Iterator[Row]:
             target=f"<= {DIALECT_TARGET:g}",
             met=ratio <= DIALECT_TARGET,
         )
-
-
-def _say(server: servers.Server, listeners: int, outstanding: int) -> Result:
-    line = "say " + "x" * 20
-    arguments = (listeners, outstanding, load.SECONDS, 1, 1, "", line)
-    return load.run(server.pid, "fanout", server.port, *arguments)
-
-
-def _publish(server: servers.Server, listeners: int, outstanding: int) -> Result:
-    line = f"PUBLISH room {'x' * SAID_BYTES}"
-    arguments = (listeners, outstanding, load.SECONDS, 0, 7, "SUBSCRIBE room", line)
-    return load.run(server.pid, "fanout", server.port, *arguments)
-
-
-def fanout() -> Iterator[Row]:
-    """Deliveries a second of one speaker to many listeners, to Redis pub/sub."""
-    results: dict[int, list[Result]] = {}
-    ratios: dict[int, list[float]] = {}
-    thousand: list[float] = []
-    crowd: list[float] = []
-    quiet = "--no-log-requests"
-    with ExitStack() as stack:
-        enter = stack.enter_context
-        redis, ours, crowded = (
-            enter(servers.redis()),
-            enter(servers.ours(quiet)),
-            enter(servers.ours(quiet)),
-        )
-        enter(load.Held(crowded.port, IDLE, line="roomChange elsewhere"))
-        for _ in range(ROUNDS):
-            for outstanding in OUTSTANDING:
-                theirs = _publish(redis, 100, outstanding)
-                one = _say(ours, 100, outstanding)
-                results.setdefault(outstanding, []).append(one)
-                ratios.setdefault(outstanding, []).append(one.rate / theirs.rate)
-                if outstanding == OUTSTANDING[0]:
-                    thousand.append(_say(ours, 1000, outstanding).cpu / one.cpu)
-                    crowd.append(_say(crowded, 100, outstanding).cpu / one.cpu)
-    for outstanding, target in zip(OUTSTANDING, FAN_OUT_TARGETS, strict=True):
-        label = label_of("100 listeners, to Redis", outstanding)
-        ratio = statistics.median(ratios[outstanding])
-        yield at_least("deliveries", label, ratio, target, results[outstanding])
-    label = "CPU for each delivery: 1,000 listeners, to 100"
-    yield at_most("deliveries", label, statistics.median(thousand), 1.0)
-    label = "CPU for each delivery: 10,000 clients in other rooms, to none"
-    yield at_most("deliveries", label, statistics.median(crowd), 1.1)
 
 
 def across_redis(redis: servers.Server, listeners: int, outstanding: int) -> Result:
@@ -524,7 +477,6 @@ GROUPS: dict[str, Callable[[], Iterator[Row]]] = {
     "requests": requests,
     "tls": tls,
     "dialects": dialects,
-    "fanout": fanout,
     "cluster": cluster,
     "workers": workers,
     "memory": memory,

@@ -48,10 +48,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def _process(port: int, command: list[str], folder: str) -> Iterator[Server]:
+def _process(
+    port: int, command: list[str], folder: str, cores: str = SERVER_CORE
+) -> Iterator[Server]:
     with open(f"{folder}/log-{port}.txt", "wb") as log:
         process = subprocess.Popen(
-            ["taskset", "-c", SERVER_CORE, *command], cwd=folder, stdout=log, stderr=log
+            ["taskset", "-c", cores, *command], cwd=folder, stdout=log, stderr=log
         )
     try:
         end = time.monotonic() + PATIENCE
@@ -86,9 +88,18 @@ def certificate() -> tuple[str, str]:
 
 
 @contextmanager
-def ours(*options: str, tls: bool = False, reactor: str = "epoll") -> Iterator[Server]:
-    """The installed ``twistd actionhero``, with default settings but for the request log."""
-    port = free_port()
+def ours(
+    *options: str,
+    tls: bool = False,
+    reactor: str = "epoll",
+    cores: str = SERVER_CORE,
+    port: int = 0,
+) -> Iterator[Server]:
+    """The installed ``twistd actionhero``, with default settings but for the request log.
+
+    Where the options name endpoints to listen on, ``port`` is that of one of them.
+    """
+    port = port or free_port()
     command = [str(BIN / "twistd"), f"--reactor={reactor}"]
     command += ["--nodaemon", "--pidfile=", "actionhero"]
     command += [
@@ -101,7 +112,7 @@ def ours(*options: str, tls: bool = False, reactor: str = "epoll") -> Iterator[S
         command += ["--secure", f"--key-file={key}", f"--cert-file={cert}"]
     with (
         TemporaryDirectory() as folder,
-        _process(port, [*command, *options], folder) as server,
+        _process(port, [*command, *options], folder, cores) as server,
     ):
         yield server
 
@@ -118,10 +129,10 @@ def nodes(count: int, redis: Server, *options: str) -> Iterator[list[Server]]:
 
 
 @contextmanager
-def workers(count: int, redis: Server, *options: str) -> Iterator[Server]:
+def workers(count: int, redis: Server, *options: str, cores: str = SERVER_CORE) -> Iterator[Server]:
     """So many workers of ours, which know of one another."""
     joined = (f"--redis=redis://127.0.0.1:{redis.port}", f"--workers={count}")
-    with ours(*joined, "--no-log-requests", *options) as server:
+    with ours(*joined, "--no-log-requests", *options, cores=cores) as server:
         _wait_for_peers(server, count - 1)
         yield server
 
@@ -201,5 +212,15 @@ def redis() -> Iterator[Server]:
         "--client-output-buffer-limit",
         "pubsub 0 0 0",
     ]
+    with TemporaryDirectory() as folder, _process(port, command, folder) as server:
+        yield server
+
+
+@contextmanager
+def nats() -> Iterator[Server]:
+    """A NATS server with its defaults."""
+    need("nats-server")
+    port = free_port()
+    command = [which("nats-server"), "-a", "127.0.0.1", "-p", str(port)]
     with TemporaryDirectory() as folder, _process(port, command, folder) as server:
         yield server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .. import close_reasons
@@ -24,6 +24,8 @@ UNCOUNTED_PARAMS = ("action", "limit", "offset")
 """Params that each request makes sticky by itself; they do not count towards ``maxParams``."""
 
 _NO_HOLD: Final = ReadHold.NONE
+_NONE_PENDING: Final[Set[Any]] = frozenset()
+"""Of a client that has asked for nothing yet; a set of its own takes 216 bytes."""
 
 SPARE_BYTES: Final = 1024
 """Sticky params are charged in steps of this many bytes or more."""
@@ -193,7 +195,7 @@ class ConnectedClient:
         self.attributes: dict[str, Any] = {}
         self.log_fields: dict[str, Any] | None = None
         self.requests: int = 0
-        self.pending: set[Pending] = set()
+        self.pending: Set[Pending] = _NONE_PENDING
         self.outbox: Outlet = outbox
         self.owner = owner
         self.account = account
@@ -208,6 +210,18 @@ class ConnectedClient:
 
     def __repr__(self) -> str:
         return f"<ConnectedClient {self.id} of {self.remote_address}>"
+
+    def action_began(self, request: Pending) -> None:
+        """Adds a request to those that still run."""
+        if isinstance(self.pending, set):
+            self.pending.add(request)
+        else:
+            self.pending = {request}
+
+    def action_ended(self, request: Pending) -> None:
+        """Removes a request from those that still run, if it is one of them."""
+        if isinstance(self.pending, set):
+            self.pending.discard(request)
 
     def send(self, message: Mapping[str, object]) -> None:
         """Sends a message of the application to this client, after what was sent before.

@@ -94,7 +94,7 @@ class Request:
         """
         self._outcome = outcome
         self._owner = owner
-        self.connection.pending.add(self)
+        self.connection.action_began(self)
 
     def charge(self, line: bytes) -> None:
         """Charges its client with what it takes while it runs, which is estimated from above.
@@ -136,7 +136,7 @@ class Request:
         """Removes it from those of its connection that still run."""
         self.ended = True
         connection = self.connection
-        connection.pending.discard(self)
+        connection.action_ended(self)
         if connection.waits_for is self:
             connection.waits_for = None
             connection.release(ReadHold.ORDER)

@@ -12,7 +12,7 @@ from tests.support.redis_server import RedisServer
 
 MASTERS = 3
 
-NODE_TIMEOUT = 5000
+NODE_TIMEOUT = 10_000
 """Milliseconds without an answer after which a node is taken for dead; a machine that is busy must
 not do that to one that is well."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,17 @@ class StateTests(SynchronousTestCase):
         one.attributes["a"] = 1
         one.rooms["a"] = None
         self.assertEqual(({}, {}, {}), (other.params, other.attributes, other.rooms))
+
+    def test_knows_its_requests_that_run(self) -> None:
+        one, other = make_connection(), make_connection()
+        request, later = cast(Any, object()), cast(Any, object())
+        one.action_ended(request)
+        one.action_began(request)
+        one.action_began(later)
+        self.assertEqual(({request, later}, set()), (one.pending, other.pending))
+        one.action_ended(request)
+        one.action_ended(request)
+        self.assertEqual({later}, one.pending)
 
     def test_shows_its_id_and_address(self) -> None:
         client = make_connection()
