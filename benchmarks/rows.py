@@ -342,6 +342,20 @@ def memory() -> Iterator[Row]:
                 each = (load.memory(ours.pid) - before) / IDLE / 1024
         label = f"an idle {'TLS' if secure else 'TCP'} connection, at {IDLE:,}"
         yield at_most("memory", label, each, target, "KiB")
+    yield _rooms_of_one()
+
+
+def _rooms_of_one() -> Row:
+    """Memory of a room with one member, beyond what the member takes in a common room."""
+    sizes = []
+    for room in ("common", "room#"):
+        with (
+            servers.ours("--no-log-requests", "--announce-limit=0") as ours,
+            load.Held(ours.port, IDLE, line=f"roomChange {room}"),
+        ):
+            sizes.append(load.memory(ours.pid))
+    each = (sizes[1] - sizes[0]) / IDLE / 1024
+    return at_most("memory", f"a room of one client, at {IDLE:,}", each, 1.0, "KiB")
 
 
 def idle() -> Iterator[Row]:

@@ -84,6 +84,8 @@ def _continued(
 
 def _explained(error: RuntimeError) -> RuntimeError:
     """Replace an error of asyncio, or of sniffio, which find no loop, by one that says why."""
-    if str(error) == "no running event loop" or type(error).__name__ == "AsyncLibraryNotFoundError":
+    # `asyncio.get_event_loop` says the second, as a library may that makes its future by itself.
+    no_loop = str(error).startswith(("no running event loop", "There is no current event loop"))
+    if no_loop or type(error).__name__ == "AsyncLibraryNotFoundError":
         return AsyncioNeededError().with_traceback(error.__traceback__)
     return error

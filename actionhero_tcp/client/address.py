@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass
 
 from .secure import context, server_name
-from .settings import TLS
+from .settings import TLS, check_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ def address(where: str, port: int | None, tls: TLS | bool) -> Address:
     """
     if port is None and not where.startswith("unix:"):
         raise ValueError(f"{where!r} is no unix:/path, and a host needs a port")
+    check_port(port)
     if tls is False:
         return Address(where, port)
     how = TLS() if tls is True else tls

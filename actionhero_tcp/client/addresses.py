@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.endpoints import clientFromString
 
 from ..net.client_endpoints import tcp
-from .settings import TLS
+from .settings import TLS, check_port
 from .twisted_tls import over
 
 
@@ -18,6 +18,7 @@ def endpoint(where: Any, port: int | None, tls: TLS | bool, reactor: Any) -> Any
         ValueError: It is none, or the TLS cannot be used; the text says why.
     """
     found: Any = where
+    check_port(port)
     if port is not None:
         found = tcp(reactor, where, port)
     elif isinstance(where, str):

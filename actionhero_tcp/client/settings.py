@@ -17,6 +17,10 @@ LONGEST_RETRY: Final = 30.0
 """Attempts to connect come at intervals, in seconds, that grow from the one to the other."""
 
 
+MAX_PORT: Final = 65_535
+"""The highest number of a TCP port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of a client.
@@ -58,3 +62,13 @@ class TLS:
     def __post_init__(self) -> None:
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file go together: give both or none")
+
+
+def check_port(port: int | None) -> None:
+    """Check the number of a port before anything connects.
+
+    Raises:
+        ValueError: It is none; the text says what it may be.
+    """
+    if port is not None and not 1 <= int(port) <= MAX_PORT:
+        raise ValueError(f"{port} is no port: expected 1 to {MAX_PORT}")

@@ -48,7 +48,7 @@ class Reachability:
     def report_to(
         self, on_connected: Callable[[], object], on_disconnected: Callable[[], object]
     ) -> None:
-        """Have functions called when Redis becomes reachable, and when it becomes unreachable."""
+        """Has functions called when it becomes reachable, and when it is so no more."""
         self._on_connected = on_connected
         self._on_disconnected = on_disconnected
 

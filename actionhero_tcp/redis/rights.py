@@ -125,7 +125,7 @@ class Rights:
         self._part = keys.parts[0] if part is None else part
 
     def try_in(self, part: str) -> None:
-        """Try them in another part of the keys from now on."""
+        """Has rights tried in this part of the keys from now on."""
         self._part = part
 
     def check(self, control: Caller, subscribe: Caller, unsubscribe: Caller) -> Deferred[str]:

@@ -53,7 +53,7 @@ class Topology:
     def report_to(
         self, on_found: Callable[[SlotMap], object], on_failed: Callable[[str], object]
     ) -> None:
-        """Have functions called with what was found, or with an error if nothing was."""
+        """Has functions called with what was found, and with an error where nothing was."""
         self._on_found = on_found
         self._on_failed = on_failed
 

@@ -105,6 +105,11 @@ class MessageTransport:
         if not self._is_waiting:
             self.transport.resumeProducing()
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is read from the client for now."""
+        return self._is_paused or self._is_waiting
+
     def frames_wait(self) -> None:
         """Reads nothing more while frames that were read wait for their turn."""
         self._is_waiting = True
@@ -251,11 +256,15 @@ class WebSocketClient:
         self._protocol.dataReceived(b"\n".join([*parts, b""]))
 
     def _ping(self) -> None:
-        if self._unanswered >= 2:
+        if self._transport.is_paused:
+            # Its answers would not be read; others see to a client that takes nothing.
+            self._unanswered = 0
+        elif self._unanswered >= 2:
             self._transport.abortConnection()
             return
-        self._unanswered += 1
-        self._transport.write_control(PING)
+        else:
+            self._unanswered += 1
+            self._transport.write_control(PING)
         self._timer = self._clock.callLater(PING_SECONDS, self._ping)
 
 

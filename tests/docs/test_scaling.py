@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.redis.keys import VERSION, Keys
 from actionhero_tcp.redis.rights import COMMANDS, SHARDED
-from benchmarks import simulation
+from benchmarks import capacity, simulation
 from tests import support
 
 PAGE = (support.ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
@@ -60,6 +60,10 @@ class ConstantTests(SynchronousTestCase):
         for module, name, value in rows:
             constant = getattr(importlib.import_module(f"actionhero_tcp.{module}"), name)
             self.assertEqual(constant, float(value.replace(",", "")), name)
+
+    def test_the_needs_of_a_million_are_those_predicted(self) -> None:
+        table = capacity.table(capacity.CONNECTIONS, capacity.MEMBERS, capacity.RATE)
+        self.assertIn(f"\n{table}\n", PAGE)
 
     def test_costs_are_those_of_the_simulation(self) -> None:
         alone, bursts = simulation.MEASURED.values()

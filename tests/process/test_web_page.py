@@ -3,62 +3,38 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from contextlib import ExitStack
-from typing import Any
 
-from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import wait_for
-from tests.support.web import CHROMIUM_OPTIONS, web_daemon
-from tools.system_packages import need, which
+from tests.support.browser import open_browser, text, wait_for_text
+from tests.support.web import web_daemon
 
 
 class PageTests(SynchronousTestCase):
     """The page of a server with a few clients."""
 
     def setUp(self) -> None:
-        need("chromium", "chromedriver")
         stack = ExitStack()
         self.addCleanup(stack.close)
         self.running, self.port = stack.enter_context(web_daemon())
         self.clients = [stack.enter_context(self.running.connect()) for _ in range(3)]
         for client in self.clients:
             client.sendall(b"roomChange lobby\n")
-        self.browser = self.open_browser(stack)
+        self.browser = open_browser(stack)
         self.addCleanup(self.check_console)
         self.browser.get(f"http://localhost:{self.port}/?token=s3cret")
 
-    def open_browser(self, stack: ExitStack, width: int = 1600, height: int = 1000) -> Any:
-        options = webdriver.ChromeOptions()
-        options.binary_location = which("chromium")
-        profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        for option in (
-            *CHROMIUM_OPTIONS,
-            f"--window-size={width},{height}",
-            f"--user-data-dir={profile}",
-        ):
-            options.add_argument(option)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        browser = webdriver.Chrome(options=options, service=Service(which("chromedriver")))
-        stack.callback(browser.quit)
-        return browser
-
     def text(self, selector: str) -> str:
         """The text of what a selector finds, as it is seen."""
-        for _ in range(5):
-            with contextlib.suppress(StaleElementReferenceException):
-                found = self.browser.find_elements(By.CSS_SELECTOR, selector)
-                return "\n".join(element.text for element in found)
-        return ""
+        return text(self.browser, selector)
 
-    def wait_for_text(self, selector: str, text: str) -> None:
-        wait_for(lambda: text in self.text(selector), f"{text!r} in {selector}")
+    def wait_for_text(self, selector: str, wanted: str) -> None:
+        wait_for_text(self.browser, selector, wanted)
 
     def open(self, view: str) -> None:
         self.browser.find_element(By.ID, f"tab-{view}").click()

@@ -547,6 +547,12 @@ class NoLoopTests(SynchronousTestCase):
     def test_a_bare_sleep(self) -> None:
         self.assert_explained(lambda: asyncio.sleep(0))
 
+    def test_a_library_that_asks_for_the_loop_of_the_thread(self) -> None:
+        async def asks() -> None:
+            raise RuntimeError("There is no current event loop in thread 'MainThread'.")
+
+        self.assert_explained(asks)
+
     def test_a_future_of_a_loop_that_does_not_run(self) -> None:
         loop = asyncio.new_event_loop()
         self.addCleanup(loop.close)

@@ -15,6 +15,11 @@ class AddressTests(SynchronousTestCase):
         found = address("localhost", 5000, False)
         self.assertEqual(("localhost", 5000, None), (found.where, found.port, found.tls))
 
+    def test_what_is_no_port(self) -> None:
+        for port in 0, -1, 65_536, 99_999:
+            with self.assertRaisesRegex(ValueError, f"{port} is no port: expected 1 to 65535"):
+                address("localhost", port, False)
+
     def test_a_path(self) -> None:
         found = address("unix:/run/a.sock", None, False)
         self.assertEqual((None, "/run/a.sock"), (found.port, found.path))

@@ -32,6 +32,10 @@ class EndpointTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, self.endpoint, where)
             self.assertIn(repr(where), str(error))
 
+    def test_what_is_no_port(self) -> None:
+        error = self.assertRaises(ValueError, self.endpoint, "localhost", 99_999)
+        self.assertEqual("99999 is no port: expected 1 to 65535", str(error))
+
     def test_tls_needs_a_name(self) -> None:
         error = self.assertRaises(ValueError, self.endpoint, "unix:/run/x", None, True)
         self.assertIn("server_name", str(error))

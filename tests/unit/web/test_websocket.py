@@ -247,6 +247,20 @@ class WebSocketTests(SynchronousTestCase):
             self.server.clock.advance(PING_SECONDS)
         self.assertTrue(browser.transport.disconnecting or not browser.transport.connected)
 
+    def test_one_that_is_not_read_from_is_not_expected_to_answer(self) -> None:
+        browser = self.connect()
+        messages = browser.transport.protocol._transport
+        messages.pauseProducing()
+        for _ in range(5):
+            self.server.clock.advance(PING_SECONDS)
+            browser.read()
+        self.assertEqual([], browser.of(Ping))
+        self.assertEqual(1, self.server.api.stats.connections)
+        messages.resumeProducing()
+        for _ in range(3):
+            self.server.clock.advance(PING_SECONDS)
+        self.assertTrue(browser.transport.disconnecting or not browser.transport.connected)
+
     @PROPERTY
     @given(st.lists(st.text(max_size=50), max_size=8))
     def test_each_message_is_at_most_one_request(self, texts: list[str]) -> None:
