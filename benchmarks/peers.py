@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,8 +31,11 @@ BUILD = HERE / "build" / "peers"
 STAMP = BUILD / "stamp.txt"
 
 GROUP = "to actionhero 29"
+LOGGED_GROUP = "log on in both, to actionhero 29"
 TARGET = 1.2
 WORKS = tuple(rows.WORKS)
+ACTIONS = tuple(work for work in WORKS if work not in ("paramAdd a=b", "detailsView"))
+"""Those that actionHero 29 logs; it logs no verbs."""
 LISTENERS = 100
 SAID = "x" * 20
 SAY, THEIR_SAY = f"say {SAID}", f"say defaultRoom {SAID}"
@@ -90,10 +93,14 @@ def _step(*command: str) -> None:
 
 
 @contextmanager
-def theirs() -> Iterator[servers.Server]:
-    """A running actionHero 29, pinned to the same core as ours."""
+def theirs(*settings: str) -> Iterator[servers.Server]:
+    """A running actionHero 29, pinned to the same core as ours.
+
+    Args:
+        settings: More variables of its environment.
+    """
     port = servers.free_port()
-    settings = ("NODE_ENV=production", f"PROJECT_ROOT={BUILD}", f"SOCKET_PORT={port}")
+    settings += ("NODE_ENV=production", f"PROJECT_ROOT={BUILD}", f"SOCKET_PORT={port}")
     command = ["env", *settings, "node", str(BUILD / "dist" / "server.js")]
     with (
         TemporaryDirectory() as folder,
@@ -162,38 +169,80 @@ def _say(server: servers.Server, line: str, outstanding: int) -> Result:
     return load.run(server.pid, "fanout", server.port, *arguments)
 
 
-CASES: list[tuple[str, str, str, Callable[[servers.Server, str, int], Result]]] = [
+Case = tuple[str, str, str, Callable[[servers.Server, str, int], Result]]
+"""What is measured: its name, what our server is sent and what theirs, and how."""
+
+CASES: list[Case] = [
     *((work, work, work, _ask) for work in WORKS),
     (f"say, to {LISTENERS} listeners", SAY, THEIR_SAY, _say),
 ]
-"""What is measured: its name, what our server is sent and what theirs, and how."""
+
+
+@dataclass
+class Pair:
+    """Two servers that are compared, and what has been measured of them.
+
+    Attributes:
+        group: The group of the rows.
+        cases: What is measured.
+        our: Ours.
+        their: The other one.
+        ours: Our results, by the row's work.
+        base: The other one's.
+    """
+
+    group: str
+    cases: list[Case]
+    our: servers.Server
+    their: servers.Server
+    ours: dict[str, list[Result]] = field(default_factory=dict)
+    base: dict[str, list[Result]] = field(default_factory=dict)
+
+    def measure(self, outstanding: int) -> None:
+        """Measures each case once."""
+        for name, our_line, their_line, run in self.cases:
+            label = rows.label_of(name, outstanding)
+            self.base.setdefault(label, []).append(run(self.their, their_line, outstanding))
+            self.ours.setdefault(label, []).append(run(self.our, our_line, outstanding))
+
+    def rows(self) -> Iterator[Row]:
+        """The rows for what was measured."""
+        for label, ours in self.ours.items():
+            ratio = _ratio(ours, self.base[label])
+            yield rows.at_least(self.group, label, ratio, TARGET, ours)
 
 
 def measure() -> tuple[list[Row], dict[str, dict[str, float]]]:
     """Requests and deliveries a second, to those of actionHero 29.
 
     Returns:
-        The rows, and for each row's work the medians of the other server.
+        The rows, and for each row's group and work the medians of the other server.
     """
-    ours: dict[str, list[Result]] = {}
-    base: dict[str, list[Result]] = {}
-    with servers.ours("--no-log-requests") as our, theirs() as their:
-        check("our server", our, SAY)
-        check("actionhero 29", their, THEIR_SAY)
+    logged = [case for case in CASES if case[0] in ACTIONS]
+    with (
+        servers.ours("--no-log-requests") as our,
+        theirs() as their,
+        servers.ours() as our_logged,
+        theirs("LOG_REQUESTS=yes") as their_logged,
+    ):
+        pairs = [
+            Pair(GROUP, CASES, our, their),
+            Pair(LOGGED_GROUP, logged, our_logged, their_logged),
+        ]
+        for pair in pairs:
+            check("our server", pair.our, SAY)
+            check("actionhero 29", pair.their, THEIR_SAY)
         for number in range(rows.ROUNDS):
             print(f"round {number + 1} of {rows.ROUNDS} …", file=sys.stderr, flush=True)
             for outstanding in rows.OUTSTANDING:
-                for name, our_line, their_line, run in CASES:
-                    label = f"{name} · {outstanding} outstanding"
-                    base.setdefault(label, []).append(run(their, their_line, outstanding))
-                    ours.setdefault(label, []).append(run(our, our_line, outstanding))
-    return (
-        [
-            rows.at_least(GROUP, label, _ratio(ours[label], base[label]), TARGET, ours[label])
-            for label in ours
-        ],
-        {label: _medians(base[label]) for label in base},
-    )
+                for pair in pairs:
+                    pair.measure(outstanding)
+    medians = {
+        f"{pair.group}: {label}": _medians(results)
+        for pair in pairs
+        for label, results in pair.base.items()
+    }
+    return [row for pair in pairs for row in pair.rows()], medians
 
 
 def _ratio(ours: list[Result], base: list[Result]) -> float:
@@ -201,7 +250,7 @@ def _ratio(ours: list[Result], base: list[Result]) -> float:
 
 
 def _medians(results: list[Result]) -> dict[str, float]:
-    names = [field.name for field in fields(Result)]
+    names = [each.name for each in fields(Result) if each.name != "others"]
     return {name: statistics.median(getattr(r, name) for r in results) for name in names}
 
 

@@ -15,8 +15,6 @@ from ..connection.state import ReadHold
 if TYPE_CHECKING:
     from ..app.streams import PartSink
     from ..connection.outbox import ResponseSlot
-    from ..logs.request_counter import RequestObserver
-    from ..logs.request_lines import Answered
 
 _log = Logger()
 
@@ -108,10 +106,6 @@ class Request:
                 size += params_bytes(self.params)
             self._charged = size
             self.connection.account.charge(size)
-
-    def logged(self, log: RequestObserver) -> Answered:
-        """Its outcome for the request log, now that it is answered."""
-        return log.request(self.name, self.started, self.error, self.params)
 
     def read_params(self) -> dict[str, Any]:
         """The action's params, read where they were not; for a verb, the sticky ones."""

@@ -45,6 +45,8 @@ class Router:
         """
         log = self._log
         first, started = connection.requests + 1, 0.0 if log is None else monotonic()
+        # The time when the last action ended; 0 after a verb. To ask for it costs 45 ns.
+        now = started
         answered: list[Answered] = []
         verbs, stats, send = self._dialect.verbs, self._stats, connection.outbox.send
         for line in lines:
@@ -58,7 +60,7 @@ class Router:
             request: Request | None = None
             try:
                 if verb is None:
-                    arrived = 0.0 if log is None else monotonic()
+                    arrived = 0.0 if log is None else now or monotonic()
                     name, request = "", Request(connection, number, arrived)
                     found = self._dialect.read(request, line, word, rest)
                 else:
@@ -76,10 +78,14 @@ class Router:
                 send(response)
             if log is not None:
                 # One that still runs is logged when it has ended.
-                answered.append(
-                    name if request is None else (None if response is None else request.logged(log))
+                ended = (
+                    None
+                    if request is None or response is None
+                    else log.request(request.name, request.started, request.error, request.params)
                 )
+                answered.append(name if request is None else ended)
+                now = 0.0 if ended is None else ended[2]
             if connection.holds:
                 break
         if log is not None and answered:
-            log.answered(connection, first, answered, started, monotonic())
+            log.answered(connection, first, answered, started, now or monotonic())

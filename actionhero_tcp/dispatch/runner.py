@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -259,9 +258,11 @@ class Runner:
             elif response:
                 connection.outbox.send(response)
             if self._log is not None:
-                now = monotonic()
-                logged = (request.logged(self._log),)
-                self._log.answered(connection, request.number, logged, now, now)
+                logged = self._log.request(
+                    request.name, request.started, request.error, request.params
+                )
+                now = logged[2]
+                self._log.answered(connection, request.number, (logged,), now, now)
             connection.owner.action_done()
 
     def _time_out(self, request: Request, seconds: float) -> None:

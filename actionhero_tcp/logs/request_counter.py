@@ -17,14 +17,14 @@ from ..stats import BOUNDS, ActionTimes
 if TYPE_CHECKING:
     from ..connection.connected_client import ConnectedClient
     from ..connection.connection import Params
-    from .request_lines import Answered
+    from .request_lines import Answered, Ended
 
 COUNT_AT: Final = 256
 """So many requests are counted together at most, as many as the request log writes at once."""
 
 SHORTEST: Final = BOUNDS[0]
 
-Describe = Callable[[str, float, "str | None", "Params | None"], "Answered"]
+Describe = Callable[[str, float, "str | None", "Params | None"], "Ended"]
 """Returns what there is to say of a request; see `RequestLog.request`."""
 
 
@@ -137,7 +137,7 @@ class RequestCounter:
         return times
 
 
-def _described(name: str, started: float, error: str | None, params: Params | None) -> Answered:
+def _described(name: str, started: float, error: str | None, params: Params | None) -> Ended:
     """The entry of the request log for a request."""
     return name, started, time.monotonic(), error, error is not None
 

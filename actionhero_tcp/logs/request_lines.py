@@ -9,7 +9,10 @@ from typing import Any, Final
 from ..connection.connected_client import ConnectedClient
 from .lines import Form, stamp
 
-Answered = str | tuple[str, float, float, str | None, bool] | None
+Ended = tuple[str, float, float, str | None, bool]
+"""What `RequestLog.request` has to say of a request."""
+
+Answered = str | Ended | None
 """What there is to say of a request: the name of a verb that was answered without an error; what
 `RequestLog.request` gives; or None where it is not logged, or not yet."""
 
@@ -82,25 +85,24 @@ class RequestLines:
     ) -> list[str]:
         """The lines of requests of one client that followed one another."""
         first, names, ok = requests[0], self._names, self._form.ok
+        thousands, numbers = _numbers(number, len(requests))
+        begin += thousands
         if type(first) is str and requests.count(first) == len(requests):
             end = f"{names[first]}{_each(finished - started, requests)}{ok}"
-            thousands, numbers = _numbers(number, len(requests))
-            begin += thousands
             return [begin, f"{end}{begin}".join(numbers), end]
         lines: list[str] = []
         verbs: list[str] = []
-        for request in requests:
-            if type(request) is str:
-                verbs.append(f"{begin}{number}{names[request]}")
-            elif type(request) is tuple:
+        for end, request in zip(numbers, requests, strict=True):
+            if type(request) is tuple:
                 name, came, ended, outcome, _ = request
                 if verbs:
                     lines += _ended(verbs, came - started, ok)
                     verbs.clear()
                 started = ended
                 taken = TAKEN[int((ended - came) * 1e6 + 0.5)]
-                lines.append(f"{begin}{number}{names[name]}{taken}{outcome or ok}")
-            number += 1
+                lines.append(f"{begin}{end}{names[name]}{taken}{outcome or ok}")
+            elif type(request) is str:
+                verbs.append(f"{begin}{end}{names[request]}")
         if verbs:
             lines += _ended(verbs, finished - started, ok)
         return lines

@@ -18,7 +18,7 @@ from ..connection.connection import JsonParams, Params
 from ..errors import shorten
 from .lines import UNSHOWN, Form, TextForm
 from .param_filter import ParamFilter
-from .request_lines import Answered, Entry, RequestLines
+from .request_lines import Answered, Ended, Entry, RequestLines
 from .selection import Selection
 from .writer import LogWriter
 
@@ -89,9 +89,7 @@ class RequestLog:
         """Writes that a client has gone that was never welcomed, why, and what was wrong."""
         self._add(self._form.turned_away(remote_address, reason, error))
 
-    def request(
-        self, name: str, started: float, error: str | None, params: Params | None
-    ) -> Answered:
+    def request(self, name: str, started: float, error: str | None, params: Params | None) -> Ended:
         """The entry for a request that was answered just now; for `answered`.
 
         Args:

@@ -28,8 +28,11 @@ export const production = {
 
   websocket: () => ({ enabled: false }),
 
-  // None, not silent ones: winston formats each line before it asks for the level.
-  logger: () => ({ loggers: [] as unknown[] }),
+  // None, not silent ones: winston formats each line before it asks for the level. Where requests
+  // are logged, it is once, to standard output, and not to a file as well.
+  logger: (config: any) => ({
+    loggers: process.env.LOG_REQUESTS ? config.logger.loggers.slice(0, 1) : [],
+  }),
 
   // These two say that they are not to be merged, so they are taken and changed.
   errors: (config: any) => {
