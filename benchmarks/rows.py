@@ -337,7 +337,7 @@ def _median(values: Iterable[float]) -> float:
 
 def memory() -> Iterator[Row]:
     """Memory in the process for each idle connection."""
-    for secure, target in ((False, 3.0), (True, 30.0)):
+    for secure, target in ((False, 2.0), (True, 20.0)):
         with servers.ours("--no-log-requests", "--announce-limit=0", tls=secure) as ours:
             before = load.memory(ours.pid)
             with load.Held(ours.port, IDLE, tls=secure):
