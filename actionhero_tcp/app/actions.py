@@ -160,7 +160,7 @@ class _ThreadConnection(Connection):
     def send(self, message: Mapping[str, object]) -> None:
         # Encoded here: the action may change it before the reactor's thread gets to it.
         line = json_lines.message_line(message)
-        self._reactor.callFromThread(self._connection.outbox.say, line)
+        self._reactor.callFromThread(self._connection.outbox.send_event, line)
 
     def send_file(self, reader: FileReader) -> None:
         check_reader(reader)

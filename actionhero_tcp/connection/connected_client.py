@@ -42,14 +42,14 @@ class Outlet(Protocol):
     def send(self, data: bytes) -> None:
         """Sends what the client asked for."""
 
-    def say(self, data: bytes) -> None:
-        """Sends what others said, or what the application sends beside responses."""
+    def send_event(self, data: bytes) -> None:
+        """Sends a message that answers no request: of a room, or of the application."""
 
     def send_file(self, reader: FileReader) -> None:
         """Sends a file's content, and holds all else back until it is out."""
 
     def hold(self) -> ResponseSlot:
-        """Holds all else back until the place that it gives is taken."""
+        """Holds all else back until the slot that it returns is taken."""
         ...
 
     def wait(self) -> Deferred[None] | None:
@@ -235,7 +235,7 @@ class ConnectedClient:
         Raises:
             UnserializableError: It is no JSON.
         """
-        self.outbox.say(json_lines.message_line(message))
+        self.outbox.send_event(json_lines.message_line(message))
 
     def close(self, reason: str = close_reasons.CLOSED_BY_APPLICATION) -> None:
         """Closes the connection after all that it asked for has been answered and sent."""

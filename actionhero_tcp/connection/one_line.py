@@ -28,7 +28,7 @@ class OneLineOutbox(Outbox):
     Args:
         write_batch: See `Outbox`, as for the next three.
         owner: See above.
-        max_said: See above.
+        max_event_bytes: See above.
         account: See above.
         clock: Times the pauses.
     """
@@ -39,11 +39,11 @@ class OneLineOutbox(Outbox):
         self,
         write_batch: WriteBatch,
         owner: OutboxOwner,
-        max_said: int,
+        max_event_bytes: int,
         account: Account,
         clock: Clock,
     ) -> None:
-        super().__init__(write_batch, owner, max_said, account)
+        super().__init__(write_batch, owner, max_event_bytes, account)
         self._clock = clock
         self._pause: Timer | None = None
 

@@ -73,7 +73,7 @@ _NOT_AT_ONCE: Final = _NotAtOnce()
 
 
 class ResponseSlot:
-    """A place in an outbox, for what is not there yet; what comes behind it waits.
+    """Holds the place of a response that is not there yet; what is sent after it waits.
 
     Args:
         outbox: The outbox.
@@ -99,13 +99,13 @@ class Outbox:
     """The queue of bytes for one client.
 
     Answers to the client's own requests are never dropped; while too many of them
-    wait (`full`) the protocol reads no more requests. What others say is bounded:
-    past ``max_said`` bytes the owner is told, and closes the connection.
+    wait (`full`) the protocol reads no more requests. Events, which are messages that answer no
+    request, are bounded: past ``max_event_bytes`` the owner is told, and closes the connection.
 
     Args:
         write_batch: The write batch that all outboxes share.
         owner: Who is told when this outbox blocks, drains or overflows.
-        max_said: Bytes of what others say that may wait while the transport takes nothing.
+        max_event_bytes: Bytes of events that may wait while the transport takes nothing.
         account: Is charged with what waits past the end of a batch.
     """
 
@@ -113,14 +113,14 @@ class Outbox:
         "_account",
         "_blocked",
         "_charged",
+        "_event_bytes",
         "_files",
-        "_max_said",
+        "_max_event_bytes",
         "_overflowed",
         "_own",
         "_owner",
         "_parts",
         "_plain",
-        "_said",
         "_scheduled",
         "_waiting",
         "_write_batch",
@@ -128,18 +128,18 @@ class Outbox:
     )
 
     def __init__(
-        self, write_batch: WriteBatch, owner: OutboxOwner, max_said: int, account: Account
+        self, write_batch: WriteBatch, owner: OutboxOwner, max_event_bytes: int, account: Account
     ) -> None:
         self._write_batch = write_batch
         self._account = account
         self._charged = 0
         self._owner = owner
-        self._max_said = max_said
+        self._max_event_bytes = max_event_bytes
         self._writer: Writer | None = None
         self._plain: WriteAtOnce | _NotAtOnce = _NOT_AT_ONCE
         self._parts: list[bytes | FileReader | ResponseSlot] = []
         self._own = 0
-        self._said = 0
+        self._event_bytes = 0
         self._files = 0
         self._scheduled = False
         self._blocked = False
@@ -155,7 +155,7 @@ class Outbox:
         writer.registerProducer(self, True)
 
     def _write_through_outbox(self) -> None:
-        """Has `say_at_once` leave all to this outbox."""
+        """Has `send_event_at_once` leave all to this outbox."""
         self._plain = _NOT_AT_ONCE
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ class Outbox:
             if not isinstance(part, bytes | ResponseSlot):
                 part.close()
         self._parts.clear()
-        self._own = self._said = self._files = 0
+        self._own = self._event_bytes = self._files = 0
         self._charge()
 
     def release(self) -> None:
@@ -178,7 +178,7 @@ class Outbox:
     @property
     def full(self) -> bool:
         """Whether so much waits that the client should not be read from."""
-        return self._own + self._said > HIGH_WATER or self._files > 1
+        return self._own + self._event_bytes > HIGH_WATER or self._files > 1
 
     @property
     def blocked(self) -> bool:
@@ -188,7 +188,7 @@ class Outbox:
     @property
     def queued_bytes(self) -> int:
         """Bytes of messages that wait here, files aside."""
-        return self._own + self._said
+        return self._own + self._event_bytes
 
     @property
     def empty(self) -> bool:
@@ -208,19 +208,19 @@ class Outbox:
         if self._own > HIGH_WATER:
             self._relieve()
 
-    def say(self, data: bytes) -> None:
-        """Sends what others said; where too much of that waits, the owner is told."""
+    def send_event(self, data: bytes) -> None:
+        """Send a message that answers no request; tell the owner if too much of them waits."""
         if not self._parts:
             if self._writer is None:
                 return
             self._write_batch.touch(self)
         self._parts.append(data)
-        self._said += len(data)
+        self._event_bytes += len(data)
         if self._blocked or self._files:
             self._charge()
-        if self._said > HIGH_WATER or self._said > self._max_said:
+        if self._event_bytes > HIGH_WATER or self._event_bytes > self._max_event_bytes:
             self._relieve()
-            if self._said > self._max_said and not self._overflowed:
+            if self._event_bytes > self._max_event_bytes and not self._overflowed:
                 self._overflowed = True
                 self._write_batch.afterwards(self._owner.outbox_overflowed)
 
@@ -232,20 +232,20 @@ class Outbox:
         self._add_file(reader)
 
     def hold(self) -> ResponseSlot:
-        """Holds back what is sent from now on, until the place is taken, and by what it is."""
-        place = ResponseSlot(self)
+        """Hold back what is sent from now on, until the slot that it returns is taken and sent."""
+        slot = ResponseSlot(self)
         if self._writer is not None:
-            self._add_file(place)
-        return place
+            self._add_file(slot)
+        return slot
 
-    def put(self, place: ResponseSlot, part: bytes | FileReader, header: bytes = b"") -> None:
-        """Something takes a place; see `ResponseSlot.take`."""
-        if place not in self._parts:
+    def put(self, slot: ResponseSlot, part: bytes | FileReader, header: bytes = b"") -> None:
+        """Put something into a slot; see `ResponseSlot.take`."""
+        if slot not in self._parts:
             # The client is gone.
             if not isinstance(part, bytes):
                 part.close()
             return
-        index = self._parts.index(place)
+        index = self._parts.index(slot)
         self._parts[index : index + 1] = [header, part] if header else [part]
         self._own += len(header)
         if isinstance(part, bytes):
@@ -290,7 +290,7 @@ class Outbox:
             return
         data = b"".join(parts)  # type: ignore[arg-type]
         parts.clear()
-        self._own = self._said = 0
+        self._own = self._event_bytes = 0
         if self._charged:
             self._charge()
         self._write_batch.sent_bytes += len(data)
@@ -298,7 +298,7 @@ class Outbox:
 
     def _charge(self) -> None:
         """Charges the account with what waits here."""
-        now = self._own + self._said + len(self._parts) * LINE_BYTES
+        now = self._own + self._event_bytes + len(self._parts) * LINE_BYTES
         self._charged = self._account.change(self._charged, now)
 
     def _flush_with_files(self, writer: Writer) -> None:
@@ -337,9 +337,9 @@ class Outbox:
 
     def _forget_bytes(self, size: int) -> None:
         """So many bytes of messages are written, of which nobody knows whose they were."""
-        left = self._own + self._said - size
-        self._said = min(self._said, left)
-        self._own = left - self._said
+        left = self._own + self._event_bytes - size
+        self._event_bytes = min(self._event_bytes, left)
+        self._own = left - self._event_bytes
 
     def _continue(self) -> None:
         self._scheduled = False
@@ -370,8 +370,8 @@ class Outbox:
         self.close()
 
 
-def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
-    """Sends many the same that others said, at once where nothing waits before it.
+def send_event_at_once(outboxes: Collection[Any], data: bytes) -> None:
+    """Send the same event to many clients, at once where nothing waits before it.
 
     Args:
         outboxes: Each an `Outbox`.
@@ -381,7 +381,7 @@ def say_at_once(outboxes: Collection[Any], data: bytes) -> None:
     for outbox in outboxes:
         send = outbox._plain.send_now
         if send is None or outbox._parts:
-            outbox.say(data)
+            outbox.send_event(data)
             continue
         try:
             sent = send(data)

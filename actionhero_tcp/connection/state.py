@@ -58,7 +58,7 @@ class ReadHold(IntFlag):
     """Too much waits to be sent to it: the protocol."""
     RATE = 8
     """It has used up its requests for now: the reader."""
-    TURN = 16
+    QUEUED = 16
     """Other clients are to be served before it: the reader."""
     MEMORY = 32
     """It holds too much memory: the protocol."""

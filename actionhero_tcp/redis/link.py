@@ -134,7 +134,6 @@ class RedisLink:
         control_connection: The connection *control*.
         commands_connection: The connection *commands*.
         cache_connection: The connection *cache*.
-        on_unsubscribed: Called when Redis itself has ended a subscription.
 
     Raises:
         StartError: The client library is not installed, or a file for TLS is not right.
@@ -153,7 +152,7 @@ class RedisLink:
         self._shard = "S" if address.is_cluster else ""
         self._reachability = Reachability(address, reactor)
         self._on_message: Callable[[bytes, bytes], object] = lambda channel, message: None
-        self.on_unsubscribed: Callable[[], object] = lambda: None
+        self._on_unsubscribed: Callable[[], object] = lambda: None
         self._ready = 0
         self.failures = 0
         batch = write_batch or nullcontext()
@@ -169,7 +168,7 @@ class RedisLink:
                 owner,
                 batch,
                 lambda channel, message: self._on_message(channel, message),
-                lambda: self.on_unsubscribed(),
+                lambda: self._on_unsubscribed(),
             )
         )
         self.cache_connection = connect(lambda owner: RedisProtocol(owner, batch))
@@ -204,6 +203,10 @@ class RedisLink:
         """See `Link.report_to`."""
         self._reachability.report_to(on_connected, on_disconnected)
         self._on_message = on_message
+
+    def when_unsubscribed(self, call: Callable[[], object]) -> None:
+        """Have a function called when Redis itself has ended a subscription."""
+        self._on_unsubscribed = call
 
     def start(self) -> None:
         """See `Link.start`."""

@@ -40,7 +40,7 @@ class LocalClients:
         """See `NodeClients.send`."""
         found = self._connections.get(client)
         if found is not None:
-            found.outbox.say(line)
+            found.outbox.send_event(line)
 
     def change_rooms(self, client: str, change: bytes, room: str) -> None:
         """See `NodeClients.change_rooms`; a client that is in too many rooms is logged."""

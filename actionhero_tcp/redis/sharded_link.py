@@ -283,7 +283,7 @@ class ShardedLink:
         )
         self._rights[place] = rights
         link.report_to(self._changed, self._changed, self._received)
-        link.on_unsubscribed = self._unsubscribed
+        link.when_unsubscribed(self._unsubscribed)
         return link
 
     def _received(self, channel: bytes, message: bytes) -> None:

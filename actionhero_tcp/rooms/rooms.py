@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..connection.connected_client import ConnectedClient, Outlet
 from ..connection.connection import Connection, state_of
-from ..connection.outbox import say_at_once
+from ..connection.outbox import send_event_at_once
 from ..errors import ClientError, LimitError
 from ..wire import json_lines
 from .broker import Bus, LocalBus, Match
@@ -269,7 +269,7 @@ class Rooms:
         if self._write_batch.single:
             self._count(listeners)
             self._write_batch.sent_bytes += len(line) * len(listeners)
-            say_at_once(listeners, line)
+            send_event_at_once(listeners, line)
         else:
             self._deliver(line, listeners)
         self.bus.say(room, line, match)
@@ -323,7 +323,7 @@ class Rooms:
     def _deliver(self, line: bytes, outboxes: Collection[Outlet]) -> None:
         self._count(outboxes)
         for outbox in outboxes:
-            outbox.say(line)
+            outbox.send_event(line)
 
     def _deliver_in_form(
         self, line: bytes, room: str, match: Match | None, exclude: Collection[str] = ()
@@ -349,7 +349,7 @@ class Rooms:
             self.deliveries += len(outboxes)
             form = profile.server_message(line)
             for outbox in outboxes:
-                outbox.say(form)
+                outbox.send_event(form)
 
     def _count(self, outboxes: Collection[Outlet]) -> None:
         self.broadcasts += 1

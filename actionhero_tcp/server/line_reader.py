@@ -177,7 +177,7 @@ class LineReader:
         """See `connection.fair_queue.Waiting`."""
         queue = self._context.queue
         began = queue.seconds()
-        self._connection.release(ReadHold.TURN)
+        self._connection.release(ReadHold.QUEUED)
         self.resume()
         spent = queue.seconds() - began
         if spent >= COSTLY_SECONDS:
@@ -234,7 +234,7 @@ class LineReader:
         self.resume()
 
     def _wait_for_turn(self) -> None:
-        self._connection.hold(ReadHold.TURN)
+        self._connection.hold(ReadHold.QUEUED)
         self._context.queue.wait(self)
 
     def _stall(self, backlog: Backlog) -> None:

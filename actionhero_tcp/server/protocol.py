@@ -201,7 +201,7 @@ class ActionHeroProtocol(LineReceiver):
             now = int(time() * 1000)
             message = {"context": "api", "status": "keep-alive", "serverTime": now}
             with self._context.write_batch:
-                self._outbox.say(json_lines.line(message))
+                self._outbox.send_event(json_lines.line(message))
 
     def was_active(self) -> bool:
         """See `heartbeat.HeartbeatOwner.was_active`."""
@@ -215,7 +215,7 @@ class ActionHeroProtocol(LineReceiver):
         """See `heartbeat.HeartbeatOwner.idle`."""
         if self.state is State.OPEN and self.connection is not None:
             self._context.stats.limited["idleTimeout"] += 1
-            self._outbox.say(self.connection.profile.idle_goodbye)
+            self._outbox.send_event(self.connection.profile.idle_goodbye)
             self.close(close_reasons.IDLE_TIMEOUT)
 
     # DRAINING and CLOSING
@@ -225,7 +225,7 @@ class ActionHeroProtocol(LineReceiver):
         if self.connection is None:
             self._abort(close_reasons.SERVER_STOPPED)
         elif self.state in (State.OPEN, State.DRAINING):
-            self._outbox.say(self.connection.profile.goodbye)
+            self._outbox.send_event(self.connection.profile.goodbye)
             self._transport.pauseProducing()
             if self.state is State.OPEN:
                 self._enter(State.DRAINING, close_reasons.SERVER_STOPPED)

@@ -248,7 +248,7 @@ class _Outlet:
         self._outbox = outbox
         self._tell = tell
         self.send = outbox.send
-        self.say = outbox.say
+        self.send_event = outbox.send_event
         self.wait = outbox.wait
 
     @property

@@ -64,7 +64,7 @@ class ListOutlet:
     def send(self, data: bytes) -> None:
         self.sent.append(data)
 
-    def say(self, data: bytes) -> None:
+    def send_event(self, data: bytes) -> None:
         self.said.append(data)
 
     def send_file(self, reader: Any) -> None:

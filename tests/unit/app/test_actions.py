@@ -262,7 +262,7 @@ class BlockingTests(TestCase):
 
     async def test_what_it_sends_is_as_it_was_then(self) -> None:
         sent: list[bytes] = []
-        self.connection.outbox.say = sent.append  # type: ignore[method-assign]
+        self.connection.outbox.send_event = sent.append  # type: ignore[method-assign]
 
         def plain(api: Any, connection: Connection) -> None:
             message = {"progress": [0]}
@@ -297,7 +297,7 @@ class BlockingTests(TestCase):
             threads.append(threading.get_ident())
             sent.append(data)
 
-        self.connection.outbox.say = send  # type: ignore[method-assign]
+        self.connection.outbox.send_event = send  # type: ignore[method-assign]
         closed = self.connection.owner.closed  # type: ignore[attr-defined]
 
         def plain(api: Any, connection: Connection) -> None:

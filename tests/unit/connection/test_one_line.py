@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from actionhero_tcp.connection import one_line
 from actionhero_tcp.connection.one_line import PAUSE_SECONDS, OneLineOutbox
-from actionhero_tcp.connection.outbox import say_at_once
+from actionhero_tcp.connection.outbox import send_event_at_once
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.net.transport import WriteAtOnce
 from tests.support import OutboxOwner, Soon, Writer, make_account
@@ -57,7 +57,7 @@ class OneLineTests(SynchronousTestCase):
 
     def test_lines_that_were_sent_as_one(self) -> None:
         with self.write_batch:
-            self.outbox.say(b"1\r\n2\r\n")
+            self.outbox.send_event(b"1\r\n2\r\n")
             self.outbox.send(b"no end")
         for _ in range(2):
             self.clock.advance(PAUSE_SECONDS)
@@ -70,7 +70,7 @@ class OneLineTests(SynchronousTestCase):
         outbox.open(transport)
         with self.write_batch:
             for line in (b"1\r\n", b"2\r\n"):
-                say_at_once([outbox], line)
+                send_event_at_once([outbox], line)
         self.assertEqual([b"1\r\n"], transport.writes)
         outbox.close()
 
@@ -112,5 +112,5 @@ class OneLineTests(SynchronousTestCase):
     def test_too_much_is_too_much(self) -> None:
         with self.write_batch:
             for _ in range(3000):
-                self.outbox.say(b"x" * 98 + b"\r\n")
+                self.outbox.send_event(b"x" * 98 + b"\r\n")
         self.assertIn("overflowed", self.owner.told)

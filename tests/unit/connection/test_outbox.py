@@ -15,7 +15,7 @@ from zope.interface.verify import verifyObject
 
 from actionhero_tcp.connection.estimate import LINE_BYTES
 from actionhero_tcp.connection.memory import Account
-from actionhero_tcp.connection.outbox import HIGH_WATER, Outbox, say_at_once
+from actionhero_tcp.connection.outbox import HIGH_WATER, Outbox, send_event_at_once
 from actionhero_tcp.connection.write_batch import WriteBatch
 from actionhero_tcp.errors import FileCutError
 from actionhero_tcp.net.transport import TCPTransport
@@ -56,7 +56,7 @@ class OutboxTests(SynchronousTestCase):
         self.patch(Account, "charge", lambda account, size: charged.append(size))
         with self.write_batch:
             self.outbox.send(b"x" * 1000)
-            self.outbox.say(b"x" * 1000)
+            self.outbox.send_event(b"x" * 1000)
         self.outbox.send(b"x")
         self.soon.run()
         self.assertEqual(3, len(b"".join(self.writer.writes)) // 667)
@@ -67,7 +67,7 @@ class OutboxTests(SynchronousTestCase):
         for number in range(1, 4):
             with self.write_batch:
                 self.outbox.send(b"x" * 1000)
-                self.outbox.say(b"y" * 500)
+                self.outbox.send_event(b"y" * 500)
             self.assertEqual(number * (1500 + 2 * LINE_BYTES), self.account.held)
         self.outbox.resumeProducing()
         self.assertEqual(0, self.account.held)
@@ -95,7 +95,7 @@ class OutboxTests(SynchronousTestCase):
         """Says so many bytes so often, each in a turn; gives the first overflow's number."""
         for n in range(1, count + 1):
             with self.write_batch:
-                self.outbox.say(b"x" * size)
+                self.outbox.send_event(b"x" * size)
             if "overflowed" in self.owner.told:
                 return n
         return 0
@@ -113,7 +113,7 @@ class OutboxTests(SynchronousTestCase):
     def test_order_is_kept_between_answers_and_what_others_say(self) -> None:
         with self.write_batch:
             self.outbox.send(b"1")
-            self.outbox.say(b"2")
+            self.outbox.send_event(b"2")
             self.outbox.send(b"3")
             self.assertFalse(self.outbox.empty)
         self.assertEqual([b"123"], self.writer.writes)
@@ -138,9 +138,9 @@ class OutboxTests(SynchronousTestCase):
 
     def test_exactly_the_high_water_still_waits_for_the_end_of_the_turn(self) -> None:
         with self.write_batch:
-            self.outbox.say(b"x" * HIGH_WATER)
+            self.outbox.send_event(b"x" * HIGH_WATER)
             self.assertEqual([], self.writer.writes)
-            self.outbox.say(b"y")
+            self.outbox.send_event(b"y")
             self.assertEqual(1, len(self.writer.writes))
         self.assertEqual(1, len(self.writer.writes))
 
@@ -211,7 +211,7 @@ class OutboxTests(SynchronousTestCase):
         self.outbox.pauseProducing()
         self.assertEqual(3, self.say_without_end(70_000, 10))
         with self.write_batch:
-            self.outbox.say(b"x" * 70_000)
+            self.outbox.send_event(b"x" * 70_000)
         self.assertEqual(["blocked", "overflowed"], self.owner.told)
 
     def test_the_bound_itself_is_no_overflow(self) -> None:
@@ -224,7 +224,7 @@ class OutboxTests(SynchronousTestCase):
         outbox.open(Writer())
         outbox.pauseProducing()
         with self.write_batch:
-            outbox.say(b"x" * 2001)
+            outbox.send_event(b"x" * 2001)
         self.assertIn("overflowed", self.owner.told)
 
     def test_own_answers_never_overflow(self) -> None:
@@ -232,7 +232,7 @@ class OutboxTests(SynchronousTestCase):
         for _ in range(10):
             with self.write_batch:
                 self.outbox.send(b"x" * 100_000)
-                self.outbox.say(b"y")
+                self.outbox.send_event(b"y")
         self.assertEqual(["blocked"], self.owner.told)
         self.outbox.resumeProducing()
         self.assertEqual(10 * 100_001, len(b"".join(self.writer.writes)))
@@ -247,7 +247,7 @@ class OutboxTests(SynchronousTestCase):
     def test_the_owner_is_told_of_an_overflow_at_the_end_of_the_turn(self) -> None:
         self.outbox.pauseProducing()
         with self.write_batch:
-            self.outbox.say(b"x" * 200_001)
+            self.outbox.send_event(b"x" * 200_001)
             self.assertEqual(["blocked"], self.owner.told)
         self.assertEqual(["blocked", "overflowed"], self.owner.told)
 
@@ -255,7 +255,7 @@ class OutboxTests(SynchronousTestCase):
         outbox = Outbox(self.write_batch, self.owner, 10, make_account())
         reader = Reader(b"x")
         outbox.send(b"1")
-        outbox.say(b"2")
+        outbox.send_event(b"2")
         outbox.send_file(reader)  # type: ignore[arg-type]
         self.assertTrue(outbox.empty)
         self.assertEqual(1, reader.closed)
@@ -313,7 +313,7 @@ class OutboxTests(SynchronousTestCase):
         self.assertIsNone(self.writer.producer)
         with self.write_batch:
             self.outbox.send(b"2")
-            self.outbox.say(b"3")
+            self.outbox.send_event(b"3")
         self.assertEqual([b"1"], self.writer.writes)
 
     def test_release_twice_does_no_harm(self) -> None:
@@ -341,10 +341,10 @@ class FileTests(SynchronousTestCase):
     def test_everything_keeps_its_order_around_files(self) -> None:
         with self.write_batch:
             self.outbox.send(b"before1 ")
-            self.outbox.say(b"before2 ")
+            self.outbox.send_event(b"before2 ")
             first = self.send_file(b"A1 ", b"A2 ")
             self.outbox.send(b"between1 ")
-            self.outbox.say(b"between2 ")
+            self.outbox.send_event(b"between2 ")
             second = self.send_file(b"B1 ")
             self.outbox.send(b"after")
         self.soon.run()
@@ -359,7 +359,7 @@ class FileTests(SynchronousTestCase):
             self.send_file(b"A1 ", b"A2 ", b"A3 ")
         self.assertEqual([b"A1 "], self.writer.writes)
         with self.write_batch:
-            self.outbox.say(b"said ")
+            self.outbox.send_event(b"said ")
         self.outbox.send(b"answer")
         self.outbox.flush()
         self.assertEqual([b"A1 "], self.writer.writes)
@@ -459,19 +459,19 @@ class FileTests(SynchronousTestCase):
             self.send_file(b"1", b"2")
         for _ in range(3):
             with self.write_batch:
-                self.outbox.say(b"x" * 100_000)
+                self.outbox.send_event(b"x" * 100_000)
         self.assertEqual(["blocked", "overflowed"], self.owner.told)
 
     def test_what_was_said_before_a_file_counts_no_more_once_it_is_written(self) -> None:
         self.outbox.pauseProducing()
         with self.write_batch:
-            self.outbox.say(b"x" * 150_000)
+            self.outbox.send_event(b"x" * 150_000)
             self.send_file(b"1", b"2")
         self.writer.room = 1
         self.outbox.resumeProducing()
         self.assertEqual(1, len(self.writer.writes))
         with self.write_batch:
-            self.outbox.say(b"y" * 150_000)
+            self.outbox.send_event(b"y" * 150_000)
         self.assertNotIn("overflowed", self.owner.told)
 
     def test_a_file_that_waits_is_closed_with_the_transport(self) -> None:
@@ -494,7 +494,7 @@ class PlaceTests(SynchronousTestCase):
             place = self.outbox.hold()
             self.outbox.send(b" own")
         with self.write_batch:
-            self.outbox.say(b" said")
+            self.outbox.send_event(b" said")
         self.assertEqual(b"before ", b"".join(self.writer.writes))
         self.assertEqual(0, self.soon.one_pass())
         self.assertFalse(self.outbox.empty)
@@ -590,7 +590,7 @@ class Listener(Protocol):
 
 
 class SayAtOnceTests(SynchronousTestCase):
-    """`say_at_once`, to transports that send at once, and to others."""
+    """`send_event_at_once`, to transports that send at once, and to others."""
 
     def setUp(self) -> None:
         self.soon = Soon()
@@ -599,12 +599,12 @@ class SayAtOnceTests(SynchronousTestCase):
     def say(self, data: bytes, *listeners: Listener) -> None:
         """Says something to listeners, in a turn."""
         with self.write_batch:
-            say_at_once([listener.outbox for listener in listeners], data)
+            send_event_at_once([listener.outbox for listener in listeners], data)
 
     def test_it_is_sent_within_the_turn(self) -> None:
         ada, bob = Listener(self.write_batch), Listener(self.write_batch)
         with self.write_batch:
-            say_at_once([ada.outbox, bob.outbox], b"hello")
+            send_event_at_once([ada.outbox, bob.outbox], b"hello")
             self.assertEqual(([b"hello"], [b"hello"]), (ada.socket.taken, bob.socket.taken))
             self.assertTrue(ada.outbox.empty)
         self.assertEqual((b"hello", b"hello"), (ada.heard, bob.heard))
@@ -613,8 +613,8 @@ class SayAtOnceTests(SynchronousTestCase):
         ada = Listener(self.write_batch)
         with self.write_batch:
             ada.outbox.send(b"1")
-            say_at_once([ada.outbox], b"2")
-            ada.outbox.say(b"3")
+            send_event_at_once([ada.outbox], b"2")
+            ada.outbox.send_event(b"3")
             self.assertEqual([], ada.socket.taken)
         self.assertEqual([b"123"], ada.socket.taken)
 
@@ -669,7 +669,7 @@ class SayAtOnceTests(SynchronousTestCase):
         outbox = Outbox(self.write_batch, ada.owner, 100, make_account())
         outbox.open(writer)
         with self.write_batch:
-            say_at_once([outbox], b"secret")
+            send_event_at_once([outbox], b"secret")
         self.assertEqual(([b"secret"], []), (writer.writes, ada.socket.taken))
 
     def test_one_that_is_closed_hears_nothing(self) -> None:

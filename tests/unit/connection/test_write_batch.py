@@ -27,7 +27,7 @@ class TurnTests(SynchronousTestCase):
         with self.write_batch:
             for n in range(16):
                 a.send(b"a%d " % n)
-                b.say(b"b%d " % n)
+                b.send_event(b"b%d " % n)
             self.assertEqual([], writes_a.writes)
         self.assertEqual([b"".join(b"a%d " % n for n in range(16))], writes_a.writes)
         self.assertEqual([b"".join(b"b%d " % n for n in range(16))], writes_b.writes)
@@ -54,7 +54,7 @@ class TurnTests(SynchronousTestCase):
     def test_outside_of_a_turn_all_is_written_once_in_the_next_pass(self) -> None:
         outbox, writer, _ = self.outbox()
         outbox.send(b"1")
-        outbox.say(b"2")
+        outbox.send_event(b"2")
         self.write_batch.afterwards(lambda: writer.write(b"after"))
         self.assertEqual([], writer.writes)
         self.assertEqual(1, self.soon.one_pass())

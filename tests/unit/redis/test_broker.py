@@ -679,7 +679,7 @@ class DroppedTests(BusTestCase):
     def test_one_who_is_cut_off_when_others_leave_does_not_matter(self) -> None:
         dora = self.a.client("s")
         self.agree()
-        self.ada.outbox.say = lambda data: self.a.gone(self.ada)
+        self.ada.outbox.send_event = lambda data: self.a.gone(self.ada)
         self.a.bus.drop({"b.1"}.__contains__)
         self.assertEqual((False, [dora.id]), ("r" in self.a.rooms, self.a.rooms.members("s")))
 

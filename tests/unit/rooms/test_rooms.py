@@ -421,7 +421,7 @@ class SayFromTests(RoomsTestCase):
         self.assertEqual("bc", self.listeners())
 
     def test_a_listener_may_leave_while_it_is_said(self) -> None:
-        self.bob.outbox.say = lambda data: self.rooms.leave_all(self.bob)
+        self.bob.outbox.send_event = lambda data: self.rooms.leave_all(self.bob)
         self.rooms.say_from(self.ada, "r", "hi")
         self.assertIn("hi", self.heard(self.cleo))
         self.assertEqual([self.ada.id, self.cleo.id], self.rooms.members("r"))
@@ -468,8 +468,8 @@ class SayTests(RoomsTestCase):
     def test_is_said_within_one_turn(self) -> None:
         steps: list[str] = []
         self.write_batch.afterwards(lambda: steps.append("end"))
-        self.ada.outbox.say = lambda data: steps.append("ada")
-        self.bob.outbox.say = lambda data: steps.append("bob")
+        self.ada.outbox.send_event = lambda data: steps.append("ada")
+        self.bob.outbox.send_event = lambda data: steps.append("bob")
         self.rooms.broadcast("r", "hello")
         self.assertEqual(["ada", "bob", "end"], steps)
 

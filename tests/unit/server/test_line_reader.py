@@ -124,7 +124,7 @@ class LineReaderTests(SynchronousTestCase):
         self.reader.feed(b"one\n")
         self.reader.feed(b"two\n")
         self.assertEqual([b"one"], self.router.served)
-        self.assertEqual(ReadHold.TURN, self.connection.holds)
+        self.assertEqual(ReadHold.QUEUED, self.connection.holds)
         self.soon.one_pass()
         self.assertEqual([b"one", b"two"], self.router.served)
         self.assertFalse(self.connection.holds)

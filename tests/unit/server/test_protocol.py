@@ -195,10 +195,10 @@ class LineTests(ProtocolTestCase):
     def test_what_one_line_says_is_said_at_once_and_what_several_say_is_gathered(self) -> None:
         said: list[tuple[int, bytes]] = []
 
-        def say_at_once(outboxes: Any, data: bytes) -> None:
+        def send_event_at_once(outboxes: Any, data: bytes) -> None:
             said.append((len(outboxes), data))
 
-        self.patch(rooms, "say_at_once", say_at_once)
+        self.patch(rooms, "send_event_at_once", send_event_at_once)
         listener = Peer(self.service, self.reactor)
         self.reactor.advance(0)
         listener.raw()
