@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 import stat
 from typing import Any, Final, NoReturn
 
@@ -84,9 +85,11 @@ class FileReader:
 
     def close(self) -> None:
         """Closes the file; once is enough, twice does no harm."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            # The descriptor is free even where a disk or a network file system reports an error.
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def check_reader(reader: object) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from ..clock import stop
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from ..dispatch.dialect import Dialect
     from .context import ServerContext
     from .handshake import Handshake
+
+_log = Logger()
 
 GOING_DOWN: Final = "the action was ended, because the server goes down"
 
@@ -117,8 +121,7 @@ class Clients:
         timeout = context.clock.callLater(context.live.limits.drain_timeout, self._drain_timed_out)
         drained.addCallback(lambda _: stop(timeout))
         with context.write_batch:
-            for client in tuple(self._clients):
-                client.drain()
+            self._tell_each(lambda client: client.drain())
         return drained.addCallback(lambda _: context.hooks.settle())
 
     def cut_short(self) -> None:
@@ -136,9 +139,15 @@ class Clients:
         last = context.clock.callLater(context.live.limits.close_timeout, self._abort)
         if self._drained is not None:
             self._drained.addCallback(lambda _: stop(last))
-        for client in tuple(self._clients):
-            client.give_up(GOING_DOWN)
+        self._tell_each(lambda client: client.give_up(GOING_DOWN))
 
     def _abort(self) -> None:
+        self._tell_each(lambda client: client.abort())
+
+    def _tell_each(self, tell: Callable[[ServerProtocol], None]) -> None:
+        """Tells every client; a fault with one of them keeps none of the others."""
         for client in tuple(self._clients):
-            client.abort()
+            try:
+                tell(client)
+            except Exception:
+                _log.failure("a client could not be told of the stop")

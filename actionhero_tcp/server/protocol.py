@@ -323,8 +323,10 @@ class ActionHeroProtocol(LineReceiver):
 
     def _abort(self, reason: str) -> None:
         if self.state is not State.CLOSED:
-            self._enter(State.CLOSED, reason)
-            self._transport.abortConnection()
+            try:
+                self._enter(State.CLOSED, reason)
+            finally:
+                self._transport.abortConnection()
 
     def writeConnectionLost(self) -> None:
         """Our end of the connection is closed; the client's end will follow."""
@@ -332,15 +334,18 @@ class ActionHeroProtocol(LineReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, however it went."""
         connection = self.connection
-        if self.state is not State.CLOSED:
-            self._enter(State.CLOSED, self._lost_reason(reason))
-        self.connection = None
-        assert self._reason is not None
-        if connection is not None:
-            for request in tuple(connection.pending):
-                request.cancel()
-        self._back_pressure.close()
-        self._clients.lost(self, connection, self._reason)
+        try:
+            if self.state is not State.CLOSED:
+                self._enter(State.CLOSED, self._lost_reason(reason))
+            self.connection = None
+            if connection is not None:
+                for request in tuple(connection.pending):
+                    request.cancel()
+            self._back_pressure.close()
+        finally:
+            # A stop waits until no client is left.
+            assert self._reason is not None
+            self._clients.lost(self, connection, self._reason)
         # These know this protocol: without the circle all are freed at once.
         for name in ("_outbox", "_reader", "_back_pressure", "handshake"):
             vars(self).pop(name, None)

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from pathlib import Path
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +143,20 @@ class OpenTests(FilesTestCase):
     def test_a_file_that_came_later(self) -> None:
         (self.root / "new.txt").write_bytes(b"new")
         self.assertEqual(b"new", self.content("new.txt"))
+
+    def test_closing_it_fails_for_no_disk(self) -> None:
+        reader = self.files.open("page.txt")
+        before = open_descriptors()
+        close = os.close
+
+        def closed_with_an_error(descriptor: int) -> None:
+            close(descriptor)
+            raise OSError(errno.EIO, "Input/output error")
+
+        with mock.patch("os.close", closed_with_an_error):
+            reader.close()
+        self.assertEqual(len(before) - 1, len(open_descriptors()))
+        reader.close()
 
 
 class RefusalTests(FilesTestCase):

@@ -18,6 +18,18 @@ GOODBYE = {"status": "Server going down NOW", "context": "api"}
 SLEEP = b'{"action":"sleepTest","params":{"sleepDuration":%d}}\n'
 
 
+class Unending:
+    """A request that cannot be ended."""
+
+    def cancel(self) -> None:
+        """Fails."""
+        raise RuntimeError("not to be cancelled")
+
+    def give_up(self, error: str) -> None:
+        """Fails."""
+        raise RuntimeError("not to be ended")
+
+
 class ClientsTests(SynchronousTestCase):
     """Who is connected, and how all of them go."""
 
@@ -159,6 +171,23 @@ class ClientsTests(SynchronousTestCase):
         self.assertEqual(0, len(self.factory.clients))
         self.reactor.advance(1)
         self.assertEqual([], support.scheduled(self.reactor))
+
+    def test_a_client_that_fails_holds_up_none_of_the_others(self) -> None:
+        broken, busy = self.client(), self.client()
+        assert broken.protocol.connection is not None
+        broken.protocol.connection.action_began(Unending())
+        busy.send(SLEEP % 28_000)
+        busy.raw()
+        drained = self.factory.clients.drain()
+        self.reactor.advance(20)
+        self.assertEqual(
+            "the action was ended, because the server goes down", busy.lines()[-1]["error"]
+        )
+        self.assertNoResult(drained)
+        self.reactor.advance(5)
+        self.successResultOf(drained)
+        self.assertEqual(0, len(self.factory.clients))
+        self.assertEqual(2, len(self.flushLoggedErrors(RuntimeError)))
 
     def test_giving_up_after_the_last_one_has_gone_does_nothing(self) -> None:
         self.successResultOf(self.factory.clients.drain())
