@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 import stat
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 from ..errors import ClientError, FileCutError, printable, shorten
