@@ -195,7 +195,12 @@ class ProcessOneTests(OwnDaemonTestCase):
                 pid = self.pid_of_init(process)
                 wait_for(lambda: reached(pid, lambda: running.log), what)  # noqa: B023
                 os.kill(pid, number)
-                self.assertEqual(0, process.wait(PATIENCE), f"{what}, {number}\n{running.log}")
+                told = f"{what}, {number}"
+                try:
+                    status = process.wait(PATIENCE)
+                except subprocess.TimeoutExpired:
+                    self.fail(f"it still runs: {told}\n{running.log}")
+                self.assertEqual(0, status, f"{told}\n{running.log}")
                 self.assertNotIn("Traceback", running.log)
 
     def test_a_client_hears_of_the_stop(self) -> None:

@@ -39,6 +39,18 @@ class PageTests(SynchronousTestCase):
     def open(self, view: str) -> None:
         self.browser.find_element(By.ID, f"tab-{view}").click()
 
+    def click_in_table(self, selector: str) -> None:
+        """Clicks a button of a table, whose rows the page may replace between look and click."""
+
+        def clicked() -> bool:
+            try:
+                self.browser.find_element(By.CSS_SELECTOR, selector).click()
+            except StaleElementReferenceException:
+                return False
+            return True
+
+        wait_for(clicked, f"a click on {selector}")
+
     def check_console(self) -> None:
         """Chromium has nothing to complain about."""
         complaints = [entry["message"] for entry in self.browser.get_log("browser")]
@@ -64,7 +76,7 @@ class PageTests(SynchronousTestCase):
         self.browser.find_element(By.ID, "sort-requests").click()
         header = self.browser.find_element(By.CSS_SELECTOR, "th[aria-sort]")
         self.assertEqual("descending", header.get_attribute("aria-sort"))
-        self.browser.find_element(By.CSS_SELECTOR, "#connections-body button").click()
+        self.click_in_table("#connections-body button")
         self.browser.switch_to.alert.accept()
         self.wait_for_text("#connections-count", "0 of 2 connections")
 
@@ -72,7 +84,7 @@ class PageTests(SynchronousTestCase):
         self.open("rooms")
         self.wait_for_text("#rooms-body", "lobby")
         self.wait_for_text("#rooms-body td.number", "3")
-        self.browser.find_element(By.CSS_SELECTOR, "#rooms-body button").click()
+        self.click_in_table("#rooms-body button")
         self.wait_for_text("#members", "Members of lobby")
         for client in self.clients:
             self.wait_for_text("#members", "{}:{}".format(*client.getsockname()))
