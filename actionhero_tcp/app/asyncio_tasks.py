@@ -87,7 +87,7 @@ def _yielded(future: Future[Any]) -> Any:
 
 
 class _Run(Coroutine[Any, Any, None]):
-    """What an asyncio task runs: nothing at first, then the rest of a coroutine.
+    """Run in an asyncio task: nothing at first, then the rest of a coroutine.
 
     The task is there before the coroutine starts, so that it can be asyncio's current task
     during the first step. Where that was the last step the task serves the next coroutine.

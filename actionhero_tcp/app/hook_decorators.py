@@ -249,7 +249,7 @@ def every(interval: str, *, order: int = 0) -> Callable[[Function], Function]:
 
 
 def _marker(kind: str, order: int, arguments: tuple[Any, ...], seconds: float = 0.0) -> Any:
-    """What the decorators return: the marked function, or what marks it."""
+    """Return the marked function, or a decorator that marks one."""
 
     def mark(function: Function) -> Function:
         hook = replace(_make(kind, function, names, order), seconds=seconds)

@@ -116,7 +116,7 @@ def remember_source(path: str, source: bytes) -> None:
 
 
 def _refusal(path: Path, error: BaseException) -> StartError:
-    """What is wrong with a file that does not import."""
+    """Return an error that names the fault of a file that does not import."""
     if isinstance(error, StartError):
         return error
     if isinstance(error, SyntaxError):

@@ -1,4 +1,4 @@
-"""Where the forms of `cacheTest` keep their entries."""
+"""The key space of the cache that all forms of `cacheTest` share."""
 
 KEYS = "actionhero:cacheTest:"
-"""What the keys begin with: a client names the rest, so they are none of the application's."""
+"""The prefix of the keys. Clients name the rest, so these keys are apart from the application's."""

@@ -1,4 +1,4 @@
-"""What the forms of `sleepTest` share."""
+"""The code that all forms of `sleepTest` share."""
 
 import time
 

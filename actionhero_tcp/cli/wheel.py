@@ -16,10 +16,10 @@ EDITABLE: Final = "__editable__"
 """With this begin the files by which an editable installation points to its checkout."""
 
 CHECKOUT: Final = Path(__file__).parents[2]
-"""Where an editable installation has its code."""
+"""The checkout that an editable installation takes its code from."""
 
 CODE: Final = ("actionhero_tcp/**/*", "twisted/plugins/actionhero_*.py")
-"""What a wheel takes from there."""
+"""The patterns of the files that a wheel takes from there."""
 
 
 def pack(package: Distribution, folder: Path) -> None:

@@ -25,7 +25,7 @@ UNCOUNTED_PARAMS = ("action", "limit", "offset")
 
 _NO_HOLD: Final = ReadHold.NONE
 _NONE_PENDING: Final[Set[Any]] = frozenset()
-"""Of a client that has asked for nothing yet; a set of its own takes 216 bytes."""
+"""The running requests of a client that has none yet; an empty set would take 216 bytes."""
 
 SPARE_BYTES: Final = 1024
 """Sticky params are charged in steps of this many bytes or more."""
@@ -204,8 +204,8 @@ class ConnectedClient:
         self.waits_for: Pending | None = None
         self.announced = True
         self.removed = False
-        # What the sticky params take at most: what was overwritten or deleted is taken off
-        # only where the sum comes near the limit.
+        # The most bytes that the sticky params can take. Overwritten and deleted params are
+        # subtracted only when the sum comes near the limit.
         self._most_param_bytes = self._charged_param_bytes = 0
 
     def __repr__(self) -> str:

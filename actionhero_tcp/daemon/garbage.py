@@ -1,4 +1,4 @@
-"""What the garbage collector looks at.
+"""Settings of the garbage collector.
 
 A collection of all generations looks at each object that is not frozen, and nobody is served
 meanwhile. The modules, actions and settings of a server are 100,000 objects that live as long as

@@ -63,7 +63,7 @@ class Signals:
             signal.signal(number, self._stop)
         for other in self._calls:
             signal.signal(other, self._call)
-        # Whoever has started the process may have blocked them, so that none came too early.
+        # The parent may have blocked these signals, so that none arrived too early.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [*self._twisted, *self._calls])
 
     def _call(self, number: int, frame: FrameType | None) -> None:

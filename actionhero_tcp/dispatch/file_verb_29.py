@@ -10,7 +10,7 @@ from ..errors import ClientError
 from .dialect import Response
 
 NOT_FOUND: Final = b'"that file is not found"\r\n'
-"""What a client gets in place of a file: a JSON string, as in actionHero."""
+"""The answer in place of a file: a JSON string, as in actionHero."""
 
 
 class FileVerb:

@@ -1,4 +1,4 @@
-"""What several nodes share over Redis: the cache, the rooms, the list of nodes.
+"""The state that several nodes share over Redis: the cache, the rooms, the list of nodes.
 
 Only a server with Redis imports this module, so that the others start faster.
 """

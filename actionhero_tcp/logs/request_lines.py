@@ -10,7 +10,7 @@ from ..connection.connected_client import ConnectedClient
 from .lines import Form, stamp
 
 Ended = tuple[str, float, float, str | None, bool]
-"""What `RequestLog.request` has to say of a request."""
+"""The arguments of `RequestLog.request`."""
 
 Answered = str | Ended | None
 """What there is to say of a request: the name of a verb that was answered without an error; what

@@ -170,5 +170,5 @@ class LogWriter:
 
 
 def _lines(pieces: tuple[bytes, ...]) -> int:
-    """How many lines pieces have."""
+    """Return the number of lines in some pieces."""
     return sum(piece.count(b"\n") for piece in pieces)

@@ -62,7 +62,7 @@ def progress(transport: Any) -> int:
 
 
 def _in_kernel(handle: Any, request: int = termios.TIOCOUTQ) -> int:
-    """How many bytes the kernel has taken, and the other end has not."""
+    """Return the number of bytes that the kernel has taken and the other end has not."""
     count = bytearray(4)
     try:
         fcntl.ioctl(handle, request, count)

@@ -88,7 +88,7 @@ class ShardedLink:
         self._topology.report_to(self._found, self._not_found)
         self.failures = 0
         client_library()
-        # What is wrong with the files for TLS is to be found now.
+        # A fault in the files for TLS must show now, not at the first connection.
         connector(address.at(*address.cluster[0]), tls, reactor)
 
     @property

@@ -21,7 +21,7 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What a reload has read.
+    """The files that a reload has read.
 
     Attributes:
         settings: The new settings.

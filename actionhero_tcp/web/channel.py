@@ -62,7 +62,7 @@ class Channels:
 
 
 class ChannelSite(Protocol):
-    """What a connection needs to know of its factory.
+    """The part of the factory that a connection uses.
 
     Attributes:
         channels: The HTTP connections.

@@ -32,7 +32,7 @@ REQUEST_SECONDS: Final = 30
 """A client has so long to send a request, and a connection may be idle so long."""
 
 DEFAULT_CONNECTIONS: Final = 1024
-"""How many HTTP connections there may be where nobody says."""
+"""The default limit of HTTP connections."""
 
 
 class WebRequest(Request):
