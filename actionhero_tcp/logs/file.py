@@ -39,7 +39,7 @@ class LogFile:
         self._path = os.path.join(os.getcwd(), path) if path else ""
         self.what = what
         self._descriptor = self._open() if path else STANDARD_OUTPUT
-        # What the path names later is for this process alone.
+        # A file that the path names later is for this process alone.
         self._is_file = bool(path) or _is_regular(STANDARD_OUTPUT)
 
     @property

@@ -79,8 +79,8 @@ for _, entry in ipairs(entries) do
 end
 return #entries
 """
-"""What a node holds in a part, the clients of the part; the node's id, what the rooms' names begin
-with, how many entries."""
+"""Takes the node's entries of a part and the clients of that part as keys; as arguments the
+node's id, the prefix of the rooms' names, and the number of entries."""
 
 _REMOVE: Final = """
 redis.call('ZREM', KEYS[1], ARGV[1])

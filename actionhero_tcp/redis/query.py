@@ -1,4 +1,4 @@
-"""One question to a Redis, over a connection of its own, by those who look for a Redis."""
+"""One question to a Redis, over a separate connection, for code that looks for a Redis."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ class ShardedLink:
 
         Args:
             call: The call.
-            error: What Redis has answered.
+            error: The answer of Redis.
 
         Returns:
             Whether it was sent.
@@ -325,7 +325,7 @@ class ShardedLink:
             lost = [each.error for each in used if not each.is_reachable]
             self._topology.look()
             if self.is_reachable:
-                # What one has missed all are told again, and are subscribed to nothing then.
+                # One has missed something, so all start again, subscribed to nothing.
                 self._reachability.report(lost[0])
                 for each in self._shards.values():
                     each.drop()

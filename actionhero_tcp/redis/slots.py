@@ -11,8 +11,8 @@ SLOTS: Final = 16_384
 """The slots of each Redis Cluster."""
 
 PARTS: Final = 256
-"""What nodes keep in a cluster is in so many slots, spread evenly over all of them. Fewer would be
-uneven on several masters; more would make clearing up after a dead node long."""
+"""The number of parts of the nodes' state, each in a slot, spread evenly over all slots. Fewer
+would be uneven on several masters; more would make clearing up after a dead node long."""
 
 MAX_NODES: Final = 1000
 """So many nodes of a cluster are remembered, to ask them where slots are."""
@@ -38,7 +38,7 @@ def spread_tags(number: int = PARTS) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SlotMap:
-    """Who has which slots.
+    """The owner of each slot.
 
     Attributes:
         masters: The master of each hash tag.
